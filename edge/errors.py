@@ -1,0 +1,43 @@
+"""Everything that can go wrong in a way the owner of the device can mend.
+
+    EdgeError
+    ├── ConfigError        a key, a file that a key names, or the environment     exit 78
+    ├── ModelError         a model is missing, damaged or not one that we know    exit 78
+    ├── CameraError        the camera or stream is gone or silent                 exit 1
+    └── AcceleratorError   the Edge TPU or its driver                             exit 1
+
+The message is one line: the file or key, what is wrong, what to do. Exit 78 (EX_CONFIG) tells systemd that
+a restart mends nothing; everything else may heal, so it is restarted. The loss of the broker is a state and
+not an error.
+"""
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_CONFIG = 78
+
+
+class EdgeError(Exception):
+    """Base of all errors that are shown to the owner as one line."""
+
+    exit_code = EXIT_FAILURE
+
+
+class ConfigError(EdgeError, ValueError):
+    """The configuration, or a file that it names, cannot be used."""
+
+    exit_code = EXIT_CONFIG
+
+
+class ModelError(EdgeError, ValueError):
+    """A model file is missing, damaged, or has outputs that no decoder knows."""
+
+    exit_code = EXIT_CONFIG
+
+
+class CameraError(EdgeError, RuntimeError):
+    """A source that should give frames does not."""
+
+
+class AcceleratorError(EdgeError, RuntimeError):
+    """The Edge TPU, its driver or its library refuses."""

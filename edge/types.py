@@ -1,0 +1,108 @@
+"""The values that travel through the pipeline, in the order in which they appear.
+
+Three spaces are used, and every array says which one it is in:
+*grid* (heatmap cells, as y, x), *input* (pixels of the model's input, as y, x) and *frame* (pixels of the
+camera frame, as x, y). A quantity without a mark is in frame space. Pixel centres have whole coordinates.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Image: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Floats: TypeAlias = npt.NDArray[np.float32]
+Array: TypeAlias = npt.NDArray[Any]
+Backend: TypeAlias = Literal["cpu", "edgetpu"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of the camera.
+
+    `image` is uint8 (H, W, 3) RGB and only valid until the next frame is taken from the source, which may paint
+    into the same memory. It may have fewer pixels than `width` x `height`: huge pictures are reduced while they
+    are decoded, but keypoints are reported in the pixels of the original.
+    """
+
+    image: Image
+    width: int
+    height: int
+    sequence: int  # counts frames of the source, dropped ones too
+    monotonic_s: float  # when it was taken; for tracking
+    wall_s: float  # the same moment, for messages only: clock corrections make it jump
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """How a frame was laid into the model's input: scaled by `scale`, then moved by `left_px`, `top_px`.
+
+    `mirror_px` is the frame's width if x is to be mirrored on the way back.
+    """
+
+    scale: float  # input px per frame px
+    left_px: int
+    top_px: int
+    mirror_px: int | None = None
+
+    def to_frame(self, keypoints: Floats) -> Floats:
+        """Map keypoints (..., 2) as (y, x) in input px to (..., 2) as (x, y) in frame px."""
+        offset = np.array((self.left_px, self.top_px), np.float32)
+        # Half a pixel: input pixel i covers [i, i + 1) / scale of the frame, and whole numbers name centres.
+        xy: Floats = (keypoints[..., ::-1] - offset + np.float32(0.5)) / np.float32(self.scale) - np.float32(0.5)
+        if self.mirror_px is not None:
+            xy[..., 0] = self.mirror_px - 1 - xy[..., 0]
+        return xy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """An output of the model without its batch dimension, (h, w, channels): real = (data - zero_point) * scale.
+
+    It stays uint8 or int8 until someone needs a few real values; float tensors have scale 1 and zero point 0.
+    """
+
+    data: Array
+    scale: float = 1.0
+    zero_point: int = 0
+
+    def real(self, values: Array) -> Floats:
+        """Dequantise `values`, which were picked from `data`; any shape, float32 out."""
+        if self.data.dtype.kind == "f":
+            return values.astype(np.float32, copy=False)
+        return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
+
+RawOutputs: TypeAlias = Mapping[str, Tensor]  # by the output's name in the model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """P poses as a decoder finds them, best first, in input space."""
+
+    keypoints: Floats  # (P, 17, 2) as (y, x) input px
+    confidences: Floats  # (P, 17), 0..1
+    scores: Floats  # (P,), 0..1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """One person in a frame. Keypoints that are not `visible` are never reported."""
+
+    xy: Floats  # (17, 2) frame px
+    confidence: Floats  # (17,), 0..1
+    visible: npt.NDArray[np.bool_]  # (17,)
+    score: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes to the broker."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    expiry_s: int | None = None  # MQTT 5 only

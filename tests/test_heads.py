@@ -1,0 +1,40 @@
+import pytest
+
+from edge.decode.heads import Heads, recognise
+from edge.errors import ModelError
+
+OURS = {
+    "heatmaps": (23, 31, 17),
+    "short_offsets": (23, 31, 34),
+    "displacement_fwd": (23, 31, 32),
+    "displacement_bwd": (23, 31, 32),
+}
+
+
+def test_ours_are_known_in_any_order() -> None:
+    wanted = Heads("heatmaps", "short_offsets", 16)
+    assert recognise(OURS, (353, 481)) == wanted
+    assert recognise(dict(reversed(OURS.items())), (353, 481)) == wanted
+
+
+def test_other_names_of_the_same_heads() -> None:
+    shapes = {"float_short_offsets": (9, 9, 34), "float_heatmaps": (9, 9, 17), "float_segments": (9, 9, 1)}
+    assert recognise(shapes, (257, 257)) == Heads("float_heatmaps", "float_short_offsets", 32)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({"StatefulPartitionedCall": (1, 17, 3)}, ["StatefulPartitionedCall [1, 17, 3]", "heatmaps [h, w, 17]"]),
+        ({"a": (23, 31, 17), "b": (23, 31, 34)}, ["a [23, 31, 17]", "b [23, 31, 34]"]),
+        ({**OURS, "heatmaps": (23, 31, 16)}, ["heatmaps [23, 31, 16]"]),
+        ({**OURS, "short_offsets": (22, 31, 34)}, ["grids"]),
+        (dict.fromkeys(OURS, (5, 31, 17)) | {"short_offsets": (5, 31, 34), "heatmaps": (5, 31, 17)}, ["stride"]),
+        ({}, ["heatmaps"]),
+    ],
+)
+def test_others_are_refused_by_name_and_shape(shapes: dict[str, tuple[int, ...]], words: list[str]) -> None:
+    with pytest.raises(ModelError) as refused:
+        recognise(shapes, (353, 481))
+    assert all(word in str(refused.value) for word in ["model.name", *words])
+    assert "\n" not in str(refused.value)
