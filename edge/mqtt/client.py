@@ -1,0 +1,319 @@
+"""Talk to the broker. The only file that imports paho, which owns the network thread."""
+
+import logging
+import queue
+import random
+import socket
+import ssl
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, MQTTMessage, MQTTMessageInfo, MQTTv5, MQTTv311
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge.config import Mqtt, password
+from edge.errors import ConfigError
+from edge.types import Message
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 30
+SHORTEST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 60.0
+# Handed to paho but not yet on the wire: more than this means that the broker is stalled, not slow.
+MAX_PENDING = 64
+
+_UNSUPPORTED_PROTOCOL = 0x84
+_SESSION_TAKEN_OVER = 0x8E
+# Nothing but the owner can mend these; the word says where.
+_LOGIN_REFUSED = {
+    0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
+    0x87: "the broker does not let this user in; mend mqtt.username or the broker's access list",
+}
+
+
+class _Connection:
+    """A connection that keeps itself up: MQTT 5, or 3.1.1 where a broker wants that; back-off with jitter.
+
+    `on_connected` is called in the network thread each time the broker has accepted us.
+    """
+
+    def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None) -> None:
+        self._mqtt = mqtt
+        self._client_id = client_id
+        self._will = will
+        self._backoff_s = SHORTEST_BACKOFF_S
+        self._complaint = ""
+        self._secret = password(mqtt)
+        self._tls = _tls_context(mqtt) if mqtt.tls.enabled else None
+        self._answered = False  # the broker, in this attempt
+        self._closed = threading.Event()
+        self.connected = False
+        self.connects = 0
+        self.tried = threading.Event()  # set when the first attempt has succeeded or failed
+        self.problem = ""  # why there is no connection, "" while there is one
+        self.on_connected: Callable[[Client], None] = lambda _client: None
+        self.on_lost: Callable[[], None] = lambda: None
+        self.on_message: Callable[[MQTTMessage], None] = lambda _message: None
+        self._client = self._new_client(MQTTv5)
+
+    @property
+    def client(self) -> Client:
+        return self._client
+
+    @property
+    def protocol(self) -> str:
+        return "MQTT 5" if self._client.protocol == MQTTv5 else "MQTT 3.1.1"
+
+    def open(self) -> None:
+        """Begin to connect, and go on for ever; does not wait."""
+        client = self._client
+        # For MQTT 5, paho would start clean only the first time. The session's expiry is 0 by default.
+        clean_start: Any = True if client.protocol == MQTTv5 else MQTT_CLEAN_START_FIRST_ONLY
+        client.connect_async(self._mqtt.host, self._mqtt.port, KEEPALIVE_S, clean_start=clean_start)
+        client.loop_start()
+
+    def close(self) -> None:
+        client, was_connected = self._client, self.connected
+        self._closed.set()
+        self.connected = False
+        client.disconnect()
+        # Joining a network thread that is stuck in connect() could take longer than we have; it dies with us.
+        if was_connected:
+            client.loop_stop()
+
+    def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
+        mqtt = self._mqtt
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=protocol,
+            clean_session=None if protocol == MQTTv5 else True,
+        )
+        # We queue nothing while offline; this is for what the connection loses in its last moments.
+        client.max_queued_messages_set(MAX_PENDING)
+        if mqtt.username:
+            client.username_pw_set(mqtt.username, self._secret)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
+        client.on_connect = self._connect_answered
+        client.on_connect_fail = self._connect_failed
+        client.on_disconnect = self._disconnected
+        client.on_message = lambda _client, _userdata, message: self.on_message(message)
+        client.on_socket_open = self._socket_opened
+        return client
+
+    def _socket_opened(self, _client: Client, _userdata: Any, sock: Any) -> None:
+        self._answered = False
+        # Keypoints are small and many: waiting to fill a packet would only make them late.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _connect_answered(self, client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if client is not self._client:
+            return
+        self._answered = True
+        if reason.is_failure:
+            if reason.value == _UNSUPPORTED_PROTOCOL:
+                self._change_protocol(client)
+                return
+            self._complain(_LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}"))
+            if reason.value in _LOGIN_REFUSED:
+                self._backoff_s = LONGEST_BACKOFF_S
+            self.tried.set()
+            return
+        self._backoff_s = SHORTEST_BACKOFF_S
+        self.connects += 1
+        self.problem = self._complaint = ""
+        log.info("connected to %s:%d, %s", self._mqtt.host, self._mqtt.port, self.protocol)
+        self.on_connected(client)
+        self.connected = True
+        self.tried.set()
+
+    def _connect_failed(self, client: Client, _userdata: Any) -> None:
+        if client is not self._client:
+            return
+        # paho calls this while it handles the exception, and does not hand it over.
+        cause = sys.exc_info()[1]
+        self._complain(_explain(cause, self._mqtt))
+        self.tried.set()
+        self._wait_longer(client)
+
+    def _disconnected(self, client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if client is not self._client:
+            return
+        was_connected, self.connected = self.connected, False
+        self.on_lost()
+        if was_connected and reason.is_failure:
+            self._complain("another client connected with the same device.id; give each device its own"
+                           if reason.value == _SESSION_TAKEN_OVER else f"connection lost: {reason}")  # fmt: skip
+        elif not was_connected and not self._answered:
+            # It accepted the TCP connection and hung up on our CONNECT: some brokers say so that they know no MQTT 5.
+            self._complain("the broker closed the connection at once")
+            self.tried.set()
+            self._change_protocol(client)
+            return
+        if was_connected and client.protocol != MQTTv5:
+            # It may have been updated meanwhile.
+            self._change_protocol(client)
+            return
+        self._wait_longer(client)
+
+    def _change_protocol(self, old: Client) -> None:
+        """Go on with a new client that speaks the other version; the old one's thread ends by itself."""
+        old.disconnect()
+        if old.protocol != MQTTv5 and not self.connected:
+            # Neither version was liked: this thread is about to end anyway, so it can do the waiting.
+            self._closed.wait(self._next_wait_s())
+        if not self._closed.is_set():
+            self._client = self._new_client(MQTTv311 if old.protocol == MQTTv5 else MQTTv5)
+            self.open()
+
+    def _wait_longer(self, client: Client) -> None:
+        """Tell paho how long to wait before its next attempt."""
+        wait_s: Any = self._next_wait_s()  # paho says int, and takes what time.sleep takes
+        client.reconnect_delay_set(wait_s, wait_s)
+
+    def _next_wait_s(self) -> float:
+        """Twice the last one, with jitter, which keeps a houseful of sensors from coming back all at once."""
+        wait_s = self._backoff_s * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+        self._backoff_s = min(self._backoff_s * 2, LONGEST_BACKOFF_S)
+        return wait_s
+
+    def _complain(self, problem: str) -> None:
+        """Log each new reason once; the same one again is of no news."""
+        self.problem = problem
+        level = logging.DEBUG if problem == self._complaint else logging.WARNING
+        log.log(level, "broker %s:%d: %s", self._mqtt.host, self._mqtt.port, problem)
+        self._complaint = problem
+
+
+class Broker:
+    """Publishes messages, and says `online` and `offline` for us.
+
+    `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
+    the broker is away: what is published then is dropped and counted.
+    """
+
+    def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
+        """Raises ConfigError if the password or a certificate cannot be used."""
+        self._offline = offline
+        self._standing = {online.topic: online}
+        self._lock = threading.Lock()  # the network thread sends the standing messages
+        self._pending: deque[MQTTMessageInfo] = deque()
+        self.dropped = 0
+        self.connection = _Connection(mqtt, f"edge-pose-{device_id}", will=offline)
+        self.connection.on_connected = self._announce
+        self.connection.on_lost = self._pending.clear
+
+    def open(self) -> None:
+        """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
+        self.connection.open()
+
+    def stand(self, message: Message) -> None:
+        """Publish a retained message now, or as soon as there is a connection, and again at every connect."""
+        with self._lock:
+            self._standing[message.topic] = message
+            if self.connection.connected:
+                _send(self.connection.client, message)
+
+    def has_room(self) -> bool:
+        """Whether a message could be published now: someone is there, and keeps up."""
+        pending = self._pending
+        while pending and pending[0].is_published():
+            pending.popleft()
+        return self.connection.connected and len(pending) < MAX_PENDING
+
+    def publish(self, message: Message) -> bool:
+        """Hand a message to the network; False if it was dropped, because nobody is there or it cannot keep up."""
+        if self.has_room():
+            info = _send(self.connection.client, message)
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._pending.append(info)
+                return True
+        self.dropped += 1
+        return False
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Say `offline`, wait until all that was published is out, and disconnect."""
+        if self.connection.connected:
+            # The broker answers in order: once it has this, it has everything before it.
+            info = _send(self.connection.client, self._offline)
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                info.wait_for_publish(timeout_s)
+        self.connection.close()
+
+    def _announce(self, client: Client) -> None:
+        with self._lock:
+            for message in self._standing.values():
+                _send(client, message)
+            # Under the lock, so that `stand` either is among the above or sends for itself.
+            self.connection.connected = True
+
+
+class Subscription:
+    """Receives what is published under some topics."""
+
+    def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
+        self._topics = [(topic, 1) for topic in topics]
+        # Bounded, since whoever prints may be slower than what comes; the newest is the most interesting.
+        self._arrived: queue.Queue[Message] = queue.Queue(maxsize=1000)
+        self.connection = _Connection(mqtt, "")
+        self.connection.on_connected = lambda client: client.subscribe(self._topics) and None
+        self.connection.on_message = self._keep
+        self.connection.open()
+
+    def next(self, timeout_s: float) -> Message | None:
+        """The next message, or None if none came in time."""
+        try:
+            return self._arrived.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _keep(self, message: MQTTMessage) -> None:
+        if self._arrived.full():
+            self._arrived.get_nowait()
+        self._arrived.put_nowait(Message(message.topic, bytes(message.payload), message.qos, message.retain))
+
+
+def _send(client: Client, message: Message) -> MQTTMessageInfo:
+    properties = None
+    if message.expiry_s is not None and client.protocol == MQTTv5:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = message.expiry_s
+    return client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+
+
+def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+    tls = mqtt.tls
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file or None)
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"mqtt.tls: the certificates cannot be used ({exc}); "
+                          "ca_file, cert_file and key_file must be PEM files") from exc  # fmt: skip
+    return context
+
+
+def _explain(cause: BaseException | None, mqtt: Mqtt) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed ({cause.reason}); is mqtt.port = {mqtt.port} the TLS port?"
+    if isinstance(cause, socket.gaierror):
+        return "there is no host of that name; mend mqtt.host"
+    if isinstance(cause, ConnectionRefusedError):
+        return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
+    if isinstance(cause, TimeoutError):
+        return "no answer; check mqtt.host and the network"
+    return f"cannot connect ({cause})"

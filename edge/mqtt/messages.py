@@ -1,0 +1,185 @@
+"""The wire contract: every topic, every payload, how it is sent, and its JSON Schema. Nothing else spells a topic.
+
+Unknown is null and never zero; what was not seen is left out. Within `"v": 1` fields are only ever added.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from edge.skeleton import PARTS
+from edge.types import Backend, Message, Pose
+
+SCHEMA_VERSION: Final = 1
+KEYPOINTS_EXPIRY_S = 5
+MISSED_HEARTBEATS = 3
+
+Time = Annotated[str, Meta(description="UTC, ISO 8601 with milliseconds",
+                           pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]  # fmt: skip
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Number = Annotated[float, Meta(ge=0)]
+
+
+class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A JSON object."""
+
+
+class Size(Payload, frozen=True):
+    width: Annotated[int, Meta(ge=1, description="px")]
+    height: Annotated[int, Meta(ge=1, description="px")]
+
+
+class FrameLatency(Payload, frozen=True):
+    inference: Annotated[float, Meta(ge=0, description="the network alone")]
+    total: Annotated[float, Meta(ge=0, description="from the frame in hand to this message")]
+
+
+class KeypointOut(Payload, frozen=True):
+    index: Annotated[int, Meta(ge=0, le=16)]
+    body_part: str
+    x: Annotated[float, Meta(description="px of the frame, to the right")]
+    y: Annotated[float, Meta(description="px of the frame, downwards")]
+    confidence: Share
+
+
+class PoseOut(Payload, frozen=True):
+    id: Annotated[int | None, Meta(description="the same person keeps it; null while people are not tracked")]
+    score: Share
+    box: Annotated[
+        tuple[float, float, float, float], Meta(description="x, y, width, height of the visible keypoints, px")
+    ]
+    keypoints: Annotated[tuple[KeypointOut, ...], Meta(description="only those that are sure enough")]
+
+
+class Keypoints(Payload, frozen=True):
+    v: Literal[1]
+    seq: Annotated[int, Meta(ge=0, description="number of the frame; a gap is a dropped frame")]
+    time: Time
+    frame: Size
+    latency_ms: FrameLatency
+    poses: tuple[PoseOut, ...]
+
+
+class ModelOut(Payload, frozen=True):
+    name: str
+    sha256: str
+    verified: Annotated[bool, Meta(description="whether the checksum is one of the catalogue")]
+    input_size: Annotated[tuple[int, int], Meta(description="height, width, px")]
+
+
+class RuntimeOut(Payload, frozen=True):
+    name: str
+    threads: Count
+
+
+class BackendOut(Payload, frozen=True):
+    name: Backend
+    reason: Annotated[str, Meta(description="why this one")]
+
+
+class CameraOut(Payload, frozen=True):
+    source: str
+    frame: Annotated[Size | None, Meta(description="null until the first frame")]
+    fps: Annotated[float, Meta(ge=0, description="asked for; 0 = as fast as it goes")]
+    rotation: int
+    mirror: bool
+
+
+class Info(Payload, frozen=True):
+    v: Literal[1]
+    version: str
+    device: dict[Literal["id", "name"], str]
+    model: ModelOut
+    runtime: RuntimeOut
+    backend: BackendOut
+    camera: CameraOut
+
+
+class Quantiles(Payload, frozen=True):
+    median: Number
+    p95: Number
+
+
+class HealthLatency(Payload, frozen=True):
+    inference: Quantiles | None
+    total: Quantiles | None
+
+
+class FrameCounts(Payload, frozen=True):
+    processed: Count
+    dropped: Annotated[int, Meta(ge=0, description="newer ones were there before they could be processed")]
+    unreadable: Annotated[int, Meta(ge=0, description="pictures that could not be decoded")]
+
+
+class Health(Payload, frozen=True):
+    v: Literal[1]
+    time: Time
+    uptime_s: Number
+    fps: Annotated[float, Meta(ge=0, description="frames published a second, of late")]
+    latency_ms: Annotated[HealthLatency, Meta(description="of late; null before the first frame")]
+    frames: FrameCounts
+    messages_dropped: Annotated[int, Meta(ge=0, description="while the broker could not be reached")]
+    connects: Annotated[int, Meta(ge=0, description="times the broker accepted us")]
+    last_frame_age_s: Number | None
+    camera: Literal["starting", "ok", "stalled"]
+    backend: Backend
+    soc_temperature_c: float | None
+    throttled: bool | None
+    rss_mb: Number | None
+
+
+PAYLOADS: dict[str, type[Payload]] = {"keypoints": Keypoints, "info": Info, "health": Health}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Topic name -> JSON Schema of its payload. `status` is plain text: online or offline."""
+    return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
+
+
+class Topics:
+    """The topics of one device, and the messages on them."""
+
+    def __init__(self, base_topic: str, device_id: str) -> None:
+        root = f"{base_topic}/{device_id}"
+        self.status = f"{root}/status"
+        self.info = f"{root}/info"
+        self.keypoints = f"{root}/keypoints"
+        self.health = f"{root}/health"
+
+    def status_message(self, *, online: bool) -> Message:
+        return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)
+
+    def info_message(self, info: Info) -> Message:
+        return Message(self.info, msgspec.json.encode(info), qos=1, retain=True)
+
+    def keypoints_message(self, keypoints: Keypoints) -> Message:
+        return Message(self.keypoints, msgspec.json.encode(keypoints), expiry_s=KEYPOINTS_EXPIRY_S)
+
+    def health_message(self, health: Health, heartbeat_s: float) -> Message:
+        expiry_s = max(round(MISSED_HEARTBEATS * heartbeat_s), 1)
+        return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
+
+
+def pose_out(pose: Pose) -> PoseOut:
+    """A pose with its visible keypoints alone; the box is around those."""
+    seen = pose.visible.nonzero()[0].tolist()
+    xy = pose.xy[seen].round(1)
+    (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+    confidences = pose.confidence.tolist()
+    return PoseOut(
+        id=None,
+        score=round(pose.score, 3),
+        box=(round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1)),
+        keypoints=tuple(
+            KeypointOut(index=k, body_part=PARTS[k], x=round(x, 1), y=round(y, 1), confidence=round(confidences[k], 3))
+            for k, (x, y) in zip(seen, xy.tolist(), strict=True)
+        ),
+    )
+
+
+def timestamp(wall_s: float) -> str:
+    """Seconds of the epoch as 2026-11-22T18:00:00.123Z."""
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,312 @@
+"""The broker client against real brokers."""
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.config import Mqtt
+from edge.errors import ConfigError
+from edge.mqtt import client as module
+from edge.mqtt.client import MAX_PENDING, Broker, Subscription
+from edge.mqtt.messages import Topics
+from edge.types import Message
+from tests.brokers import LOOPBACK, Mosquitto, free_port
+
+pytestmark = pytest.mark.broker
+Start = Callable[..., Mosquitto]
+TOPICS = Topics("edge-pose", "test")
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@contextmanager
+def publisher(port: int, **settings: object) -> Iterator[Broker]:
+    mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
+    broker = Broker(
+        mqtt, "test", online=TOPICS.status_message(online=True), offline=TOPICS.status_message(online=False)
+    )
+    broker.open()
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+@contextmanager
+def listener(port: int, **settings: object) -> Iterator[Subscription]:
+    subscription = Subscription(msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt), ["edge-pose/#"])
+    until(lambda: subscription.connection.connected)
+    try:
+        yield subscription
+    finally:
+        subscription.close()
+
+
+def next_of(subscription: Subscription, topic: str) -> Message:
+    while True:
+        message = subscription.next(15)
+        assert message is not None, f"nothing on {topic}"
+        if message.topic == topic:
+            return message
+
+
+def test_online_standing_and_offline(mosquitto: Start) -> None:
+    port = mosquitto().port
+    standing = Message("edge-pose/test/info", b"{}", qos=1, retain=True)
+    with listener(port) as heard:
+        with publisher(port) as broker:
+            broker.stand(standing)
+            assert next_of(heard, TOPICS.status).payload == b"online"
+            assert next_of(heard, standing.topic).payload == b"{}"
+            assert broker.connection.protocol == "MQTT 5"
+        assert next_of(heard, TOPICS.status).payload == b"offline"
+    with listener(port) as late:
+        retained = {message.topic: message for message in (late.next(5), late.next(5)) if message}
+        assert retained[TOPICS.status].payload == b"offline"
+        assert retained[standing.topic].retain
+
+
+def test_a_standing_message_that_changes_is_sent_at_once(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with listener(port) as heard, publisher(port) as broker:
+        until(lambda: broker.connection.connected)
+        for payload in (b"1", b"2"):
+            broker.stand(Message("edge-pose/test/info", payload, qos=1, retain=True))
+            assert next_of(heard, "edge-pose/test/info").payload == payload
+
+
+def test_everything_published_is_out_before_offline(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with listener(port) as heard:
+        with publisher(port) as broker:
+            for number in range(200):
+                until(broker.has_room)
+                assert broker.publish(Message(TOPICS.keypoints, str(number).encode()))
+        numbers = [int(next_of(heard, TOPICS.keypoints).payload) for _ in range(200)]
+    assert numbers == list(range(200))
+    assert broker.dropped == 0
+
+
+def test_keypoints_expire_in_mqtt_5(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        command = ["mosquitto_sub", "-p", str(port), "-V", "5", "-t", TOPICS.keypoints, "-C", "1", "-W", "20"]
+        heard = subprocess.Popen([*command, "-F", "%E %q %r %p"], stdout=file)
+        with publisher(port) as broker:
+            until(lambda: broker.connection.connected)
+            while heard.poll() is None:
+                broker.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
+                time.sleep(0.05)
+    assert out.read_text().split() == ["5", "0", "0", "x"]
+
+
+def test_mqtt_3_1_1_where_the_broker_knows_no_5() -> None:
+    """rumqttd's plain listener hangs up on MQTT 5."""
+    iotcore = pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    port = free_port()
+    with iotcore.Broker(port=port, listen=LOOPBACK), publisher(port) as broker:
+        until(lambda: broker.connection.connected)
+        assert broker.connection.protocol == "MQTT 3.1.1"
+        with listener(port) as heard:
+            assert next_of(heard, TOPICS.status).payload == b"online"
+            assert broker.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
+            assert next_of(heard, TOPICS.keypoints).payload == b"x"
+
+
+@pytest.mark.parametrize("refusal", [b"\x20\x03\x00\x84\x00", b"\x20\x02\x00\x01"], ids=["as MQTT 5", "as MQTT 3"])
+def test_mqtt_3_1_1_where_the_broker_refuses_5_politely(refusal: bytes) -> None:
+    """«Unsupported protocol version», as brokers that know MQTT 5 and brokers that do not put it."""
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(2):
+            peer, _address = server.accept()
+            with peer:
+                version = peer.recv(1000)[8]  # after the fixed header and the name "MQTT"
+                peer.sendall(refusal if version == 5 else b"\x20\x02\x00\x00")
+                if version == 4:
+                    accepted.wait(10)
+
+    accepted = threading.Event()
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        with publisher(server.getsockname()[1]) as broker:
+            until(lambda: broker.connection.connected)
+            assert broker.connection.protocol == "MQTT 3.1.1"
+            accepted.set()
+            thread.join()
+
+
+def test_nothing_is_queued_while_nobody_is_there() -> None:
+    with publisher(free_port()) as broker:
+        assert broker.connection.tried.wait(10)
+        assert not broker.has_room()
+        assert not broker.publish(Message(TOPICS.health, b"x", qos=1))
+        assert broker.dropped == 1
+        assert "nobody listens there" in broker.connection.problem
+
+
+def test_after_a_restart_of_the_broker_we_are_online_again(mosquitto: Start) -> None:
+    server = mosquitto()
+    with publisher(server.port) as broker:
+        for connects in (1, 2, 3):
+            until(lambda wanted=connects: broker.connection.connects == wanted and broker.connection.connected)  # type: ignore[misc]
+            with listener(server.port) as heard:
+                assert next_of(heard, TOPICS.status).payload == b"online"
+                assert broker.publish(Message(TOPICS.keypoints, b"x"))
+                assert next_of(heard, TOPICS.keypoints).payload == b"x"
+            server.kill()
+            until(lambda: not broker.connection.connected)
+            assert not broker.publish(Message(TOPICS.keypoints, b"x"))
+            server.start()
+
+
+def test_a_stalled_broker_costs_no_memory(mosquitto: Start) -> None:
+    """It is there, but does not read: what is published is dropped and counted, and goes on when it wakes."""
+    server = mosquitto()
+    with publisher(server.port) as broker:
+        until(lambda: broker.connection.connected)
+        assert server._process is not None
+        os.kill(server._process.pid, signal.SIGSTOP)
+        big = Message(TOPICS.keypoints, bytes(200_000))
+        try:
+            sent = sum(broker.publish(big) for _ in range(1000))
+        finally:
+            os.kill(server._process.pid, signal.SIGCONT)
+        assert sent < MAX_PENDING + 50  # what the sockets' buffers took, too
+        assert broker.dropped == 1000 - sent
+        until(broker.has_room)
+        assert broker.publish(Message(TOPICS.keypoints, b"x"))
+
+
+def test_a_refused_login_is_never_taken_for_a_good_one(
+    mosquitto: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("s3cret\n")
+    bad.write_text("wr0ng\n")
+    port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
+    for secret in ({}, {"username": "edge", "password_file": str(bad)}):
+        with publisher(port, **secret) as broker:
+            assert broker.connection.tried.wait(10)
+            time.sleep(0.2)
+            assert not broker.connection.connected
+            assert broker.connection.connects == 0
+            assert "mqtt.username" in broker.connection.problem
+            assert broker.connection._backoff_s == module.LONGEST_BACKOFF_S
+    with publisher(port, username="edge", password_file=str(good)) as broker:
+        until(lambda: broker.connection.connected)
+    assert "s3cret" not in caplog.text
+    assert "wr0ng" not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a server and a client certificate, and another authority that signed neither."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+    (folder / "ca.ext").write_text(authority)
+    identifiers = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+    (folder / "server.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n" + identifiers)
+    (folder / "client.ext").write_text(identifiers)
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    for ca in ("ca", "other"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", "a.csr")
+        openssl("x509", "-req", "-in", "a.csr", "-signkey", f"{ca}.key", "-days", "2", "-extfile", "ca.ext",
+                "-out", f"{ca}.crt")  # fmt: skip
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "a.csr")
+        openssl("x509", "-req", "-in", "a.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-extfile", f"{name}.ext", "-out", f"{name}.crt")  # fmt: skip
+    return folder
+
+
+# paho leaves the socket of a failed handshake to the garbage collector, which says so.
+LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@LEFT_OPEN
+def test_tls(mosquitto: Start, certificates: Path) -> None:
+    tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
+    port = mosquitto("allow_anonymous true", *tls).port
+    ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
+    with publisher(port, tls=ours) as broker:
+        until(lambda: broker.connection.connected)
+        with listener(port, tls=ours) as heard:
+            assert next_of(heard, TOPICS.status).payload == b"online"
+    for wrong, word in (({"enabled": True, "ca_file": f"{certificates}/other.crt"}, "mqtt.tls.ca_file"), ({}, "closed")):
+        with publisher(port, tls=wrong) as broker:
+            assert broker.connection.tried.wait(10)
+            assert not broker.connection.connected
+            assert word in broker.connection.problem
+    gc.collect()
+
+
+@LEFT_OPEN
+def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> None:
+    tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
+    port = mosquitto("allow_anonymous true", *tls, "require_certificate true").port
+    ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
+    with publisher(port, tls=ours) as broker:
+        assert broker.connection.tried.wait(10)
+        assert not broker.connection.connected
+    ours |= {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/client.key"}
+    with publisher(port, tls=ours) as broker:
+        until(lambda: broker.connection.connected)
+    gc.collect()
+
+
+def test_certificates_that_are_none_are_refused_at_once(certificates: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.tls"), publisher(1, tls={"enabled": True, "ca_file": __file__}):
+        pass
+    pair = {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/server.key"}
+    with pytest.raises(ConfigError, match=r"mqtt\.tls"), publisher(1, tls={"enabled": True, **pair}):
+        pass
+
+
+def test_the_last_will_is_offline(mosquitto: Start, tmp_path: Path) -> None:
+    """A process that is killed cannot say goodbye; the broker does."""
+    server = mosquitto()
+    script = tmp_path / "sensor.py"
+    script.write_text(
+        "import time\n"
+        "from tests.test_client import publisher\n"
+        f"with publisher({server.port}) as broker:\n    time.sleep(60)\n"
+    )
+    with listener(server.port) as heard:
+        environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+        sensor = subprocess.Popen([sys.executable, str(script)], env=environ)
+        assert next_of(heard, TOPICS.status).payload == b"online"
+        sensor.kill()
+        sensor.wait()
+        assert next_of(heard, TOPICS.status).payload == b"offline"
+
+
+def test_closing_is_quick_although_the_broker_does_not_answer() -> None:
+    """A host that swallows packets keeps connect() waiting; nobody may have to wait for that."""
+    started_s = time.monotonic()
+    with publisher(free_port()) as broker:
+        assert broker.connection.tried.wait(10)
+    assert time.monotonic() - started_s < 5

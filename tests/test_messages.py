@@ -1,0 +1,114 @@
+import json
+from typing import Any
+
+import jsonschema
+import msgspec
+import numpy as np
+import pytest
+
+from edge.mqtt import messages
+from edge.mqtt.messages import Topics, pose_out, schemas, timestamp
+from edge.types import Pose
+
+TOPICS = Topics("edge-pose", "edge-0a1b2c")
+
+
+def pose() -> Pose:
+    xy = np.arange(34, dtype=np.float32).reshape(17, 2) * 10 + 0.04
+    confidence = np.linspace(0.2, 0.99, 17, dtype=np.float32)
+    return Pose(xy, confidence, confidence >= 0.5, 0.61234)
+
+
+def keypoints(*poses: Pose) -> messages.Keypoints:
+    return messages.Keypoints(
+        v=messages.SCHEMA_VERSION,
+        seq=1234,
+        time=timestamp(1_795_370_400.1234),
+        frame=messages.Size(width=640, height=480),
+        latency_ms=messages.FrameLatency(inference=10.4, total=12.1),
+        poses=tuple(map(pose_out, poses)),
+    )
+
+
+def validated(name: str, payload: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(payload)
+    jsonschema.validate(document, schemas()[name])
+    return document
+
+
+def test_keypoints_as_the_contract_has_them() -> None:
+    message = TOPICS.keypoints_message(keypoints(pose()))
+    assert (message.topic, message.qos, message.retain, message.expiry_s) == (
+        "edge-pose/edge-0a1b2c/keypoints",
+        0,
+        False,
+        5,
+    )
+    document = validated("keypoints", message.payload)
+    assert document["v"] == 1
+    assert document["seq"] == 1234
+    assert document["time"] == "2026-11-22T18:00:00.123Z"
+    assert document["frame"] == {"width": 640, "height": 480}
+    (one,) = document["poses"]
+    assert one["id"] is None
+    assert one["score"] == 0.612
+    seen = [k for k in range(17) if pose().visible[k]]
+    assert [keypoint["index"] for keypoint in one["keypoints"]] == seen
+    first = one["keypoints"][0]
+    assert first == {"index": 7, "body_part": "LEFT_ELBOW", "x": 140.0, "y": 150.0, "confidence": 0.546}
+    assert one["box"] == [140.0, 150.0, 180.0, 180.0]
+
+
+def test_numbers_are_as_precise_as_they_are_true() -> None:
+    """Not 97.5999984741211."""
+    payload = TOPICS.keypoints_message(keypoints(pose(), pose())).payload
+    longest = max(len(number) for number in payload.decode().replace(",", ":").replace("}", ":").split(":") if "." in number and '"' not in number)
+    assert longest <= len("[1234.56")
+
+
+def test_a_frame_without_people_is_a_message_too() -> None:
+    assert validated("keypoints", TOPICS.keypoints_message(keypoints()).payload)["poses"] == []
+
+
+def test_status() -> None:
+    for online, payload in ((True, b"online"), (False, b"offline")):
+        message = TOPICS.status_message(online=online)
+        assert (message.topic, message.payload, message.qos, message.retain, message.expiry_s) == (
+            "edge-pose/edge-0a1b2c/status",
+            payload,
+            1,
+            True,
+            None,
+        )
+
+
+def test_health_expires_after_three_heartbeats() -> None:
+    health = messages.Health(
+        v=messages.SCHEMA_VERSION,
+        time=timestamp(0),
+        uptime_s=1,
+        fps=0,
+        latency_ms=messages.HealthLatency(inference=None, total=None),
+        frames=messages.FrameCounts(processed=0, dropped=0, unreadable=0),
+        messages_dropped=0,
+        connects=0,
+        last_frame_age_s=None,
+        camera="starting",
+        backend="cpu",
+        soc_temperature_c=None,
+        throttled=None,
+        rss_mb=None,
+    )
+    message = TOPICS.health_message(health, heartbeat_s=20)
+    assert (message.qos, message.retain, message.expiry_s) == (1, True, 60)
+    document = validated("health", message.payload)
+    assert document["last_frame_age_s"] is None  # unknown is null, and not left out
+
+
+def test_every_schema_refuses_what_the_contract_does_not_know() -> None:
+    document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
+    for breach in ({"surplus": 1}, {"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document | breach, schemas()["keypoints"])
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(json.dumps(document | breach), type=messages.Keypoints)
