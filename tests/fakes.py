@@ -1,0 +1,73 @@
+"""Small real classes that behave like what they stand for."""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from edge.types import Array, Backend, Frame, Message, RawOutputs
+
+
+class ListSource:
+    """Gives these frames and ends; closing it ends it early."""
+
+    live = False
+    description = "list"
+    dropped = 0
+    unreadable = 0
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames = frames
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            if self.closed.is_set():
+                return
+            yield frame
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class PaintedRuntime:
+    """A network that gives these outputs whatever it is shown, but only for a frame it was shown."""
+
+    name = "painted"
+    backend: Backend = "cpu"
+
+    def __init__(self, outputs: RawOutputs, input_size: tuple[int, int]) -> None:
+        self._outputs = outputs
+        self.input_size = input_size
+        self._memory = np.zeros((*input_size, 3), np.uint8)
+        self.seen: list[int] = []
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {name: tensor.data.shape for name, tensor in self._outputs.items()}
+
+    def input(self) -> Array:
+        return self._memory
+
+    def invoke(self) -> None:
+        self.seen.append(int(self._memory.max()))
+
+    def outputs(self) -> RawOutputs:
+        return self._outputs
+
+
+class ListSink:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def publish(self, message: Message) -> bool:
+        self.messages.append(message)
+        return True
+
+
+def blank_frame(sequence: int, *, brightness: int = 0, size: tuple[int, int] = (480, 640)) -> Frame:
+    height, width = size
+    image = np.full((height, width, 3), brightness, np.uint8)
+    return Frame(image, width, height, sequence, 100 + sequence / 15, 1_700_000_000 + sequence / 15)

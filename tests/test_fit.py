@@ -1,0 +1,103 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from edge.inference.fit import PADDING, Fit
+from edge.types import Array, Frame, Image
+
+
+def frame(image: Image, size: tuple[int, int] | None = None) -> Frame:
+    width, height = size or (image.shape[1], image.shape[0])
+    return Frame(image, width, height, 0, 0.0, 0.0)
+
+
+def dotted(height: int, width: int, y: int, x: int, radius: int) -> Image:
+    image = np.zeros((height, width, 3), np.uint8)
+    image[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1] = 255
+    return image
+
+
+SIZES = [(480, 640), (640, 480), (353, 481), (100, 1000), (1080, 1920), (48, 64), (706, 962), (481, 353)]
+
+
+@pytest.mark.parametrize(("size", "at"), list(product(SIZES, [(0.5, 0.5), (0.2, 0.7), (0.85, 0.1)])))
+def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[float, float]) -> None:
+    """A dot's centre in the input, mapped back, is the dot's centre in the frame."""
+    height, width = size
+    y, x = round(at[0] * height), round(at[1] * width)
+    into = np.empty((353, 481, 3), np.uint8)
+    letterbox = Fit()(frame(dotted(height, width, y, x, max(height, width) // 60)), into)
+    bright = np.argwhere(into[:, :, 0] > 190)
+    found = letterbox.to_frame(bright.mean(axis=0).astype(np.float32))
+    assert found == pytest.approx((x, y), abs=0.75 / letterbox.scale)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_aspect_is_kept_and_the_rest_is_padding(size: tuple[int, int]) -> None:
+    height, width = size
+    into = np.zeros((353, 481, 3), np.uint8)
+    letterbox = Fit()(frame(np.full((height, width, 3), 7, np.uint8)), into)
+    assert letterbox.scale == pytest.approx(min(353 / height, 481 / width))
+    covered = into[:, :, 1] == 7
+    assert set(np.unique(into[~covered])) <= {PADDING}
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    assert covered[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    assert (rows[0], columns[0]) == (letterbox.top_px, letterbox.left_px)
+    assert (len(rows), len(columns)) == (round(height * letterbox.scale), round(width * letterbox.scale))
+
+
+def test_a_picture_that_was_reduced_is_reported_in_the_pixels_of_the_original() -> None:
+    into = np.empty((353, 481, 3), np.uint8)
+    small, large = dotted(600, 800, 450, 200, 12), (8000, 6000)
+    letterbox = Fit()(frame(small, large), into)
+    bright = np.argwhere(into[:, :, 0] > 190).mean(axis=0).astype(np.float32)
+    assert letterbox.to_frame(bright) == pytest.approx((2005, 4505), abs=10)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2)])
+def test_tiny_and_thin_pictures_fit(size: tuple[int, int]) -> None:
+    into = np.zeros((353, 481, 3), np.uint8)
+    letterbox = Fit()(frame(np.full((*size, 3), 200, np.uint8)), into)
+    centre = letterbox.to_frame(np.array((176, 240), np.float32))
+    assert centre == pytest.approx(((size[1] - 1) / 2, (size[0] - 1) / 2), abs=1 / letterbox.scale + 0.5)
+    assert (into == 200).any()
+
+
+def test_every_kind_of_input_carries_the_same_picture() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    inputs: dict[type, Array] = {kind: np.empty((353, 481, 3), kind) for kind in (np.uint8, np.int8, np.float32)}
+    letterboxes = {Fit()(frame(picture), into) for into in inputs.values()}
+    assert len(letterboxes) == 1
+    pixels = inputs[np.uint8]
+    assert np.array_equal(inputs[np.int8], pixels.astype(int) - 128)
+    assert inputs[np.float32] == pytest.approx(pixels / 127.5 - 1, abs=1e-6)
+
+
+def test_one_fit_serves_frames_of_changing_size() -> None:
+    fit = Fit()
+    into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    for size in ((480, 640), (640, 480), (480, 640)):
+        picture = rng.integers(0, 256, (*size, 3), np.uint8)
+        assert fit(frame(picture), into) == Fit()(frame(picture), again)
+        assert np.array_equal(into, again)
+
+
+def test_frames_that_are_views_fit_too() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    turned = np.rot90(picture)
+    into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
+    Fit()(frame(turned), into)
+    Fit()(frame(turned.copy()), again)
+    assert np.array_equal(into, again)
+
+
+def test_strong_reduction_averages() -> None:
+    """Stripes of one pixel become grey, where picking every n-th pixel would make them black or white."""
+    stripes = np.zeros((1412, 1924, 3), np.uint8)
+    stripes[:, ::2] = 255
+    into = np.empty((353, 481, 3), np.uint8)
+    Fit()(frame(stripes), into)
+    assert np.ptp(into.astype(int)) < 10
+    assert abs(int(into[100, 100, 0]) - 127) < 6

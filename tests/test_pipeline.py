@@ -1,0 +1,114 @@
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+from edge.decode.heads import Heads
+from edge.decode.single import decode_single
+from edge.errors import CameraError
+from edge.filtering import Thresholds
+from edge.inference.fit import Fit
+from edge.pipeline import FrameSource, Pipeline, Result
+from edge.types import Floats, Frame, Tensor
+from tests.fakes import ListSource, PaintedRuntime, blank_frame
+from tests.paint import paint
+
+POSITIONS: Floats = np.random.default_rng(0).uniform(60, 290, (17, 2)).astype(np.float32)
+
+
+def painted_runtime() -> PaintedRuntime:
+    heatmaps, offsets = paint(POSITIONS, np.full(17, 4, np.float32), (23, 31), 16)
+    return PaintedRuntime({"heatmaps": Tensor(heatmaps), "short_offsets": Tensor(offsets)}, (353, 481))
+
+
+def pipeline(source: FrameSource, runtime: PaintedRuntime | None = None) -> Pipeline:
+    return Pipeline(
+        source,
+        runtime or painted_runtime(),
+        fit=Fit(),
+        decode=partial(decode_single, heads=Heads("heatmaps", "short_offsets", 16)),
+        thresholds=Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
+    )
+
+
+def results(running: Pipeline) -> list[Result]:
+    return [result for result in running.results(0.05) if result is not None]
+
+
+def test_every_frame_goes_through_once_and_in_order() -> None:
+    runtime = painted_runtime()
+    done = results(pipeline(ListSource(blank_frame(n, brightness=130 + n) for n in range(40)), runtime))
+    assert [result.frame.sequence for result in done] == list(range(40))
+    assert runtime.seen == [130 + n for n in range(40)]
+    assert all(result.inference_s >= 0 for result in done)
+
+
+def test_poses_are_in_the_pixels_of_the_frame() -> None:
+    (result,) = results(pipeline(ListSource([blank_frame(0, size=(706, 962))])))
+    (pose,) = result.poses
+    assert pose.xy == pytest.approx(POSITIONS[:, ::-1] * 2 + 0.5, abs=1e-3)
+    (here_and_now,) = pipeline(ListSource([])).poses(blank_frame(0, size=(706, 962)))
+    assert np.array_equal(pose.xy, here_and_now.xy)
+
+
+def test_what_the_source_raises_is_raised_after_the_frames_before_it() -> None:
+    def frames() -> Iterator[Frame]:
+        yield blank_frame(0)
+        yield blank_frame(1)
+        raise CameraError("gone")
+
+    seen = []
+    with pytest.raises(CameraError, match="gone"):
+        for result in pipeline(ListSource(frames())).results(0.05):
+            seen.append(result)
+    assert [result.frame.sequence for result in seen if result] == [0, 1]
+
+
+def test_a_source_that_is_silent_lets_the_clock_tick() -> None:
+    more = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield blank_frame(0)
+        more.wait(10)
+
+    kinds = []
+    running = pipeline(ListSource(frames()))
+    for result in running.results(0.02):
+        kinds.append(result is None)
+        if kinds[-3:] == [True] * 3:
+            more.set()
+    assert kinds.count(False) == 1
+
+
+def test_close_ends_a_source_that_never_would_and_its_thread() -> None:
+    def frames() -> Iterator[Frame]:
+        n = 0
+        while True:
+            yield blank_frame(n)
+            n += 1
+
+    before = threading.active_count()
+    running = pipeline(ListSource(frames()))
+    for _ in zip(range(5), running.results(0.05), strict=False):
+        pass
+    running.close()
+    running.close()
+    assert threading.active_count() == before
+
+
+def test_close_does_not_wait_for_a_source_that_hangs() -> None:
+    release = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        release.wait(20)
+        yield blank_frame(0)
+
+    running = pipeline(ListSource(frames()))
+    next(running.results(0.01))
+    started_s = time.monotonic()
+    running.close(timeout_s=0.1)
+    assert time.monotonic() - started_s < 5
+    release.set()
