@@ -1,13 +1,14 @@
 # What people do with this repository. `make` alone tells.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check bench models picture clean
+.PHONY: help demo test test-oldest check bench models picture clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
@@ -15,6 +16,9 @@ demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its
 test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt can
 	@tests/system-packages.sh
 	@$(BIN)/pytest $(ARGS)
+
+test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
+	@$(VENV)-oldest/bin/pytest --ignore tests/test_models.py $(ARGS)
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check
@@ -31,10 +35,16 @@ picture: $(VENV)/ready  ## Draw the README's picture
 	@$(BIN)/edge-pose annotate synthetic:wave docs/skeleton.png --frame 20
 
 clean:  ## Remove the environment and everything made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew whenever the dependencies may have changed.
 $(VENV)/ready: pyproject.toml tests/python-venv.sh
-	@tests/python-venv.sh $(PYTHON) $(VENV)
+	@tests/python-venv.sh $(PYTHON) $(VENV) '.[dev]'
+	@touch $@
+
+# tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
+$(VENV)-oldest/ready: pyproject.toml tests/python-venv.sh
+	@tests/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
+	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pytest jsonschema
 	@touch $@

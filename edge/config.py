@@ -176,6 +176,8 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{key}: cannot read {file} ({reason}); make it readable for the user that runs this, "
                           "who is «edge-pose» under systemd") from exc  # fmt: skip
+    if not secret and not mqtt.password_file:
+        return None
     if not secret:
         raise ConfigError(f"{key}: {file} is empty; write the password of {mqtt.username!r} into it")
     return secret

@@ -155,6 +155,8 @@ def test_the_password_may_be_a_systemd_credential(write: Write, tmp_path: Path) 
     assert password(config.mqtt, environ) is None
     (tmp_path / "mqtt_password").write_text("s3cret")
     assert password(config.mqtt, environ) == "s3cret"
+    (tmp_path / "mqtt_password").write_text("")  # the unit's stand-in for a file that is not there
+    assert password(config.mqtt, environ) is None
 
 
 def test_a_password_is_never_shown(write: Write, tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ def sigmoid(x: Array | float) -> Array:
     values = np.asarray(x)
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
-    # exp() of more than this overflows float32; the result is within 2e-38 of the truth either way.
-    with np.errstate(under="ignore"):
-        result: Array = 1 / (1 + np.exp(-np.clip(values, -87, 87)))
+    # exp(88) is about the largest that float32 holds; beyond it the result no longer changes by more than 1e-38.
+    # Constants of the same dtype, because numpy 1 turns single values into float64 otherwise.
+    one, limit = values.dtype.type(1), values.dtype.type(88)
+    result: Array = one / (one + np.exp(np.minimum(-values, limit)))
     return result
 
 

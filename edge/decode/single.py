@@ -35,11 +35,10 @@ def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Flo
 
     Dequantising keeps the order of values, so the search runs on the raw ones and only 3 k values become real.
     """
-    rows, columns = argmax2d(heatmaps.data)
+    cells = argmax2d(heatmaps.data)
     k = np.arange(heatmaps.data.shape[2])
     # The cell's row and column index both arrays, in that order: on a grid that is not square, swapping them
     # reads another cell's offsets, or none.
-    logits = heatmaps.real(heatmaps.data[rows, columns, k])
-    y_offsets = offsets.real(offsets.data[rows, columns, k])
-    x_offsets = offsets.real(offsets.data[rows, columns, k + len(k)])
-    return np.stack((rows * stride + y_offsets, columns * stride + x_offsets), axis=1).astype(np.float32), logits
+    logits = heatmaps.real(heatmaps.data[*cells, k])
+    y_and_x = offsets.real(offsets.data[*cells, np.stack((k, k + len(k)))])
+    return (np.stack(cells).astype(np.float32) * stride + y_and_x).T, logits

@@ -37,7 +37,7 @@ _LOGIN_REFUSED = {
 }
 
 
-class _Connection:
+class Connection:
     """A connection that keeps itself up: MQTT 5, or 3.1.1 where a broker wants that; back-off with jitter.
 
     `on_connected` is called in the network thread each time the broker has accepted us.
@@ -208,7 +208,7 @@ class Broker:
         self._lock = threading.Lock()  # the network thread sends the standing messages
         self._pending: deque[MQTTMessageInfo] = deque()
         self.dropped = 0
-        self.connection = _Connection(mqtt, f"edge-pose-{device_id}", will=offline)
+        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
         self.connection.on_connected = self._announce
         self.connection.on_lost = self._pending.clear
 
@@ -264,8 +264,8 @@ class Subscription:
         self._topics = [(topic, 1) for topic in topics]
         # Bounded, since whoever prints may be slower than what comes; the newest is the most interesting.
         self._arrived: queue.Queue[Message] = queue.Queue(maxsize=1000)
-        self.connection = _Connection(mqtt, "")
-        self.connection.on_connected = lambda client: client.subscribe(self._topics) and None
+        self.connection = Connection(mqtt, "")
+        self.connection.on_connected = self._subscribe
         self.connection.on_message = self._keep
         self.connection.open()
 
@@ -278,6 +278,9 @@ class Subscription:
 
     def close(self) -> None:
         self.connection.close()
+
+    def _subscribe(self, client: Client) -> None:
+        client.subscribe(self._topics)
 
     def _keep(self, message: MQTTMessage) -> None:
         if self._arrived.full():

@@ -1,0 +1,23 @@
+"""`edge-pose`, and `python -m edge`."""
+
+import sys
+
+from edge.errors import EdgeError
+
+
+def main() -> None:
+    """Run the command line; an error of the owner's making is one line, without a traceback."""
+    from edge.cli import app  # noqa: PLC0415 - so that Ctrl-C during the import is caught below
+
+    try:
+        app()
+    except EdgeError as exc:
+        sys.stderr.write(f"edge-pose: {exc}\n")
+        sys.exit(exc.exit_code)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,106 @@
+"""The composition root: a Config becomes objects, they run until the source ends or a signal comes."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from edge import systemd
+from edge.camera import open_source
+from edge.config import Config
+from edge.daemon import Daemon, Sensor
+from edge.decode.heads import recognise
+from edge.decode.single import decode_single
+from edge.errors import EXIT_OK, ModelError
+from edge.filtering import Thresholds
+from edge.inference import catalogue, runtime
+from edge.inference.fit import Fit
+from edge.mqtt.client import Broker
+from edge.mqtt.messages import Topics
+from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime
+
+TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+
+
+def run(config: Config) -> int:
+    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError."""
+    stopping = threading.Event()
+    notifier = systemd.Notifier()
+    with ExitStack() as stack:
+        stack.enter_context(_signals(stopping))
+        stack.callback(notifier.close)
+        model, cpu = open_model(config)
+        source = open_source(config.camera)
+        stack.callback(source.close)
+        topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+        broker = Broker(
+            config.mqtt,
+            config.device.topic_id,
+            online=topics.status_message(online=True),
+            offline=topics.status_message(online=False),
+        )
+        stack.callback(broker.close)
+        pipeline = open_pipeline(config, source, cpu)
+        stack.callback(pipeline.close)
+        stack.callback(notifier.send, "STOPPING=1")
+        daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), notifier, stopping)
+        broker.open()
+        if not source.live:
+            daemon.wait_for_broker()
+        for result in pipeline.results(TICK_S):
+            if result is not None:
+                daemon.frame_done(result)
+            daemon.tick(time.monotonic())
+            if stopping.is_set():
+                break
+        daemon.report(time.monotonic())
+    return EXIT_OK
+
+
+def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
+    """Read, check and load the configured model. Raises ModelError."""
+    model = catalogue.read(config.model.name)
+    if not model.verified and runtime.needs_check():
+        runtime.check_in_child(model.path)
+    height, width = config.model.input_size
+    cpu = runtime.CpuRuntime(
+        model.content, label=str(model.path), input_size=(height, width), threads=config.inference.thread_count
+    )
+    return model, cpu
+
+
+def open_decoder(cpu: Runtime) -> Decoder:
+    """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
+    heads = recognise(cpu.output_shapes, cpu.input_size)
+    for key, size in zip(("height", "width"), cpu.input_size, strict=True):
+        if (size - 1) % heads.stride:
+            fitting = round((size - 1) / heads.stride) * heads.stride + 1
+            raise ModelError(f"model.input_size: {key} {size} does not fit the network, whose heatmap cells are "
+                             f"{heads.stride} px apart; use {fitting}")  # fmt: skip
+    return partial(decode_single, heads=heads)
+
+
+def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline:
+    """Put the stages together. Raises ModelError."""
+    wanted = config.filter
+    thresholds = Thresholds.of(
+        confidence=wanted.min_confidence,
+        parts=wanted.parts,
+        score=wanted.min_pose_score,
+        keypoints=wanted.min_keypoints,
+    )
+    fit = Fit(mirror=config.camera.mirror)
+    return Pipeline(source, cpu, fit=fit, decode=open_decoder(cpu), thresholds=thresholds)
+
+
+@contextmanager
+def _signals(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set `stopping`, for as long as the block runs."""
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""`edge-pose check` and `edge-pose models list`: try each part alone, and say how to mend what fails."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge import config as configuration
+from edge.errors import EXIT_FAILURE, EXIT_OK, CameraError, EdgeError, ModelError
+from edge.inference import catalogue
+
+BROKER_ANSWER_S = 8.0
+FIRST_FRAME_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of one check; `detail` says what was found, or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+    exit_code: int = EXIT_OK
+
+
+def run(path: Path | None) -> list[Finding]:
+    """Configuration, model, source, broker. Without a configuration there is nothing else to try."""
+    loaded: list[configuration.Config] = []
+
+    def load() -> str:
+        loaded.append(configuration.load(path))
+        return f"{path or configuration.DEFAULT_PATH} is fine"
+
+    findings = [_try("config", load)]
+    if loaded:
+        config = loaded[0]
+        findings += [
+            _try("model", lambda: _check_model(config)),
+            _try("source", lambda: _check_source(config)),
+            _try("broker", lambda: _check_broker(config)),
+        ]
+    return findings
+
+
+def show(findings: list[Finding]) -> None:
+    """A table: green ticks, red crosses with the remedy."""
+    table = Table.grid(padding=(0, 2))
+    for one in findings:
+        mark = Text("✓", style="bold green") if one.ok else Text("✗", style="bold red")
+        table.add_row(mark, Text(one.name, style="bold"), Text(one.detail))
+    Console().print(table)
+
+
+def models() -> list[dict[str, Any]]:
+    """The catalogue, with whether each file is the one it describes."""
+    listed = []
+    for name, entry in catalogue.entries().items():
+        try:
+            catalogue.read(name)
+            problem = ""
+        except ModelError as exc:
+            problem = str(exc)
+        listed.append({
+            "name": name, "ok": not problem, "problem": problem, "file": entry.file, "size": entry.size,
+            "family": entry.family, "input_sizes": entry.input_sizes, "output_stride": entry.output_stride,
+            "licence": entry.licence, "source": entry.source, "sha256": entry.sha256, "about": entry.about,
+        })  # fmt: skip
+    return listed
+
+
+def show_models() -> None:
+    table = Table.grid(padding=(0, 2))
+    for model in models():
+        sizes = ", ".join(f"{height}x{width}" for height, width in model["input_sizes"])
+        state = Text("whole", style="green") if model["ok"] else Text(model["problem"], style="red")
+        table.add_row(Text(model["name"], style="bold"), model["about"])
+        table.add_row("", f"{model['size'] / 1e6:.1f} MB, {model['licence']}, input {sizes} (height x width)")
+        table.add_row("", Text.assemble(f"{model['file']}: ", state), end_section=True)
+    Console().print(table)
+
+
+def _try(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, ok=True, detail=check())
+    except EdgeError as exc:
+        return Finding(name, ok=False, detail=str(exc), exit_code=exc.exit_code)
+
+
+def _check_model(config: configuration.Config) -> str:
+    from edge.app import open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
+
+    model, cpu = open_model(config)
+    open_decoder(cpu)
+    vouched = "its checksum is right" if model.verified else "nobody vouches for its checksum"
+    return f"{model.path.name} runs on {cpu.name} at {cpu.input_size[0]}x{cpu.input_size[1]}; {vouched}"
+
+
+def _check_source(config: configuration.Config) -> str:
+    from edge.camera import open_source  # noqa: PLC0415
+
+    with open_source(config.camera) as source:
+        # A camera whose driver hangs must not hang this too.
+        timer = threading.Timer(FIRST_FRAME_S, source.close)
+        timer.daemon = True
+        timer.start()
+        try:
+            frame = next(iter(source), None)
+        finally:
+            timer.cancel()
+        if frame is None:
+            raise CameraError(f"camera.source: {source.description} gave no frame; check the camera")
+        return f"{source.description} gives frames of {frame.width}x{frame.height}"
+
+
+def _check_broker(config: configuration.Config) -> str:
+    from edge.mqtt.client import Connection  # noqa: PLC0415
+
+    mqtt = config.mqtt
+    connection = Connection(mqtt, "")
+    connection.open()
+    try:
+        connection.tried.wait(BROKER_ANSWER_S)
+        if not connection.connected:
+            raise _BrokerProblem(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
+        return f"{mqtt.host}:{mqtt.port} lets us in, {connection.protocol}"
+    finally:
+        connection.close()
+
+
+class _BrokerProblem(EdgeError):
+    """For the daemon the loss of the broker is a state; here it is a finding."""
+
+    exit_code = EXIT_FAILURE

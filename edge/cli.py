@@ -1,0 +1,165 @@
+"""The command line: what each command takes. What it does is elsewhere, and imported when it is wanted."""
+
+import json
+import logging
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.errors import EXIT_FAILURE
+
+app = typer.Typer(
+    name="edge-pose",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A headless human pose sensor: frames from a camera, keypoints out over MQTT. Pictures stay on the device.",
+    epilog="Exit codes: 0 clean end, 1 what a restart may mend, 2 wrong use of this command line, 78 configuration "
+    "or model.",
+)
+models_app = typer.Typer(no_args_is_help=True, help="The models that are known by name.")
+app.add_typer(models_app, name="models")
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file.", show_default="/etc/edge-pose/edge-pose.toml"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from edge import __version__
+
+        typer.echo(f"edge-pose {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    config: ConfigFile = None,
+    log_level: Annotated[LogLevel, typer.Option(help="Least level that is logged.")] = LogLevel.info,
+) -> None:
+    """Run the sensor: camera frames in, keypoints out over MQTT, until SIGTERM or the end of a file."""
+    _log_to_stderr(log_level)
+    from edge.app import run as run_sensor
+    from edge.config import load
+
+    raise typer.Exit(run_sensor(load(config)))
+
+
+@app.command()
+def demo(
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Use this broker instead of one of the demo's own.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=0, help="End after so many frames; 0 = go on until Ctrl-C.")] = 0,
+    source: Annotated[str, typer.Option(help="Where frames come from, as camera.source takes it.")] = "synthetic:walk",
+) -> None:
+    """Show the whole of it with nothing attached: a painted person, a broker, and the messages as they arrive."""
+    from edge.demo import run as run_demo
+
+    raise typer.Exit(run_demo(broker, frames, source))
+
+
+@app.command()
+def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Try configuration, model, source and broker one after the other, and say how to mend what fails."""
+    _log_to_stderr(LogLevel.error)
+    from edge import checks
+
+    found = checks.run(config)
+    if as_json:
+        typer.echo(json.dumps([{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
+    else:
+        checks.show(found)
+    raise typer.Exit(next((one.exit_code for one in found if not one.ok), 0))
+
+
+@app.command()
+def watch(
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Broker, instead of the configured one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Listen to every sensor on the broker and print what it sees, a line a person."""
+    from edge.watch import run as run_watch
+
+    raise typer.Exit(run_watch(config, host, port, as_json=as_json))
+
+
+@app.command()
+def annotate(
+    source: Annotated[str, typer.Argument(help="A picture, or anything that camera.source takes.")],
+    out: Annotated[Path, typer.Argument(help="The picture to write.")],
+    frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0.")] = 0,
+) -> None:
+    """Draw the skeletons on a frame and write it as a picture: the one command that does, and only where you say."""
+    from edge.annotate import run as run_annotate
+
+    run_annotate(source, out, frame)
+
+
+@app.command()
+def schema(
+    name: Annotated[str | None, typer.Argument(help="keypoints, info or health; all without it.")] = None,
+) -> None:
+    """Print the JSON Schema of the messages."""
+    from edge.mqtt.messages import schemas
+
+    known = schemas()
+    if name is not None and name not in known:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="NAME")
+    typer.echo(json.dumps(known[name] if name else known, indent=2))
+
+
+@models_app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the models of the catalogue, and whether their files are whole."""
+    from edge import checks
+
+    if as_json:
+        typer.echo(json.dumps(checks.models()))
+    else:
+        checks.show_models()
+    if not all(model["ok"] for model in checks.models()):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _log_to_stderr(level: LogLevel) -> None:
+    """systemd's journal stamps the time itself, and reads the level from a <n> in front of the line."""
+    journal = "JOURNAL_STREAM" in os.environ
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _JournalFormatter("%(message)s") if journal else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
+    )
+    logging.basicConfig(level=level.name.upper(), handlers=[handler])
+
+
+class _JournalFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        # sd-daemon(3): 3 error, 4 warning, 6 informational, 7 debug.
+        priority = {"ERROR": 3, "CRITICAL": 2, "WARNING": 4, "INFO": 6}.get(record.levelname, 7)
+        return f"<{priority}>{super().format(record)}"

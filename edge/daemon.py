@@ -1,0 +1,160 @@
+"""What happens around the frames: messages, heartbeats, and what systemd is told."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from edge import __version__, health
+from edge.config import Config
+from edge.inference.catalogue import ModelFile
+from edge.mqtt import messages
+from edge.mqtt.client import Broker
+from edge.mqtt.messages import Topics
+from edge.pipeline import FrameSource, Result, Runtime
+from edge.systemd import Notifier
+from edge.types import Frame
+
+STATUS_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """Everything that a running sensor is made of."""
+
+    config: Config
+    model: ModelFile
+    runtime: Runtime
+    source: FrameSource
+    broker: Broker
+    topics: Topics
+
+
+class Daemon:
+    """Turns results into messages, and the clock into heartbeats."""
+
+    def __init__(self, sensor: Sensor, notifier: Notifier, stopping: threading.Event) -> None:
+        self._sensor = sensor
+        self._notifier = notifier
+        self._stopping = stopping
+        now_s = time.monotonic()
+        self._meter = health.Meter(now_s)
+        self._ready = False
+        self._people = 0
+        self._next_keypoints_s = self._next_status_s = self._next_ping_s = now_s
+        self._next_report_s = now_s + sensor.config.mqtt.heartbeat_s
+        sensor.broker.stand(sensor.topics.info_message(self._info(None)))
+
+    def wait_for_broker(self) -> None:
+        """A file does not run away: wait until what is published will be heard."""
+        while not self._sensor.broker.has_room() and not self._stopping.is_set():
+            time.sleep(0.005)
+
+    def frame_done(self, result: Result) -> None:
+        """Publish a frame's keypoints, at most as often as configured."""
+        now_s = time.monotonic()
+        if now_s >= self._next_keypoints_s:
+            message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))
+            if not self._sensor.source.live:
+                self.wait_for_broker()
+            self._sensor.broker.publish(message)
+            if rate_hz := self._sensor.config.mqtt.max_rate_hz:
+                # From the due time, not from now, or every frame that is a little late would lower the rate.
+                self._next_keypoints_s = max(self._next_keypoints_s + 1 / rate_hz, now_s - 1 / rate_hz)
+        now_s = time.monotonic()
+        self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
+        self._people = len(result.poses)
+        if self._meter.processed == 1:
+            self._sensor.broker.stand(self._sensor.topics.info_message(self._info(result.frame)))
+        if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
+            self._notifier.send("WATCHDOG=1")
+            self._next_ping_s = now_s + self._notifier.watchdog_interval_s
+
+    def tick(self, now_s: float) -> None:
+        """What is due by the clock, frames or not."""
+        if not self._ready and self._meter.processed and self._sensor.broker.connection.tried.is_set():
+            self._ready = True
+            self._notifier.send("READY=1", self._status(now_s))
+            self.report(now_s)
+        if self._ready and now_s >= self._next_status_s:
+            self._notifier.send(self._status(now_s))
+            self._next_status_s = now_s + STATUS_INTERVAL_S
+        if now_s >= self._next_report_s:
+            self.report(now_s)
+
+    def report(self, now_s: float) -> None:
+        """Publish the health of the daemon."""
+        self._next_report_s = now_s + self._sensor.config.mqtt.heartbeat_s
+        self._sensor.broker.publish(
+            self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)
+        )
+
+    def _status(self, now_s: float) -> str:
+        people = f"{self._people} {'person' if self._people == 1 else 'people'}"
+        broker = (
+            "online"
+            if self._sensor.broker.connection.connected
+            else f"broker: {self._sensor.broker.connection.problem}"
+        )
+        return f"STATUS={self._meter.fps(now_s):.1f} fps, {people}, {broker}"
+
+    def _keypoints(self, result: Result, now_s: float) -> messages.Keypoints:
+        frame = result.frame
+        return messages.Keypoints(
+            v=messages.SCHEMA_VERSION,
+            seq=frame.sequence,
+            time=messages.timestamp(frame.wall_s),
+            frame=_size(frame),
+            latency_ms=messages.FrameLatency(
+                inference=round(result.inference_s * 1e3, 2), total=round((now_s - result.started_s) * 1e3, 2)
+            ),
+            poses=tuple(map(messages.pose_out, result.poses)),
+        )
+
+    def _info(self, frame: Frame | None) -> messages.Info:
+        config, model, runtime = self._sensor.config, self._sensor.model, self._sensor.runtime
+        return messages.Info(
+            v=messages.SCHEMA_VERSION,
+            version=__version__,
+            device={"id": config.device.topic_id, "name": config.device.name},
+            model=messages.ModelOut(
+                name=model.name, sha256=model.sha256, verified=model.verified, input_size=runtime.input_size
+            ),
+            runtime=messages.RuntimeOut(name=runtime.name, threads=config.inference.thread_count),
+            backend=messages.BackendOut(name=runtime.backend, reason=f"inference.device = {config.inference.device}"),
+            camera=messages.CameraOut(
+                source=self._sensor.source.description,
+                frame=None if frame is None else _size(frame),
+                fps=config.camera.fps,
+                rotation=config.camera.rotation,
+                mirror=config.camera.mirror,
+            ),
+        )
+
+    def _health(self, now_s: float) -> messages.Health:
+        meter, last_s = self._meter, self._meter.last_frame_s
+        age_s = None if last_s is None else now_s - last_s
+        stalled = age_s is not None and age_s > self._sensor.config.camera.stall_s
+        return messages.Health(
+            v=messages.SCHEMA_VERSION,
+            time=messages.timestamp(time.time()),
+            uptime_s=round(now_s - meter.started_s, 1),
+            fps=round(meter.fps(now_s), 2),
+            latency_ms=messages.HealthLatency(inference=meter.inference(), total=meter.total()),
+            frames=messages.FrameCounts(
+                processed=meter.processed,
+                dropped=self._sensor.source.dropped,
+                unreadable=self._sensor.source.unreadable,
+            ),
+            messages_dropped=self._sensor.broker.dropped,
+            connects=self._sensor.broker.connection.connects,
+            last_frame_age_s=None if age_s is None else round(age_s, 3),
+            camera="starting" if age_s is None else "stalled" if stalled else "ok",
+            backend=self._sensor.runtime.backend,
+            soc_temperature_c=health.soc_temperature_c(),
+            throttled=health.throttled(),
+            rss_mb=health.rss_mb(),
+        )
+
+
+def _size(frame: Frame) -> messages.Size:
+    return messages.Size(width=frame.width, height=frame.height)

@@ -1,0 +1,93 @@
+"""`edge-pose watch`: what the sensors on a broker see, a line a person."""
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from edge.config import Mqtt, load
+from edge.errors import EXIT_OK
+from edge.mqtt.client import Subscription
+from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
+
+SCORE_BAR_CELLS = 8
+# Enough to picture the person by; all seventeen do not fit a line.
+SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
+
+
+def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool) -> int:
+    """Print until Ctrl-C. Raises ConfigError."""
+    mqtt = _broker(config, host, port)
+    console = Console(highlight=False, soft_wrap=True)
+    subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
+    people_before: dict[str, int] = {}
+    complaint = ""
+    try:
+        while True:
+            message = subscription.next(timeout_s=0.5)
+            problem = subscription.connection.problem
+            if problem != complaint:
+                complaint = problem
+                sys.stderr.write(f"edge-pose: broker {mqtt.host}:{mqtt.port}: {problem or 'connected'}\n")
+            if message is None:
+                continue
+            device, kind = message.topic.split("/")[-2:]
+            if as_json:
+                payload = message.payload.decode(errors="replace")
+                line = {"topic": message.topic, "payload": json.loads(payload) if kind == "keypoints" else payload}
+                sys.stdout.write(json.dumps(line) + "\n")
+                sys.stdout.flush()
+            elif kind == "status":
+                console.print(f"{device}  {message.payload.decode(errors='replace')}", style="bold")
+            else:
+                keypoints = msgspec.json.decode(message.payload, type=Keypoints)
+                people = len(keypoints.poses)
+                if people or people_before.get(device) != 0:
+                    for line_text in lines(device, keypoints):
+                        console.print(line_text)
+                people_before[device] = people
+    except KeyboardInterrupt:
+        return EXIT_OK
+    finally:
+        subscription.close()
+
+
+def lines(device: str, keypoints: Keypoints) -> list[Text]:
+    """One line a person, or one that says that there is nobody."""
+    start = f"{keypoints.time[11:-1]}  {device}  #{keypoints.seq}  "
+    if not keypoints.poses:
+        return [Text(start + "nobody", style="dim")]
+    of = f"/{len(keypoints.poses)}"
+    return [_line(start, f"person {number}{of}", pose) for number, pose in enumerate(keypoints.poses, 1)]
+
+
+def _line(start: str, who: str, pose: PoseOut) -> Text:
+    x, y, width, height = (round(value) for value in pose.box)
+    filled = round(pose.score * SCORE_BAR_CELLS)
+    shown = {keypoint.body_part: keypoint for keypoint in pose.keypoints if keypoint.body_part in SHOWN}
+    return Text.assemble(
+        (start, "dim"),
+        (who, "bold"),
+        f"  {pose.score:.2f} ",
+        ("█" * filled + "░" * (SCORE_BAR_CELLS - filled), "green" if pose.score >= 0.5 else "yellow"),
+        f"  {len(pose.keypoints):2}/17  box {x},{y} {width}×{height}  ",
+        ("  ".join(_place(shown[name]) for name in SHOWN if name in shown), "cyan"),
+    )
+
+
+def _place(keypoint: KeypointOut) -> str:
+    return f"{keypoint.body_part.lower().replace('_', ' ')} {round(keypoint.x)},{round(keypoint.y)}"
+
+
+def _broker(config: Path | None, host: str | None, port: int | None) -> Mqtt:
+    """The configured broker, with the command line's host and port in place of its own."""
+    mqtt = Mqtt() if host and config is None else load(config).mqtt
+    changes: dict[str, str | int] = {}
+    if host:
+        changes["host"] = host
+    if port:
+        changes["port"] = port
+    return msgspec.structs.replace(mqtt, **changes)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Programs that some tests need. Where they cannot be installed those tests are skipped, and say so.
+set -eu
+missing=
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
+command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
+command -v openssl >/dev/null || missing="$missing openssl"
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 - one argument a package
+    "$(dirname "$0")/apt.sh" $missing || echo "NOT INSTALLED, so that tests will be skipped:$missing" >&2
+fi

@@ -1,0 +1,105 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge import __version__
+from tests.brokers import LOOPBACK, Mosquitto
+from tests.e2e.sensor import ROOT, ear, run_edge
+
+COMMANDS = ["run", "demo", "check", "watch", "annotate", "schema", "models"]
+
+
+def test_version() -> None:
+    assert run_edge("--version").stdout.strip() == f"edge-pose {__version__}"
+
+
+def test_help_explains_every_command() -> None:
+    text = run_edge("--help").stdout
+    assert all(command in text for command in COMMANDS)
+    assert "Exit codes" in text
+    for command in COMMANDS:
+        assert "Usage" in run_edge(command, "--help").stdout
+
+
+@pytest.mark.parametrize("wrong", [["rnu"], ["run", "--confg", "x"], ["schema", "nothing"], ["demo", "--frames", "-1"]])
+def test_wrong_use_is_2(wrong: list[str]) -> None:
+    done = run_edge(*wrong)
+    assert done.returncode == 2
+    assert "Usage" in done.stderr
+
+
+def test_a_missing_configuration_is_one_line() -> None:
+    done = run_edge("run", "--config", "/does/not/exist.toml")
+    assert done.returncode == 78
+    assert done.stderr.startswith("edge-pose: /does/not/exist.toml: no such file")
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_and_run_import_no_more_than_they_need() -> None:
+    def modules(*arguments: str) -> set[str]:
+        script = f"import sys; sys.argv = {['edge-pose', *arguments]}\nfrom edge.__main__ import main\ntry:\n main()\nexcept BaseException: pass\nprint(*sys.modules)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+        return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+    assert not modules("--version") & {"numpy", "rich", "PIL", "av", "paho", "ai_edge_litert", "msgspec"}
+    assert not modules("run", "--config", "/dev/null") & {"rich", "PIL", "av", "iotcore"}
+
+
+def test_models_list() -> None:
+    listed = {model["name"]: model for model in json.loads(run_edge("models", "list", "--json").stdout)}
+    assert listed["posenet"]["ok"] is listed["posenet-float16"]["ok"] is True
+    assert [353, 481] in listed["posenet"]["input_sizes"]
+    table = run_edge("models", "list")
+    assert table.returncode == 0
+    assert "posenet" in table.stdout
+
+
+def test_schema() -> None:
+    assert set(json.loads(run_edge("schema").stdout)) == {"keypoints", "info", "health"}
+    assert "poses" in json.dumps(json.loads(run_edge("schema", "keypoints").stdout))
+
+
+def test_demo_runs_on_a_broker_of_its_own() -> None:
+    pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    done = run_edge("demo", "--frames", "20")
+    assert done.returncode == 0, done.stderr
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(messages) == 20
+    assert sum(len(message["poses"]) for message in messages) >= 15
+    assert "mosquitto_sub" in done.stderr
+    assert "20 messages" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.broker
+def test_demo_on_a_broker_that_is_named(mosquitto) -> None:  # type: ignore[no-untyped-def]
+    server: Mosquitto = mosquitto()
+    with ear(server.port) as heard:
+        done = run_edge("demo", "--frames", "5", "--broker", f"{LOOPBACK}:{server.port}")
+        assert done.returncode == 0, done.stderr
+        heard.topic("status", b"offline")
+    assert len(heard.all("keypoints")) >= 5
+
+
+def test_demo_says_when_the_broker_is_not_there() -> None:
+    done = run_edge("demo", "--frames", "5", "--broker", "127.0.0.1:1")
+    assert done.returncode == 78
+    assert "nobody listens there" in done.stderr
+
+
+def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:
+    from PIL import Image  # noqa: PLC0415
+
+    plain, drawn = tmp_path / "plain.png", tmp_path / "drawn.png"
+    assert run_edge("annotate", "synthetic:wave", str(drawn), "--frame", "20").returncode == 0
+    with Image.open(drawn) as image:
+        assert image.size == (640, 480)
+        image.save(plain)
+    again = tmp_path / "again.jpg"
+    assert run_edge("annotate", str(plain), str(again)).returncode == 0
+    done = run_edge("annotate", str(plain), str(tmp_path / "out.docx"))
+    assert done.returncode == 78
+    assert "out.docx" in done.stderr
