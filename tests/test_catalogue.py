@@ -1,0 +1,74 @@
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ModelError
+from edge.inference import catalogue
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the shipped models that may be damaged."""
+    copy = tmp_path / "models"
+    copy.mkdir()
+    for path in catalogue.folder().iterdir():
+        if path.suffix in (".toml", ".tflite"):
+            shutil.copy(path, copy)
+    monkeypatch.setattr(catalogue, "_PLACES", (copy,))
+    return copy
+
+
+def test_the_default_is_there_and_is_what_the_catalogue_says() -> None:
+    model = catalogue.read("posenet")
+    entry = catalogue.entries()["posenet"]
+    assert model.verified
+    assert hashlib.sha256(model.content).hexdigest() == model.sha256 == entry.sha256
+    assert len(model.content) == entry.size
+
+
+def test_damage_is_found_before_a_model_is_loaded(shipped: Path) -> None:
+    path = shipped / catalogue.entries()["posenet"].file
+    content = path.read_bytes()
+    for damaged in (content[:-100], content[:1000], b"", content[:5000] + b"\0" + content[5001:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match=r"model\.name: .* is damaged .*sha256"):
+            catalogue.read("posenet")
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot read .*No such file"):
+        catalogue.read("posenet")
+
+
+def test_a_damaged_catalogue_is_named(shipped: Path) -> None:
+    (shipped / "catalogue.toml").write_text("[posenet]\nfile = 3\n")
+    with pytest.raises(ModelError, match=r"catalogue\.toml"):
+        catalogue.entries()
+    (shipped / "catalogue.toml").unlink()
+    with pytest.raises(ModelError, match="installation is damaged"):
+        catalogue.entries()
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="no model 'posnet'; known are posenet, posenet-float16"):
+        catalogue.read("posnet")
+
+
+def test_a_path_is_a_model_too(tmp_path: Path) -> None:
+    original = catalogue.read("posenet")
+    mine = tmp_path / "mine.tflite"
+    mine.write_bytes(original.content)
+    assert catalogue.read(str(mine)).verified, "the same bytes are as good elsewhere"
+    mine.write_bytes(original.content + b"\0")
+    model = catalogue.read(str(mine))
+    assert (model.name, model.verified) == ("mine", False)
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"mine\.tflite is not a TFLite model"):
+        catalogue.read(str(path))
+    with pytest.raises(ModelError, match="cannot read"):
+        catalogue.read(str(tmp_path / "nowhere.tflite"))

@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.decode.heads import recognise
+from edge.errors import ModelError
+from edge.inference import catalogue, runtime
+from edge.inference.runtime import CpuRuntime
+
+MODELS = ["posenet", "posenet-float16"]
+
+
+def load(name: str, input_size: tuple[int, int] = (353, 481), threads: int = 1) -> CpuRuntime:
+    return CpuRuntime(catalogue.read(name).content, label=name, input_size=input_size, threads=threads)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("input_size", [(353, 481), (257, 257), (481, 641), (33, 49)])
+def test_one_file_takes_any_input_size(name: str, input_size: tuple[int, int]) -> None:
+    cpu = load(name, input_size)
+    assert cpu.input().shape == (*input_size, 3)
+    cpu.input()[:] = 128
+    cpu.invoke()
+    heads = recognise(cpu.output_shapes, input_size)
+    assert heads.stride == 16
+    outputs = cpu.outputs()
+    assert outputs[heads.heatmaps].data.shape == cpu.output_shapes[heads.heatmaps]
+    assert {name: tensor.data.shape for name, tensor in outputs.items()} == cpu.output_shapes
+
+
+def test_quantised_outputs_stay_quantised() -> None:
+    cpu = load("posenet")
+    cpu.invoke()
+    tensor = cpu.outputs()["heatmaps"]
+    assert tensor.data.dtype == np.int8
+    assert 0 < tensor.scale < 1
+    assert tensor.real(tensor.data).dtype == np.float32
+
+
+def test_outputs_outlive_the_next_invoke() -> None:
+    cpu = load("posenet", (257, 257))
+    rng = np.random.default_rng(0)
+    cpu.input()[:] = rng.integers(0, 256, (257, 257, 3), np.uint8)
+    cpu.invoke()
+    kept = cpu.outputs()["heatmaps"].data
+    before = kept.copy()
+    cpu.input()[:] = 0
+    cpu.invoke()
+    assert np.array_equal(kept, before)
+    assert not np.array_equal(cpu.outputs()["heatmaps"].data, before)
+
+
+def test_threads_do_not_change_the_result() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (353, 481, 3), np.uint8)
+    seen = []
+    for threads in (1, 2):
+        cpu = load("posenet", threads=threads)
+        cpu.input()[:] = picture
+        cpu.invoke()
+        seen.append(cpu.outputs()["heatmaps"].data)
+    assert np.array_equal(*seen)
+
+
+@pytest.mark.parametrize("kept", [8, 1000, 0.5, 0.99])
+def test_a_truncated_file_is_an_error_and_not_a_crash(tmp_path: Path, kept: float) -> None:
+    """Through the way that every file takes: tflite-runtime would die of it in this process."""
+    content = catalogue.read("posenet").content
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
+    model = catalogue.read(str(path))
+    with pytest.raises(ModelError, match=r"mine\.tflite"):
+        runtime.check_in_child(model.path)
+    if not runtime.needs_check():
+        with pytest.raises(ModelError, match=r"model\.name: mine .*cannot be loaded"):
+            CpuRuntime(model.content, label="mine", input_size=(353, 481), threads=1)
+
+
+def test_a_whole_file_survives_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(catalogue.read("posenet").content + b"\0")
+    runtime.check_in_child(path)
+
+
+def test_models_of_other_kinds_are_refused(coral: Path) -> None:
+    """One ends in an operation that is not there, the other in outputs that nobody knows."""
+    decoder = (coral / "posenet_mobilenet_v1_075_353_481_quant_decoder.tflite").read_bytes()
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        CpuRuntime(decoder, label="coral", input_size=(353, 481), threads=1)
+    movenet = (coral / "movenet_single_pose_lightning_ptq.tflite").read_bytes()
+    cpu = CpuRuntime(movenet, label="movenet", input_size=(192, 192), threads=1)
+    with pytest.raises(ModelError, match=r"not known: .*\[1, 17, 3\]"):
+        recognise(cpu.output_shapes, cpu.input_size)
