@@ -1,0 +1,278 @@
+"""`make bench`: what the pipeline costs beside a bare loop of `invoke()`, as ratios within one run.
+
+Rounds of both alternate, so that a machine that is slower for a minute is slower for both.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from edge import app, health, systemd
+from edge.camera import open_source
+from edge.camera.synthetic import open_scene
+from edge.config import Camera, Config, Mqtt
+from edge.daemon import Daemon, Sensor
+from edge.inference.fit import Fit
+from edge.mqtt.client import Broker
+from edge.mqtt.messages import Topics
+from edge.pipeline import FrameSource
+from edge.types import Frame
+from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
+from tests.e2e.sensor import ear, sensor
+
+console = Console(stderr=True)
+
+
+class Memory:
+    """A source that costs nothing: the same few frames again and again."""
+
+    live = False
+    description = "in-memory frames"
+    dropped = unreadable = 0
+
+    def __init__(self, frames: int) -> None:
+        painter = open_scene("walk", width=640, height=480)
+        self._images = [np.empty((480, 640, 3), np.uint8) for _ in range(8)]
+        for number, image in enumerate(self._images):
+            painter.paint(number * 7, image)
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        for n in range(self._frames):
+            yield Frame(self._images[n % 8], 640, 480, n, time.monotonic(), time.time())
+
+    def close(self) -> None:
+        pass
+
+
+class Synthetic:
+    """So many frames of the painted person, as fast as it goes."""
+
+    live = False
+    dropped = unreadable = 0
+
+    def __init__(self, frames: int) -> None:
+        self._feed = open_source(Camera(source="synthetic:walk", fps=0))
+        self.description = self._feed.description
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return islice(self._feed, self._frames)
+
+    def close(self) -> None:
+        self._feed.close()
+
+
+def configured(port: int, threads: int) -> Config:
+    settings = {"mqtt": {"host": LOOPBACK, "port": port}, "inference": {"threads": threads}, "device": {"id": "bench"}}
+    return msgspec.convert(settings, Config)
+
+
+def bare_loop(config: Config, frames: int) -> float:
+    """Frames a second of nothing but invoke()."""
+    _, cpu = app.open_model(config)
+    cpu.input()[:] = 128
+    cpu.invoke()
+    started_s = time.perf_counter()
+    for _ in range(frames):
+        cpu.invoke()
+    return frames / (time.perf_counter() - started_s)
+
+
+def end_to_end(config: Config, source: FrameSource) -> tuple[float, float]:
+    """Frames a second from source to broker, and the growth of the resident memory in MiB from a tenth of them on."""
+    model, cpu = app.open_model(config)
+    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+    broker = Broker(
+        config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
+    )
+    pipeline = app.open_pipeline(config, source, cpu)
+    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
+    broker.open()
+    daemon.wait_for_broker()
+    stamps: list[float] = []
+    memory: list[float] = []
+    for result in pipeline.results(app.TICK_S):
+        if result is not None:
+            daemon.frame_done(result)
+            stamps.append(time.perf_counter())
+            if len(stamps) % 500 == 100:
+                memory.append(health.rss_mb() or 0)
+        daemon.tick(time.monotonic())
+    pipeline.close()
+    broker.close()
+    warm = stamps[len(stamps) // 4 :]  # the painter's and the allocator's first time is not the rest of it
+    growth = max(memory[len(memory) // 10 :]) - memory[len(memory) // 10] if memory else 0.0
+    return (len(warm) - 1) / (warm[-1] - warm[0]), growth
+
+
+def throughput(port: int, threads: int, rounds: int, frames: int) -> dict[str, Any]:
+    config = configured(port, threads)
+    kinds: dict[str, Callable[[], float]] = {
+        "bare": lambda: bare_loop(config, frames),
+        "memory": lambda: end_to_end(config, Memory(frames))[0],
+        "synthetic": lambda: end_to_end(config, Synthetic(frames))[0],
+    }
+    seen: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for _ in track(range(rounds), f"throughput, {threads} thread{'s'[: threads - 1]}", console=console):
+        for kind, measure in kinds.items():
+            seen[kind].append(measure())
+    median = {kind: statistics.median(values) for kind, values in seen.items()}
+    pairs = {k: statistics.median(a / b for a, b in zip(seen[k], seen["bare"], strict=True)) for k in seen}
+    return {"threads": threads, "fps": median, "ratio": pairs}
+
+
+def stages(port: int) -> dict[str, float]:
+    """Median microseconds of each stage alone, one after the other, and of an invoke with one thread."""
+    config = configured(port, 1)
+    model, cpu = app.open_model(config)
+    decode = app.open_decoder(cpu)
+    source = Memory(1)
+    frame = next(iter(source))
+    fit = Fit()
+    topics = Topics("edge-pose", "bench")
+    broker = Broker(
+        config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
+    )
+    pipeline = app.open_pipeline(config, source, cpu)
+    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
+    broker.open()
+    daemon.wait_for_broker()
+    scene = open_scene("walk", width=640, height=480)
+    image = np.empty((480, 640, 3), np.uint8)
+    for sequence in range(0, 2000):
+        scene.paint(sequence, image)
+    numbers = count()
+    (result,) = [one for one in pipeline.results(1) if one is not None]
+    outputs = cpu.outputs()
+    letterbox = fit(frame, cpu.input())
+    parts: dict[str, Callable[[], object]] = {
+        "paint": lambda: scene.paint(next(numbers) % 2000, image),
+        "fit": lambda: fit(frame, cpu.input()),
+        "outputs": cpu.outputs,
+        "decode": lambda: decode(outputs),
+        "filter": lambda: pipeline._decoded(outputs, letterbox),
+        "message + publish": lambda: daemon.frame_done(result),
+        "invoke": cpu.invoke,
+    }
+    median = {}
+    for name, run in parts.items():
+        times = []
+        for _ in range(300):
+            started_s = time.perf_counter()
+            run()
+            times.append(time.perf_counter() - started_s)
+            if name == "message + publish":
+                time.sleep(0.002)  # at this rate the network thread would be what is measured
+        median[name] = statistics.median(times) * 1e6
+    median["filter"] -= median["decode"]
+    broker.close()
+    return median
+
+
+def start_up(port: int, runs: int) -> dict[str, float]:
+    """Seconds from the start of the process to the first keypoints on the wire, less what Python itself takes."""
+    first, python = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in track(range(runs), "start-up", console=console):
+            with ear(port) as heard:
+                started_s = time.perf_counter()
+                with sensor(Path(folder), port, camera__source="synthetic:walk"):
+                    heard.topic("keypoints")
+                    first.append(time.perf_counter() - started_s)
+            started_s = time.perf_counter()
+            subprocess.run([sys.executable, "-c", "pass"], check=True)
+            python.append(time.perf_counter() - started_s)
+    return {"first_pose_s": statistics.median(first), "python_s": statistics.median(python)}
+
+
+def soak(port: int, frames: int) -> dict[str, float]:
+    """Memory of a daemon over so many frames."""
+    with tempfile.TemporaryDirectory() as folder, ear(port) as heard:
+        settings = {"camera__source": "synthetic:walk", "camera__fps": 0, "mqtt__heartbeat_s": 1}
+        with sensor(Path(folder), port, **settings):
+            rss: list[tuple[int, float]] = []
+            with console.status("memory …"):
+                while not rss or rss[-1][0] < frames:
+                    report = json.loads(heard.topic("health").payload)
+                    rss.append((report["frames"]["processed"], report["rss_mb"]))
+                    heard.heard.clear()
+    after = [mb for done, mb in rss if done > frames / 10]
+    return {"frames": rss[-1][0], "rss_mb": max(mb for _, mb in rss), "growth_mb": after[-1] - after[0]}
+
+
+@contextmanager
+def broker() -> Iterator[int]:
+    if MOSQUITTO is None:
+        sys.exit("the benchmark needs mosquitto: apt-get install mosquitto")
+    with tempfile.TemporaryDirectory() as folder:
+        server = Mosquitto(Path(folder)).start()
+        try:
+            yield server.port
+        finally:
+            server.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--rounds", type=int, default=7, help="of each kind (default 7)")
+    parser.add_argument("--frames", type=int, default=600, help="a round (default 600)")
+    parser.add_argument("--soak", type=int, default=20_000, help="frames of the memory test, 0 = without (20000)")
+    wanted = parser.parse_args()
+    with broker() as port:
+        found: dict[str, Any] = {
+            "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
+            "runtime": app.open_model(configured(port, 1))[1].name,
+            "throughput": [throughput(port, threads, wanted.rounds, wanted.frames) for threads in (1, 2)],
+            "stages_us": stages(port),
+            "start_up": start_up(port, 5),
+        }
+        if wanted.soak:
+            found["soak"] = soak(port, wanted.soak)
+    if wanted.json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    out = Console()
+    out.print(f"[bold]edge-pose bench[/]  {found['machine']}, {found['runtime']}, 640x480 frames into 353x481")
+    table = Table("threads", "bare invoke()", "in-memory frames", "synthetic frames")
+    for row in found["throughput"]:
+        cells = [f"{row['fps'][kind]:6.1f} fps  {row['ratio'][kind]:5.3f}" for kind in ("bare", "memory", "synthetic")]
+        table.add_row(str(row["threads"]), *cells)
+    out.print(table)
+    parts = Table("stage", "median µs", "share of invoke")
+    for name, micros in found["stages_us"].items():
+        parts.add_row(name, f"{micros:8.0f}", f"{micros / found['stages_us']['invoke']:7.2%}")
+    out.print(parts)
+    start = found["start_up"]
+    out.print(f"first pose on the wire after {start['first_pose_s']:.2f} s, of which Python's start {start['python_s']:.2f} s")
+    if "soak" in found:
+        soaked = found["soak"]
+        out.print(
+            f"memory: {soaked['rss_mb']:.1f} MiB at most, {soaked['growth_mb']:+.1f} MiB growth over {soaked['frames']} frames"
+        )
+
+
+if __name__ == "__main__":
+    main()
