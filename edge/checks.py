@@ -126,13 +126,13 @@ def _check_broker(config: configuration.Config) -> str:
     try:
         connection.tried.wait(BROKER_ANSWER_S)
         if not connection.connected:
-            raise _BrokerProblem(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
+            raise _BrokerError(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
         return f"{mqtt.host}:{mqtt.port} lets us in, {connection.protocol}"
     finally:
         connection.close()
 
 
-class _BrokerProblem(EdgeError):
+class _BrokerError(EdgeError):
     """For the daemon the loss of the broker is a state; here it is a finding."""
 
     exit_code = EXIT_FAILURE

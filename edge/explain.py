@@ -14,7 +14,11 @@ _NAMES = {int: "a whole number", float: "a number", str: "text in quotes", bool:
 def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[Struct]) -> tuple[str, str]:
     """The key with dots, and "what is wrong; what is right". `tables` did not convert to `root`."""
     message, _, location = str(exc).partition(" - at `")
-    names = [name for name in re.split(r"[.`]", re.sub(r"\[\d+\]", "", location.removeprefix("$").replace("[...]", ".*"))) if name]
+    names = [
+        name
+        for name in re.split(r"[.`]", re.sub(r"\[\d+\]", "", location.removeprefix("$").replace("[...]", ".*")))
+        if name
+    ]
     if unknown := re.match(r"Object contains unknown field `(.*)`", message):
         known = list(get_type_hints(_hint(root, names)))
         near = difflib.get_close_matches(unknown[1], known, 1)
@@ -22,10 +26,11 @@ def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[
         return ".".join([*names, unknown[1]]), f"unknown key; {right}"
     value: Any = tables
     keys: list[str] = []
-    for name in names:
-        if name == "*":
+    for step in names:
+        name = step
+        if step == "*":
             # msgspec does not say which entry of a free table it was: try one after the other.
-            name = next((entry for entry in value if not _fits(value[entry], _hint(root, [*keys, entry]))), name)
+            name = next((entry for entry in value if not _fits(value[entry], _hint(root, [*keys, entry]))), step)
         if not isinstance(value, Mapping) or name not in value:
             break
         value = value[name]

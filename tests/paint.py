@@ -25,5 +25,5 @@ def paint(positions: Floats, logits: Floats, grid: tuple[int, int], stride: int)
 def quantise(real: Array, scale: float, zero_point: int, dtype: type) -> Tensor:
     """As a quantised model would give it."""
     limits = np.iinfo(dtype)
-    data = np.clip(np.round(real / scale) + zero_point, limits.min, limits.max).astype(dtype)
+    data: Array = np.clip(np.round(real / scale) + zero_point, limits.min, limits.max).astype(dtype)
     return Tensor(data, scale, zero_point)

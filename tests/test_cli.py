@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,12 @@ def test_a_missing_configuration_is_one_line() -> None:
 
 def test_help_and_run_import_no_more_than_they_need() -> None:
     def modules(*arguments: str) -> set[str]:
-        script = f"import sys; sys.argv = {['edge-pose', *arguments]}\nfrom edge.__main__ import main\ntry:\n main()\nexcept BaseException: pass\nprint(*sys.modules)"
+        script = (
+            f"import sys; sys.argv = {['edge-pose', *arguments]}\n"
+            "from edge.__main__ import main\n"
+            "try: main()\n"
+            "except BaseException: print(*sys.modules)"
+        )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
         return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
 
@@ -75,8 +81,8 @@ def test_demo_runs_on_a_broker_of_its_own() -> None:
 
 
 @pytest.mark.broker
-def test_demo_on_a_broker_that_is_named(mosquitto) -> None:  # type: ignore[no-untyped-def]
-    server: Mosquitto = mosquitto()
+def test_demo_on_a_broker_that_is_named(mosquitto: Callable[..., Mosquitto]) -> None:
+    server = mosquitto()
     with ear(server.port) as heard:
         done = run_edge("demo", "--frames", "5", "--broker", f"{LOOPBACK}:{server.port}")
         assert done.returncode == 0, done.stderr

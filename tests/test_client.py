@@ -237,7 +237,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         openssl("x509", "-req", "-in", "a.csr", "-signkey", f"{ca}.key", "-days", "2", "-extfile", "ca.ext",
                 "-out", f"{ca}.crt")  # fmt: skip
     for name in ("server", "client"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "a.csr")
+        openssl(
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "a.csr"
+        )
         openssl("x509", "-req", "-in", "a.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
                 "-extfile", f"{name}.ext", "-out", f"{name}.crt")  # fmt: skip
     return folder
@@ -256,7 +258,10 @@ def test_tls(mosquitto: Start, certificates: Path) -> None:
         until(lambda: broker.connection.connected)
         with listener(port, tls=ours) as heard:
             assert next_of(heard, TOPICS.status).payload == b"online"
-    for wrong, word in (({"enabled": True, "ca_file": f"{certificates}/other.crt"}, "mqtt.tls.ca_file"), ({}, "closed")):
+    for wrong, word in (
+        ({"enabled": True, "ca_file": f"{certificates}/other.crt"}, "mqtt.tls.ca_file"),
+        ({}, "closed"),
+    ):
         with publisher(port, tls=wrong) as broker:
             assert broker.connection.tried.wait(10)
             assert not broker.connection.connected

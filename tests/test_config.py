@@ -51,7 +51,7 @@ def test_the_shipped_file_explains_every_key() -> None:
 
 
 def test_what_the_file_says_is_taken(write: Write) -> None:
-    config = load(write(HOST + 'port = 8883\n[camera]\nfps = 7.5\nrotation = 90\n[filter.parts]\nNOSE = 0.5'), {})
+    config = load(write(HOST + "port = 8883\n[camera]\nfps = 7.5\nrotation = 90\n[filter.parts]\nNOSE = 0.5"), {})
     assert (config.mqtt.host, config.mqtt.port, config.camera.fps) == ("broker", 8883, 7.5)
     assert config.camera.rotation == 90
     assert config.filter.parts == {"NOSE": 0.5}

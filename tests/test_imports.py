@@ -32,7 +32,13 @@ THIRD_PARTY = {
     "iotcore": {"demo.py"},
     "typer": {"cli.py"},
 }
-LIGHT = {"types.py": {"numpy"}, "errors.py": set(), "skeleton.py": {"numpy"}, "filtering.py": {"numpy"}, "decode": {"numpy"}}
+LIGHT = {
+    "types.py": {"numpy"},
+    "errors.py": set(),
+    "skeleton.py": {"numpy"},
+    "filtering.py": {"numpy"},
+    "decode": {"numpy"},
+}
 
 
 def imported(path: Path) -> set[str]:

@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -62,8 +63,9 @@ def test_keypoints_as_the_contract_has_them() -> None:
 def test_numbers_are_as_precise_as_they_are_true() -> None:
     """Not 97.5999984741211."""
     payload = TOPICS.keypoints_message(keypoints(pose(), pose())).payload
-    longest = max(len(number) for number in payload.decode().replace(",", ":").replace("}", ":").split(":") if "." in number and '"' not in number)
-    assert longest <= len("[1234.56")
+    numbers = re.findall(r"\d+\.\d+", payload.decode())
+    longest = max(map(len, numbers))
+    assert longest <= len("1234.5")
 
 
 def test_a_frame_without_people_is_a_message_too() -> None:
@@ -107,7 +109,8 @@ def test_health_expires_after_three_heartbeats() -> None:
 
 def test_every_schema_refuses_what_the_contract_does_not_know() -> None:
     document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
-    for breach in ({"surplus": 1}, {"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}):
+    breaches: list[dict[str, Any]] = [{"surplus": 1}, {"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
+    for breach in breaches:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(document | breach, schemas()["keypoints"])
         with pytest.raises(msgspec.ValidationError):

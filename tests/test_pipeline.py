@@ -60,11 +60,11 @@ def test_what_the_source_raises_is_raised_after_the_frames_before_it() -> None:
         yield blank_frame(1)
         raise CameraError("gone")
 
-    seen = []
+    seen: list[int] = []
+    running = pipeline(ListSource(frames())).results(0.05)
     with pytest.raises(CameraError, match="gone"):
-        for result in pipeline(ListSource(frames())).results(0.05):
-            seen.append(result)
-    assert [result.frame.sequence for result in seen if result] == [0, 1]
+        seen.extend(result.frame.sequence for result in running if result)
+    assert seen == [0, 1]
 
 
 def test_a_source_that_is_silent_lets_the_clock_tick() -> None:

@@ -7,6 +7,7 @@ from edge.decode.heads import recognise
 from edge.errors import ModelError
 from edge.inference import catalogue, runtime
 from edge.inference.runtime import CpuRuntime
+from edge.types import Array
 
 MODELS = ["posenet", "posenet-float16"]
 
@@ -53,13 +54,13 @@ def test_outputs_outlive_the_next_invoke() -> None:
 
 def test_threads_do_not_change_the_result() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (353, 481, 3), np.uint8)
-    seen = []
+    seen: list[Array] = []
     for threads in (1, 2):
         cpu = load("posenet", threads=threads)
         cpu.input()[:] = picture
         cpu.invoke()
         seen.append(cpu.outputs()["heatmaps"].data)
-    assert np.array_equal(*seen)
+    assert np.array_equal(seen[0], seen[1])
 
 
 @pytest.mark.parametrize("kept", [8, 1000, 0.5, 0.99])

@@ -64,9 +64,7 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
         get_keypoints(np.zeros((1, 23, 31, 17)), np.zeros((1, 23, 31, 34)))
 
 
-@pytest.mark.parametrize(
-    ("dtype", "zero_point"), [(np.uint8, 128), (np.int8, 0), (np.uint8, 100), (np.int8, -20)]
-)
+@pytest.mark.parametrize(("dtype", "zero_point"), [(np.uint8, 128), (np.int8, 0), (np.uint8, 100), (np.int8, -20)])
 def test_quantised_outputs_decode_to_within_a_step(dtype: type, zero_point: int) -> None:
     positions, logits = pose((23, 31), 16, 7)
     heatmaps, offsets = paint(positions, logits, (23, 31), 16)

@@ -49,5 +49,9 @@ def test_both_units_are_alike_but_for_the_instance() -> None:
 def test_every_line_has_its_why(name: str) -> None:
     why = (SYSTEMD / "README.md").read_text(encoding="utf-8")
     plain = {"Description", "Documentation", "ExecStart", "User", "Group", "WantedBy", "After", "Wants"}
-    unexplained = [key for key in settings(name) if key not in plain | {"NotifyAccess", "RestartSec", "TimeoutStartSec", "WatchdogSignal"} and key not in why]
+    unexplained = [
+        key
+        for key in settings(name)
+        if key not in plain | {"NotifyAccess", "RestartSec", "TimeoutStartSec", "WatchdogSignal"} and key not in why
+    ]
     assert unexplained == []

@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.types import Array
 
 
-def sigmoid(x: Array | float) -> Array:
+def sigmoid(x: npt.ArrayLike) -> Array:
     """The logistic function 1 / (1 + exp(-x)) of a logit of any shape: a confidence, 0..1.
 
     Floats keep their dtype, everything else becomes float64. Never overflows.

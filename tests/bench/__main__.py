@@ -27,7 +27,7 @@ from rich.table import Table
 from edge import app, health, systemd
 from edge.camera import open_source
 from edge.camera.synthetic import open_scene
-from edge.config import Camera, Config, Mqtt
+from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
 from edge.inference.fit import Fit
 from edge.mqtt.client import Broker
@@ -157,7 +157,7 @@ def stages(port: int) -> dict[str, float]:
     daemon.wait_for_broker()
     scene = open_scene("walk", width=640, height=480)
     image = np.empty((480, 640, 3), np.uint8)
-    for sequence in range(0, 2000):
+    for sequence in range(2000):
         scene.paint(sequence, image)
     numbers = count()
     (result,) = [one for one in pipeline.results(1) if one is not None]
@@ -194,7 +194,7 @@ def start_up(port: int, runs: int) -> dict[str, float]:
         for _ in track(range(runs), "start-up", console=console):
             with ear(port) as heard:
                 started_s = time.perf_counter()
-                with sensor(Path(folder), port, camera__source="synthetic:walk"):
+                with sensor(Path(folder), port, {"camera.source": "synthetic:walk"}):
                     heard.topic("keypoints")
                     first.append(time.perf_counter() - started_s)
             started_s = time.perf_counter()
@@ -206,8 +206,8 @@ def start_up(port: int, runs: int) -> dict[str, float]:
 def soak(port: int, frames: int) -> dict[str, float]:
     """Memory of a daemon over so many frames."""
     with tempfile.TemporaryDirectory() as folder, ear(port) as heard:
-        settings = {"camera__source": "synthetic:walk", "camera__fps": 0, "mqtt__heartbeat_s": 1}
-        with sensor(Path(folder), port, **settings):
+        settings = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.heartbeat_s": 1}
+        with sensor(Path(folder), port, settings):
             rss: list[tuple[int, float]] = []
             with console.status("memory …"):
                 while not rss or rss[-1][0] < frames:
@@ -266,11 +266,14 @@ def show(found: dict[str, Any]) -> None:
         parts.add_row(name, f"{micros:8.0f}", f"{micros / found['stages_us']['invoke']:7.2%}")
     out.print(parts)
     start = found["start_up"]
-    out.print(f"first pose on the wire after {start['first_pose_s']:.2f} s, of which Python's start {start['python_s']:.2f} s")
+    out.print(
+        f"first pose on the wire after {start['first_pose_s']:.2f} s, of which Python's start {start['python_s']:.2f} s"
+    )
     if "soak" in found:
         soaked = found["soak"]
         out.print(
-            f"memory: {soaked['rss_mb']:.1f} MiB at most, {soaked['growth_mb']:+.1f} MiB growth over {soaked['frames']} frames"
+            f"memory: {soaked['rss_mb']:.1f} MiB at most, {soaked['growth_mb']:+.1f} MiB growth "
+            f"over {soaked['frames']} frames"
         )
 
 

@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[2]
 SCHEMAS = schemas()
 
 
-def run_edge(*arguments: str, environ: Mapping[str, str] | None = None, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
+def run_edge(
+    *arguments: str, environ: Mapping[str, str] | None = None, timeout_s: float = 60
+) -> "subprocess.CompletedProcess[str]":
     """`edge-pose ...` to its end."""
     return subprocess.run(
         [sys.executable, "-m", "edge", *arguments],
@@ -52,11 +54,13 @@ class Sensor:
 
 
 @contextmanager
-def sensor(folder: Path, port: int, environ: Mapping[str, str] | None = None, **settings: object) -> Iterator[Sensor]:
-    """Start `edge-pose run` with settings such as camera__source="synthetic:walk"."""
+def sensor(
+    folder: Path, port: int, settings: Mapping[str, object], environ: Mapping[str, str] | None = None
+) -> Iterator[Sensor]:
+    """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
-    settings = {"device__id": "test", "mqtt__host": LOOPBACK, "mqtt__port": port} | settings
-    overrides = {f"EDGE_POSE_{key.upper()}": _plain(value) for key, value in settings.items()}
+    settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, **settings}
+    overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", os.devnull],

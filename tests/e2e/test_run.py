@@ -41,7 +41,10 @@ def test_topics_retain_qos_and_payloads_as_mosquitto_sub_sees_them(mosquitto: St
     with (tmp_path / "heard").open("wb") as out:
         listener = subprocess.Popen([*command, "--retain-as-published"], stdout=out)
         time.sleep(0.3)
-        with ear(port) as heard, sensor(tmp_path, port, camera__source="synthetic:walk", mqtt__heartbeat_s=1) as daemon:
+        with (
+            ear(port) as heard,
+            sensor(tmp_path, port, {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}) as daemon,
+        ):
             for _ in range(30):
                 heard.topic("keypoints")
             heard.topic("health")
@@ -66,7 +69,7 @@ def test_topics_retain_qos_and_payloads_as_mosquitto_sub_sees_them(mosquitto: St
 @pytest.mark.parametrize("scene", ["walk", "wave"])
 def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_path: Path, scene: str) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, camera__source=f"synthetic:{scene}", camera__fps=0):
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"synthetic:{scene}", "camera.fps": 0}):
         for _ in range(240):
             heard.topic("keypoints")
     painter = open_scene(scene, width=640, height=480)
@@ -93,7 +96,7 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
 
 def test_an_empty_room_is_told_too(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, camera__source="synthetic:empty"):
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:empty"}):
         for _ in range(10):
             heard.topic("keypoints")
     assert all(message["poses"] == [] for message in heard.all("keypoints"))
@@ -104,8 +107,8 @@ def test_mirror_flips_x_and_keeps_the_labels(mosquitto: Start, tmp_path: Path) -
     painted(tmp_path, 3)
     seen = []
     for mirror in (False, True):
-        source = {"camera__source": f"images:{tmp_path}", "camera__fps": 0, "camera__mirror": mirror}
-        with ear(port) as heard, sensor(tmp_path, port, **source):
+        source = {"camera.source": f"images:{tmp_path}", "camera.fps": 0, "camera.mirror": mirror}
+        with ear(port) as heard, sensor(tmp_path, port, source):
             heard.topic("status", b"online")
             heard.topic("status", b"offline")
         seen.append(heard.all("keypoints"))
@@ -128,7 +131,7 @@ def test_a_camera_that_hangs_askew_is_turned_upright(mosquitto: Start, tmp_path:
     for source, turn in ((upright, 0), (askew, rotation)):
         with (
             ear(port) as heard,
-            sensor(tmp_path, port, camera__source=f"images:{source}", camera__rotation=turn) as daemon,
+            sensor(tmp_path, port, {"camera.source": f"images:{source}", "camera.rotation": turn}) as daemon,
         ):
             heard.topic("keypoints")
             assert daemon.process.wait(20) == 0
@@ -147,7 +150,7 @@ def test_a_folder_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_p
     Image.new("L", (1, 1), 200).save(folder / "100.png")
     Image.new("RGBA", (80, 60), (9, 9, 9, 0)).save(folder / "101.png")
     Image.new("RGB", (8000, 6000), (90, 90, 90)).save(folder / "102.jpg")
-    with ear(port) as heard, sensor(tmp_path, port, camera__source=f"images:{folder}", camera__fps=0) as daemon:
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"images:{folder}", "camera.fps": 0}) as daemon:
         assert daemon.process.wait(60) == 0
         heard.topic("status", b"offline")
     messages = heard.all("keypoints")
@@ -174,7 +177,7 @@ def test_a_video_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_pa
             painter.paint(number, image)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    with ear(port) as heard, sensor(tmp_path, port, camera__source=f"video:{film}", camera__fps=0) as daemon:
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"video:{film}", "camera.fps": 0}) as daemon:
         assert daemon.process.wait(60) == 0
         heard.topic("status", b"offline")
     messages = heard.all("keypoints")
@@ -191,7 +194,7 @@ def test_a_video_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_pa
 
 def test_the_last_will_speaks_for_a_daemon_that_was_killed(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, camera__source="synthetic:walk") as daemon:
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:walk"}) as daemon:
         heard.topic("status", b"online")
         heard.topic("keypoints")
         daemon.stop(signal.SIGKILL)
@@ -204,7 +207,7 @@ def test_the_last_will_speaks_for_a_daemon_that_was_killed(mosquitto: Start, tmp
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_and_soon(mosquitto: Start, tmp_path: Path, number: int) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, camera__source="synthetic:walk") as daemon:
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:walk"}) as daemon:
         heard.topic("keypoints")
         code, took_s = daemon.stop(number)
         heard.topic("status", b"offline")
@@ -215,7 +218,7 @@ def test_a_signal_ends_it_cleanly_and_soon(mosquitto: Start, tmp_path: Path, num
 
 def test_a_signal_ends_it_although_the_broker_is_away(tmp_path: Path) -> None:
     for fps in (15, 0):  # a camera's frames are dropped, a file's wait
-        with sensor(tmp_path, free_port(), camera__source="synthetic:walk", camera__fps=fps) as daemon:
+        with sensor(tmp_path, free_port(), {"camera.source": "synthetic:walk", "camera.fps": fps}) as daemon:
             while "nobody listens there" not in daemon.log:
                 time.sleep(0.05)
             code, took_s = daemon.stop()
@@ -224,8 +227,8 @@ def test_a_signal_ends_it_although_the_broker_is_away(tmp_path: Path) -> None:
 
 def test_a_broker_that_comes_and_goes(mosquitto: Start, tmp_path: Path) -> None:
     server = mosquitto()
-    source = {"camera__source": "synthetic:walk", "mqtt__heartbeat_s": 1}
-    with sensor(tmp_path, server.port, **source) as daemon:
+    source = {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}
+    with sensor(tmp_path, server.port, source) as daemon:
         for _ in range(2):
             with ear(server.port) as heard:
                 heard.topic("status", b"online")
@@ -250,7 +253,7 @@ def test_a_file_waits_for_the_broker_and_loses_nothing(mosquitto: Start, tmp_pat
     painted(folder, 5)
     server = mosquitto()
     server.stop()
-    with sensor(tmp_path, server.port, camera__source=f"images:{folder}", camera__fps=0) as daemon:
+    with sensor(tmp_path, server.port, {"camera.source": f"images:{folder}", "camera.fps": 0}) as daemon:
         time.sleep(2)
         assert daemon.process.poll() is None
         server.start()
@@ -266,7 +269,7 @@ def test_what_systemd_is_told(mosquitto: Start, tmp_path: Path) -> None:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(20)
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
-        with ear(port) as heard, sensor(tmp_path, port, environ, camera__source="synthetic:walk") as daemon:
+        with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:walk"}, environ) as daemon:
             told = [systemd.recv(1000).decode()]
             while "READY=1" not in told[-1]:
                 told.append(systemd.recv(1000).decode())
@@ -292,9 +295,9 @@ def test_no_ready_and_no_watchdog_without_a_frame(tmp_path: Path, mosquitto: Sta
     ):
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(20)
-        source = {"camera__source": f"http://127.0.0.1:{silent.getsockname()[1]}/", "camera__stall_s": 2}
+        source = {"camera.source": f"http://127.0.0.1:{silent.getsockname()[1]}/", "camera.stall_s": 2}
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
-        with ear(port) as heard, sensor(tmp_path, port, environ, **source) as daemon:
+        with ear(port) as heard, sensor(tmp_path, port, source, environ) as daemon:
             heard.topic("status", b"online")
             assert daemon.process.wait(20) == 1
             heard.topic("status", b"offline")
@@ -304,28 +307,28 @@ def test_no_ready_and_no_watchdog_without_a_frame(tmp_path: Path, mosquitto: Sta
 
 
 BAD: list[tuple[dict[str, object], int, list[str]]] = [
-    ({"mqtt__prt": 1}, 78, ["EDGE_POSE_MQTT__PRT", "unknown key"]),
-    ({"mqtt__port": 0}, 78, ["mqtt.port", "from 1 to 65535"]),
-    ({"mqtt__host": ""}, 78, ["mqtt.host"]),
-    ({"camera__source": "synthetic:dance"}, 78, ["camera.source", "dance", "walk"]),
-    ({"camera__source": "webcam"}, 78, ["camera.source", "synthetic:"]),
-    ({"camera__source": "picamera2"}, 78, ["camera.source"]),
-    ({"camera__source": "images:/does/not/exist"}, 78, ["camera.source", "/does/not/exist"]),
-    ({"camera__source": "images:/proc/self/fdinfo"}, 78, ["camera.source", "/proc/self/fdinfo"]),
-    ({"camera__source": "video:/does/not/exist.mp4"}, 78, ["camera.source", "/does/not/exist.mp4"]),
-    ({"camera__source": "video:/etc/hostname"}, 78, ["camera.source", "/etc/hostname"]),
-    ({"camera__source": "/dev/video63"}, 1, ["camera.source", "/dev/video63"]),
-    ({"model__name": "posenot"}, 78, ["model.name", "posenot", "posenet"]),
-    ({"model__name": "/does/not/exist.tflite"}, 78, ["model.name", "/does/not/exist.tflite"]),
-    ({"model__name": "/etc/hostname"}, 78, ["model.name", "/etc/hostname"]),
-    ({"model__input_size": "[360, 480]"}, 78, ["model.input_size", "353"]),
-    ({"mqtt__username": "u", "mqtt__password_file": "/does/not/exist"}, 78, ["mqtt.password_file"]),
+    ({"mqtt.prt": 1}, 78, ["EDGE_POSE_MQTT__PRT", "unknown key"]),
+    ({"mqtt.port": 0}, 78, ["mqtt.port", "from 1 to 65535"]),
+    ({"mqtt.host": ""}, 78, ["mqtt.host"]),
+    ({"camera.source": "synthetic:dance"}, 78, ["camera.source", "dance", "walk"]),
+    ({"camera.source": "webcam"}, 78, ["camera.source", "synthetic:"]),
+    ({"camera.source": "picamera2"}, 78, ["camera.source"]),
+    ({"camera.source": "images:/does/not/exist"}, 78, ["camera.source", "/does/not/exist"]),
+    ({"camera.source": "images:/proc/self/fdinfo"}, 78, ["camera.source", "/proc/self/fdinfo"]),
+    ({"camera.source": "video:/does/not/exist.mp4"}, 78, ["camera.source", "/does/not/exist.mp4"]),
+    ({"camera.source": "video:/etc/hostname"}, 78, ["camera.source", "/etc/hostname"]),
+    ({"camera.source": "/dev/video63"}, 1, ["camera.source", "/dev/video63"]),
+    ({"model.name": "posenot"}, 78, ["model.name", "posenot", "posenet"]),
+    ({"model.name": "/does/not/exist.tflite"}, 78, ["model.name", "/does/not/exist.tflite"]),
+    ({"model.name": "/etc/hostname"}, 78, ["model.name", "/etc/hostname"]),
+    ({"model.input_size": "[360, 480]"}, 78, ["model.input_size", "353"]),
+    ({"mqtt.username": "u", "mqtt.password_file": "/does/not/exist"}, 78, ["mqtt.password_file"]),
 ]
 
 
 @pytest.mark.parametrize(("settings", "code", "words"), BAD, ids=[str(next(iter(bad[0].items()))) for bad in BAD])
 def test_bad_input_is_one_clear_line(tmp_path: Path, settings: dict[str, object], code: int, words: list[str]) -> None:
-    with sensor(tmp_path, free_port(), **({"camera__source": "synthetic:walk"} | settings)) as daemon:
+    with sensor(tmp_path, free_port(), {"camera.source": "synthetic:walk"} | settings) as daemon:
         assert daemon.process.wait(30) == code
     said = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
     assert len(said) == 1, daemon.log
@@ -363,7 +366,7 @@ def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
     with (tmp_path / "watched").open("wb") as out, ear(port) as heard:
         watching = subprocess.Popen([sys.executable, *command[1:]], stdout=out, env=_environ({}), cwd=ROOT)
         time.sleep(2)
-        with sensor(tmp_path, port, camera__source="synthetic:walk", camera__fps=0) as daemon:
+        with sensor(tmp_path, port, {"camera.source": "synthetic:walk", "camera.fps": 0}) as daemon:
             for _ in range(60):
                 heard.topic("keypoints")
             daemon.stop()
@@ -379,8 +382,8 @@ def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
 
 def test_rate_limit(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    limit = {"camera__source": "synthetic:walk", "camera__fps": 0, "mqtt__max_rate_hz": 5, "mqtt__heartbeat_s": 1}
-    with ear(port) as heard, sensor(tmp_path, port, **limit):
+    limit = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.max_rate_hz": 5, "mqtt.heartbeat_s": 1}
+    with ear(port) as heard, sensor(tmp_path, port, limit):
         for _ in range(10):
             heard.topic("keypoints")
         health = json.loads(heard.topic("health").payload)
@@ -394,8 +397,8 @@ def test_the_environment_of_a_secret_stays_secret(mosquitto: Start, tmp_path: Pa
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
     secret.write_text("wr0ng\n")
     port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
-    login = {"mqtt__username": "edge", "mqtt__password_file": secret, "camera__source": "synthetic:walk"}
-    with sensor(tmp_path, port, {"EDGE_POSE_LOG": "debug"}, **login) as daemon:
+    login = {"mqtt.username": "edge", "mqtt.password_file": secret, "camera.source": "synthetic:walk"}
+    with sensor(tmp_path, port, login) as daemon:
         while "mqtt.username" not in daemon.log:
             assert daemon.process.poll() is None
             time.sleep(0.05)

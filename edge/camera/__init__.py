@@ -1,0 +1,74 @@
+"""Where frames come from: `open_source` turns `camera.source` into a feed of frames."""
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from edge.camera.feed import Feed, Picture, Reader
+from edge.config import Camera
+from edge.errors import ConfigError
+
+
+def open_source(camera: Camera) -> Feed:
+    """Open what `camera.source` names.
+
+    Raises ConfigError if that is nothing we know or a file that cannot be used. Streams and devices are opened
+    when the first frame is asked for, and raise CameraError there.
+    """
+    for form, opener in SOURCES.items():
+        prefix = form.partition("<")[0]
+        if camera.source.startswith(prefix) and camera.source != prefix:
+            return opener(camera)
+    kind, separator, _ = camera.source.partition(":")  # the rest may hold a password
+    raise ConfigError(
+        f'camera.source: "{kind}{separator and ":..."}" is not a source that this build has; it has '
+        + ", ".join(SOURCES)
+    )
+
+
+# Each import waits until its source is asked for: PyAV is optional, and neither it nor Pillow is light.
+
+
+def _open_synthetic(camera: Camera) -> Feed:
+    from edge.camera.synthetic import SCENE_FPS, open_scene  # noqa: PLC0415 - see above
+
+    width, height, live = camera.width, camera.height, camera.fps > 0
+    scene = open_scene(camera.source.removeprefix("synthetic:"), width=width, height=height)
+
+    def pictures() -> Reader:
+        for sequence in itertools.count():
+            image = np.empty((height, width, 3), np.uint8)
+            scene.paint(sequence, image)
+            yield Picture(image, width, height, media_s=None if live else sequence / SCENE_FPS)
+
+    return Feed(pictures(), camera, live=live)
+
+
+def _open_images(camera: Camera) -> Feed:
+    from edge.camera.images import open_images  # noqa: PLC0415 - see above
+
+    return open_images(camera)
+
+
+def _open_video(camera: Camera) -> Feed:
+    from edge.camera.video import open_file  # noqa: PLC0415 - see above
+
+    return open_file(camera)
+
+
+def _open_stream(camera: Camera) -> Feed:
+    from edge.camera.video import open_stream  # noqa: PLC0415 - see above
+
+    return open_stream(camera)
+
+
+SOURCES: dict[str, Callable[[Camera], Feed]] = {
+    "synthetic:<scene>": _open_synthetic,
+    "images:<file or folder>": _open_images,
+    "video:<file>": _open_video,
+    "rtsp://<address>": _open_stream,
+    "http://<address>": _open_stream,
+    "https://<address>": _open_stream,
+    "/dev/video<number>": _open_stream,
+}

@@ -1,0 +1,129 @@
+"""Picture files, read with Pillow: `camera.source = "images:<file or folder>"`."""
+
+import logging
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from edge.camera.feed import Feed, Picture, Reader, Skipped
+from edge.config import Camera
+from edge.errors import CameraError, ConfigError
+
+log = logging.getLogger(__name__)
+
+# What cameras and phones make. Pillow knows more, but some of that runs other programs (EPS) or is no picture (MPEG).
+FORMATS = {"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
+LONGEST_PX = 1920  # longest side of the images we pass on
+MAX_PIXELS = 200_000_000  # the largest phone cameras; beyond that it is an attack or a mistake
+ORIENTATION = 0x0112  # EXIF
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+GREY = (128, 128, 128, 255)  # behind transparent pixels: to the model it is the nearest thing to nothing
+
+
+def open_images(camera: Camera) -> Feed:
+    """Open a picture, or all pictures of a folder in natural order (2.jpg before 10.jpg; folders in it are left out).
+
+    A picture that cannot be read is skipped with one warning. Keypoints are reported in each picture's own pixels,
+    `camera.width` and `height` mean nothing here. Raises ConfigError if there is nothing to read.
+    """
+    path = Path(camera.source.removeprefix("images:"))
+    Image.init()  # or Pillow knows only a few formats
+    try:
+        pictures = _pictures_at(path)
+    except OSError as exc:
+        raise ConfigError(
+            f"camera.source: {path} cannot be read ({exc.strerror}); name a picture or a folder of pictures"
+        ) from exc
+    if not pictures:
+        raise ConfigError(f"camera.source: the folder {path} has no pictures; put some there, .jpg or .png for example")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of it we say ourselves, with the file's name
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses more than twice as many
+    return Feed(_read_all(pictures, camera), camera, live=False)
+
+
+def _pictures_at(path: Path) -> list[Path]:
+    path.stat()  # raises the OSError that `is_dir` swallows
+    if not path.is_dir():
+        return [path]
+    suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
+    pictures = (file for file in path.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith("."))
+    return sorted(pictures, key=_natural)
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    # Text and numbers alternate, beginning with text, so that only like meets like.
+    words = re.split(r"(\d+)", path.name.lower())
+    return [int(word) if word.isdecimal() else word for word in words], path.name
+
+
+def _read_all(paths: list[Path], camera: Camera) -> Reader:
+    broken: set[Path] = set()
+    while True:
+        readable = False
+        for path in paths:
+            picture: Picture | Skipped
+            try:
+                picture = _read(path)
+            except Exception as exc:  # noqa: BLE001 - decoders of damaged files raise whatever they like
+                picture = Skipped.UNREADABLE
+                if path not in broken:
+                    log.warning("%s is skipped: %s", path, " ".join(str(exc).split()) or type(exc).__name__)
+                broken.add(path)
+            else:
+                readable = True
+            yield picture
+        if not readable:
+            raise CameraError(f"camera.source: no picture of {len(paths)} in {camera.source} can be read; replace them")
+        if not camera.loop:
+            return
+
+
+def _read(path: Path) -> Picture:
+    with Image.open(path, formats=[kind for kind in FORMATS if kind in Image.OPEN]) as file:
+        width, height = file.size
+        size = _reduced(width, height)
+        drafted = file.draft(None, size)  # JPEG can leave out pixels while it decodes
+        file.load()
+        if drafted is None:
+            width, height = file.size  # TIFF is turned upright by `load`
+            size = _reduced(width, height)
+        image = _rgb(file, size, drafted[1] if drafted else None)
+        orientation = 1 if file.format == "TIFF" else file.getexif().get(ORIENTATION, 1)
+    if orientation in UPRIGHT:
+        image = image.transpose(UPRIGHT[orientation])
+    if orientation in {5, 6, 7, 8}:  # lying on its side
+        width, height = height, width
+    return Picture(np.asarray(image), width, height)
+
+
+def _reduced(width: int, height: int) -> tuple[int, int]:
+    scale = min(1.0, LONGEST_PX / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
+    """`image` as 8-bit RGB of `size`; `box` is the part of it that holds the picture."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floats, and nothing says which one is white")
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
+        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+    transparent = image.mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info
+    averageable = "RGBA" if transparent else "L" if image.mode == "L" else "RGB"  # unlike palettes and single bits
+    if image.mode != averageable:  # `convert` would copy
+        image = image.convert(averageable)
+    if image.size != size:
+        image = image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2.0)
+    if transparent:
+        image = Image.alpha_composite(Image.new("RGBA", size, GREY), image)
+    return image.convert("RGB")

@@ -1,0 +1,331 @@
+"""The feed between a reader's thread and the consumer, with small readers that are told when to go on."""
+
+import gc
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.camera.feed import Feed, Picture, Reader, Skipped, printable
+from edge.config import Camera
+from edge.errors import CameraError
+from edge.types import Frame
+
+PATIENCE_S = 20  # after which a test has hung; nothing waits that long
+FAST = Camera(source="test", fps=0)
+
+
+def picture(number: int = 0, media_s: float | None = None) -> Picture:
+    return Picture(np.full((2, 3, 3), number, np.uint8), 3, 2, media_s)
+
+
+def sequences(frames: Iterator[Frame] | Feed) -> list[int]:
+    return [frame.sequence for frame in frames]
+
+
+def test_every_picture_of_a_file_arrives_in_order() -> None:
+    with Feed((picture(n) for n in range(200)), FAST, live=False) as feed:
+        frames = list(feed)
+    assert [(frame.sequence, int(frame.image[0, 0, 0])) for frame in frames] == [(n, n) for n in range(200)]
+    assert (feed.dropped, feed.unreadable, feed.live) == (0, 0, False)
+
+
+def test_a_file_is_read_one_picture_ahead() -> None:
+    begun = [threading.Event() for _ in range(8)]
+
+    def reader() -> Reader:
+        for number, event in enumerate(begun):
+            event.set()
+            yield picture(number)
+
+    with Feed(reader(), FAST, live=False) as feed:
+        for frame in feed:
+            # While we hold this frame the next one waits, and the one after it is made but not handed over.
+            ahead = frame.sequence + 2
+            assert all(event.wait(PATIENCE_S) for event in begun[: ahead + 1])
+            assert not any(event.is_set() for event in begun[ahead + 1 :])
+
+
+def test_a_live_feed_keeps_the_newest_picture() -> None:
+    first_taken, nine_made = threading.Event(), threading.Event()
+
+    def reader() -> Reader:
+        yield picture(0)
+        first_taken.wait(PATIENCE_S)
+        for number in range(1, 10):
+            yield picture(number)
+        nine_made.set()
+
+    with Feed(reader(), FAST, live=True) as feed:
+        frames = iter(feed)
+        first = next(frames)
+        first_taken.set()
+        assert nine_made.wait(PATIENCE_S)
+        rest = list(frames)
+    assert first.sequence == 0
+    assert first.image.max() == 0  # ours while we hold it, whatever came after
+    assert [(frame.sequence, int(frame.image.max())) for frame in rest] == [(9, 9)]
+    assert feed.dropped == 8
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_unreadable_pictures_leave_gaps_and_unwanted_ones_do_not(live: bool) -> None:
+    def reader() -> Reader:
+        yield Skipped.UNREADABLE
+        yield Skipped.UNWANTED
+        yield Skipped.UNREADABLE
+        yield picture()
+        yield Skipped.UNWANTED
+        yield Skipped.UNREADABLE
+
+    with Feed(reader(), FAST, live=live) as feed:
+        assert sequences(feed) == [2]
+        assert (feed.unreadable, feed.dropped) == (3, 0)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_an_error_of_the_reader_reaches_the_consumer_after_the_last_picture(live: bool) -> None:
+    def reader() -> Reader:
+        yield picture()
+        raise CameraError("the lens fell off")
+
+    seen: list[Frame] = []
+    with Feed(reader(), FAST, live=live) as feed, pytest.raises(CameraError, match="the lens fell off"):
+        seen.extend(feed)
+    assert len(seen) == 1 - feed.dropped
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_closing_ends_an_iteration_that_waits(live: bool) -> None:
+    release, taken, finished = threading.Event(), threading.Event(), threading.Event()
+    tidied: list[str] = []
+
+    def reader() -> Reader:
+        try:
+            yield picture()
+            release.wait(PATIENCE_S)
+            yield picture()
+        finally:
+            tidied.append(threading.current_thread().name)
+
+    feed = Feed(reader(), FAST, live=live)
+    seen: list[int] = []
+
+    def consume() -> None:
+        for frame in feed:
+            seen.append(frame.sequence)
+            taken.set()
+        finished.set()
+
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    assert taken.wait(PATIENCE_S)
+    closer = threading.Thread(target=feed.close)
+    closer.start()
+    assert finished.wait(PATIENCE_S)  # though the reader still hangs
+    release.set()
+    for thread in (consumer, closer):
+        thread.join(PATIENCE_S)
+    feed.close()
+    assert seen == [0]
+    assert tidied == ["camera"]
+    assert list(feed) == []
+
+
+def test_what_waits_when_the_feed_is_closed_is_gone() -> None:
+    begun = threading.Event()
+
+    def reader() -> Reader:
+        yield picture()
+        yield picture()
+        begun.set()  # so the second is in the slot
+        yield picture()
+
+    with Feed(reader(), FAST, live=False) as feed:
+        next(iter(feed))
+        assert begun.wait(PATIENCE_S)
+    assert list(feed) == []
+
+
+def test_an_error_does_not_keep_alive_what_the_reader_used() -> None:
+    used: list[weakref.ref[threading.Event]] = []
+
+    def reader() -> Reader:
+        decoder = threading.Event()
+        used.append(weakref.ref(decoder))
+        yield picture()
+        raise CameraError("the lens fell off")
+
+    with suppress(CameraError), Feed(reader(), FAST, live=False) as feed:
+        list(feed)
+    assert used[0]() is None
+
+
+def test_a_closed_feed_keeps_its_errors_to_itself() -> None:
+    def reader() -> Reader:
+        yield picture()
+        raise CameraError("the lens fell off")
+
+    with Feed(reader(), FAST, live=False) as feed:
+        next(iter(feed))
+        feed._thread.join(PATIENCE_S)
+    assert list(feed) == []
+
+
+def test_a_feed_may_be_closed_before_it_is_read() -> None:
+    feed = Feed((picture(n) for n in count()), FAST, live=False)
+    feed.close()
+    feed.close()
+    assert list(feed) == []
+
+
+def test_iteration_may_be_taken_up_again() -> None:
+    with Feed((picture(n) for n in range(4)), FAST, live=False) as feed:
+        first = next(iter(feed))
+        assert [first.sequence, *sequences(feed)] == [0, 1, 2, 3]
+
+
+def test_a_silent_live_source_is_an_error() -> None:
+    release = threading.Event()
+
+    def reader() -> Reader:
+        yield picture()
+        release.wait(PATIENCE_S)
+
+    camera = Camera(source="rtsp://me:secret@camera.lan/live", fps=0, stall_s=0.05)
+    with Feed(reader(), camera, live=True) as feed:
+        frames = iter(feed)
+        next(frames)
+        with pytest.raises(CameraError, match=r"rtsp://camera\.lan gave .*camera\.stall_s") as caught:
+            next(frames)
+        release.set()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_slow_camera_is_not_silent() -> None:
+    with Feed((picture(n) for n in range(3)), Camera(source="test", fps=10, stall_s=0.01), live=True) as feed:
+        assert sequences(feed) == [0, 1, 2]
+
+
+def test_a_file_may_take_its_time() -> None:
+    def reader() -> Reader:
+        time.sleep(0.1)  # longer than `stall_s`
+        yield picture()
+
+    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=False) as feed:
+        assert sequences(feed) == [0]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_paced_pictures_wait_for_their_time_but_not_for_closing(live: bool) -> None:
+    second = threading.Event()
+
+    def reader() -> Reader:
+        yield picture()
+        second.set()
+        yield picture()
+        raise AssertionError("the second picture is due in a quarter of an hour")
+
+    feed = Feed(reader(), Camera(source="test", fps=0.001, stall_s=PATIENCE_S), live=live)
+    frames = iter(feed)
+    next(frames)
+    assert second.wait(PATIENCE_S)
+    closer = threading.Timer(0.05, feed.close)
+    closer.start()
+    assert list(frames) == []
+    closer.join()
+    assert not feed._thread.is_alive()
+
+
+def test_pictures_come_at_the_rate_asked_for() -> None:
+    with Feed((picture(n) for n in range(4)), Camera(source="test", fps=50), live=False) as feed:
+        times_s = [frame.monotonic_s for frame in feed]
+    # Four take three periods. The first may be late itself; how much later the others are is the machine's affair.
+    assert times_s[-1] - times_s[0] > 2 / 50
+
+
+def test_without_pacing_fps_means_nothing() -> None:
+    with Feed((picture(n) for n in range(4)), Camera(source="test", fps=0.001), live=False, paced=False) as feed:
+        assert sequences(feed) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("rotation", "rows"),
+    [(0, ["abc", "def"]), (90, ["da", "eb", "fc"]), (180, ["fed", "cba"]), (270, ["cf", "be", "ad"])],
+)
+def test_rotation_is_clockwise(rotation: int, rows: list[str]) -> None:
+    image = np.frombuffer(b"aaabbbcccdddeeefff", np.uint8).reshape(2, 3, 3)
+    camera = Camera(source="test", fps=0, rotation=rotation)  # type: ignore[arg-type]  # one of the four
+    with Feed((Picture(image, 300, 200) for _ in range(1)), camera, live=False) as feed:
+        (frame,) = feed
+    assert [bytes(row[:, 0]).decode() for row in frame.image] == rows
+    assert (frame.image[..., 0] == frame.image[..., 2]).all()
+    assert frame.image.flags.c_contiguous
+    assert (frame.width, frame.height) == ((300, 200) if rotation % 180 == 0 else (200, 300))
+
+
+def test_time_is_the_mediums_own_where_it_has_one() -> None:
+    before_s = time.monotonic()
+    with Feed((picture(n, media_s=n * 1000.0) for n in range(3)), FAST, live=False) as feed:
+        times_s = [frame.monotonic_s for frame in feed]
+    assert np.diff(times_s) == pytest.approx([1000, 1000])
+    assert before_s <= times_s[0] <= time.monotonic()
+
+
+def test_time_is_that_of_arrival_otherwise() -> None:
+    moments_s = [time.monotonic()]
+    wall_s = time.time()
+    with Feed((picture(n) for n in range(3)), FAST, live=False) as feed:
+        moments_s += [frame.monotonic_s for frame in feed]
+    moments_s.append(time.monotonic())
+    assert moments_s == sorted(moments_s)
+    with Feed(iter_once(), FAST, live=False) as feed:
+        (frame,) = feed
+    assert frame.wall_s == pytest.approx(wall_s, abs=PATIENCE_S)
+
+
+def iter_once() -> Reader:
+    yield picture()
+
+
+def test_nothing_leaks() -> None:
+    def counts() -> tuple[int, int]:
+        gc.collect()
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    def reader() -> Reader:
+        with Path(os.devnull).open("rb"):
+            for number in count():
+                yield picture(number)
+
+    before = counts()
+    for number in range(50):
+        with Feed(reader(), FAST, live=number % 2 == 0) as feed:
+            next(iter(feed))
+    assert counts() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("images:/home/me@home/a b.jpg", "images:/home/me@home/a b.jpg"),
+        ("/dev/video0", "/dev/video0"),
+        ("rtsp://10.0.0.8:554/live/1", "rtsp://10.0.0.8:554"),
+        ("rtsp://me:secret@10.0.0.8:554/live", "rtsp://10.0.0.8:554"),
+        ("rtsp://me:p@secret@camera.lan", "rtsp://camera.lan"),
+        ("rtsp://me:p/secret@camera.lan/live", "rtsp://***"),
+        ("rtsp://me:p@s/secret@camera.lan/live", "rtsp://***"),
+        ("http://camera.lan/video.cgi?user=me&pwd=secret", "http://camera.lan"),
+        ("http://camera.lan?pwd=secret", "http://camera.lan"),
+        ("https://[fe80::1]:8080/x", "https://[fe80::1]:8080"),
+    ],
+)
+def test_what_may_be_shown_of_a_source(source: str, shown: str) -> None:
+    assert printable(source) == shown
