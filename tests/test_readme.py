@@ -41,5 +41,5 @@ def test_its_links_lead_somewhere() -> None:
 
 def test_its_commands_are_targets() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"make ([a-z]+)[ `]", README):
+    for target in re.findall(r"(?:^    |`)make ([a-z]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

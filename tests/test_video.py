@@ -308,10 +308,10 @@ def http_server(
             thread.join()
 
 
-def parts(levels: Iterable[int]) -> Iterator[bytes]:
-    """JPEGs as cameras send them, in an endless multipart answer."""
+def parts(levels: Iterable[int | None]) -> Iterator[bytes]:
+    """JPEGs as cameras send them, in an endless multipart answer; None is a damaged one."""
     for level in levels:
-        content = jpeg(level)
+        content = jpeg(0)[:300] if level is None else jpeg(level)
         head = f"--part\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
         yield head.encode() + content + b"\r\n"
 
@@ -419,6 +419,14 @@ def test_a_slow_consumer_gets_the_newest_frame_of_a_stream() -> None:
         assert feed.dropped == 118
         with pytest.raises(CameraError, match=ENDED):
             next(frames)
+
+
+def test_what_comes_before_the_first_frame_of_a_stream_is_not_damaged() -> None:
+    with http_server(lambda: parts([None] * 3 + [50] * 5 + [None] + [60] * 5)) as source:
+        feed = open_source(Camera(source=source, fps=0))
+        with feed, pytest.raises(CameraError, match=ENDED):
+            list(feed)
+    assert feed.unreadable == 1
 
 
 def test_fps_is_the_most_that_is_taken_from_a_stream() -> None:

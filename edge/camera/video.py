@@ -95,8 +95,9 @@ def _read_stream(camera: Camera) -> Reader:
     period_s = 1 / camera.fps if camera.fps else 0.0
     due_s = 0.0
     try:
-        # The feed complains after `stall_s`; this only ends the thread, a little later.
-        with av.open(camera.source, format=format_, options=options, timeout=camera.stall_s + 1) as container:
+        # The feed complains after `stall_s`; this timeout only ends the thread, a little later. And no plain `options`:
+        # older PyAV crashes when it hands those to streams that show up late.
+        with av.open(camera.source, format=format_, container_options=options, timeout=camera.stall_s + 1) as container:
             stream = _video(container, shown, CameraError)
             for frame in _frames(container, stream):
                 now_s = time.monotonic()
