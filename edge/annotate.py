@@ -51,7 +51,8 @@ def draw_skeletons(image: Image.Image, poses: list[Pose]) -> Image.Image:
                 draw.line([tuple(xy[a]), tuple(xy[b])], fill=colour, width=width)
         for index in pose.visible.nonzero()[0].tolist():
             x, y = xy[index]
-            for radius, fill in ((width * 1.5, (20, 20, 20)), (width * 1.5 - k, _colour(index))):
+            outer = width * (0.9 if index < 5 else 1.5)  # five of them share a face
+            for radius, fill in ((outer, (20, 20, 20)), (outer - k, _colour(index))):
                 draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
     return large.resize(image.size, Image.Resampling.LANCZOS)
 

@@ -38,6 +38,9 @@ class Daemon:
         self._stopping = stopping
         now_s = time.monotonic()
         self._meter = health.Meter(now_s)
+        camera = sensor.config.camera
+        # A camera that is slow on purpose is not a silent one.
+        self._stall_s = max(camera.stall_s, 2 / camera.fps if camera.fps else 0)
         self._ready = False
         self._people = 0
         self._next_keypoints_s = self._next_status_s = self._next_ping_s = now_s
@@ -133,7 +136,7 @@ class Daemon:
     def _health(self, now_s: float) -> messages.Health:
         meter, last_s = self._meter, self._meter.last_frame_s
         age_s = None if last_s is None else now_s - last_s
-        stalled = age_s is not None and age_s > self._sensor.config.camera.stall_s
+        stalled = age_s is not None and age_s > self._stall_s
         return messages.Health(
             v=messages.SCHEMA_VERSION,
             time=messages.timestamp(time.time()),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.camera import synthetic
+from edge.camera import acts, synthetic
 from edge.camera.synthetic import SCENES, Actor, Scene, Truth, open_scene
 from edge.decode.heads import recognise
 from edge.decode.single import decode_single
@@ -192,8 +192,8 @@ def test_a_single_person_stays_in_the_frame(name: str, size: tuple[int, int]) ->
         assert truth.visible.sum() >= 10
 
 
-def still(_room: float) -> list[synthetic.Beat]:
-    return [(synthetic.STAND, 0.0)]
+def still(_room: float) -> list[acts.Beat]:
+    return [(acts.STAND, 0.0)]
 
 
 def test_who_stands_behind_another_is_hidden() -> None:

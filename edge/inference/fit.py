@@ -26,6 +26,7 @@ class Fit:
         self._scratch: Image = np.empty((0, 0, 3), np.uint8)
         self._pick: npt.NDArray[np.intp] = np.empty(0, np.intp)
         self._region = (slice(0), slice(0))
+        self._margins: list[tuple[slice, slice]] = []
         self._letterbox = Letterbox(1.0, 0, 0)
 
     def __call__(self, frame: Frame, into: Array) -> Letterbox:
@@ -58,6 +59,14 @@ class Fit:
         # padding is painted over.
         self._pick = (rows[:, None] * frame.image.shape[1] + columns).ravel()
         self._region = (slice(top, top + height), slice(left, left + width))
+        everything = slice(None)
+        margins = [
+            (slice(0, top), everything),
+            (slice(top + height, size[0]), everything),
+            (everything, slice(0, left)),
+            (everything, slice(left + width, size[1])),
+        ]
+        self._margins = [margin for margin in margins if _is_any(margin)]
         self._scratch = np.empty((*size, 3), np.uint8)
         self._letterbox = Letterbox(scale, left, top, frame.width if self._mirror else None)
 
@@ -72,10 +81,12 @@ class Fit:
             pixels = np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
             # "clip" only because numpy buffers the output of "raise"; no index is out of bounds.
             np.take(pixels, self._pick, out=into.reshape(-1).view(_PIXEL), mode="clip")
-        into[: rows.start] = PADDING
-        into[rows.stop :] = PADDING
-        into[:, : columns.start] = PADDING
-        into[:, columns.stop :] = PADDING
+        for margin in self._margins:
+            into[margin] = PADDING
+
+
+def _is_any(margin: tuple[slice, slice]) -> bool:
+    return all(side.start is None or side.start < side.stop for side in margin)
 
 
 def _nearest(positions: npt.NDArray[np.intp], fitted: int, original: int) -> npt.NDArray[np.intp]:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, MQTTMessage, MQTTMessageInfo, MQTTv5, MQTTv311
@@ -289,11 +290,17 @@ class Subscription:
 
 
 def _send(client: Client, message: Message) -> MQTTMessageInfo:
-    properties = None
-    if message.expiry_s is not None and client.protocol == MQTTv5:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.MessageExpiryInterval = message.expiry_s
+    expires = message.expiry_s is not None and client.protocol == MQTTv5
+    properties = _expiring(message.expiry_s) if expires else None
     return client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+
+
+@lru_cache(maxsize=16)
+def _expiring(expiry_s: int | None) -> Properties:
+    """Only read by paho, so the few that there are can be shared: making one costs as much as the message."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = expiry_s
+    return properties
 
 
 def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
