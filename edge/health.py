@@ -35,10 +35,10 @@ class Meter:
         self._total_ms.append(total_ms)
 
     def fps(self, now_s: float) -> float:
-        """Frames a second over the last seconds, or since the start."""
+        """Frames a second over the last seconds; falls when none come any more."""
         self._forget(now_s)
-        span_s = min(WINDOW_S, now_s - self.started_s)
-        return len(self._done_s) / span_s if span_s > 0 else 0.0
+        intervals = len(self._done_s) - 1
+        return intervals / (now_s - self._done_s[0]) if intervals > 0 and now_s > self._done_s[0] else 0.0
 
     def inference(self) -> Quantiles | None:
         return _quantiles(self._inference_ms)
