@@ -77,6 +77,7 @@ class Daemon:
         if not self._ready and self._meter.processed and self._sensor.broker.connection.tried.is_set():
             self._ready = True
             self._notifier.send("READY=1", self._status(now_s))
+            self._next_status_s = now_s + STATUS_INTERVAL_S
             self.report(now_s)
         if self._ready and now_s >= self._next_status_s:
             self._notifier.send(self._status(now_s))

@@ -1,6 +1,5 @@
 """The broker client against real brokers."""
 
-import gc
 import os
 import signal
 import socket
@@ -245,11 +244,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# paho leaves the socket of a failed handshake to the garbage collector, which says so.
-LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@LEFT_OPEN
 def test_tls(mosquitto: Start, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls).port
@@ -266,10 +260,8 @@ def test_tls(mosquitto: Start, certificates: Path) -> None:
             assert broker.connection.tried.wait(10)
             assert not broker.connection.connected
             assert word in broker.connection.problem
-    gc.collect()
 
 
-@LEFT_OPEN
 def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls, "require_certificate true").port
@@ -280,7 +272,6 @@ def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> 
     ours |= {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/client.key"}
     with publisher(port, tls=ours) as broker:
         until(lambda: broker.connection.connected)
-    gc.collect()
 
 
 def test_certificates_that_are_none_are_refused_at_once(certificates: Path) -> None:
