@@ -1,5 +1,6 @@
 """`edge-pose`, and `python -m edge`."""
 
+import io
 import sys
 
 from edge.errors import EdgeError
@@ -9,10 +10,14 @@ def main() -> None:
     """Run the command line; an error of the owner's making is one line, without a traceback."""
     from edge.cli import app  # noqa: PLC0415 - so that Ctrl-C during the import is caught below
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a tick that a terminal cannot show is no reason to die
     try:
         app()
     except EdgeError as exc:
-        sys.stderr.write(f"edge-pose: {exc}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"edge-pose: {exc}\n")
         sys.exit(exc.exit_code)
 
 

@@ -1,5 +1,6 @@
 """`edge-pose annotate`: draw what the pipeline sees on a frame, and write that as a picture."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -27,17 +28,18 @@ def run(source: str, out: Path, number: int) -> None:
         frame = next(islice(frames, number, None), None)
         if frame is None:
             raise CameraError(f"camera.source: {source} has no frame {number}; count from 0")
-        image = Image.fromarray(frame.image).resize((frame.width, frame.height))
+        image = Image.fromarray(frame.image)  # of a huge picture, the smaller one that was made of it
+        shrunk = image.width / frame.width
         poses = open_pipeline(config, frames, cpu).poses(frame)
     try:
-        draw_skeletons(image, poses).save(out)
+        draw_skeletons(image, [replace(pose, xy=pose.xy * shrunk) for pose in poses]).save(out)
     except (OSError, ValueError) as exc:
         raise ConfigError(f"{out}: cannot be written ({exc}); give a picture's name such as out.png") from exc
 
 
 def draw_skeletons(image: Image.Image, poses: list[Pose]) -> Image.Image:
     """A copy of an RGB image with the visible keypoints and the bones between them; left blue, right orange."""
-    k = SUPERSAMPLING
+    k = SUPERSAMPLING if image.width < 1000 else 1
     large = image.resize((image.width * k, image.height * k))
     draw = ImageDraw.Draw(large)
     for pose in poses:

@@ -47,8 +47,6 @@ def run(config: Config) -> int:
         stack.callback(notifier.send, "STOPPING=1")
         daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), notifier, stopping)
         broker.open()
-        if not source.live:
-            daemon.wait_for_broker()
         for result in pipeline.results(TICK_S):
             if result is not None:
                 daemon.frame_done(result)

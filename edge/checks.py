@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge import config as configuration
-from edge.errors import EXIT_FAILURE, EXIT_OK, CameraError, EdgeError, ModelError
+from edge.errors import EXIT_OK, BrokerError, CameraError, EdgeError, ModelError
 from edge.inference import catalogue
 
 BROKER_ANSWER_S = 8.0
@@ -126,13 +126,7 @@ def _check_broker(config: configuration.Config) -> str:
     try:
         connection.tried.wait(BROKER_ANSWER_S)
         if not connection.connected:
-            raise _BrokerError(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
+            raise BrokerError(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
         return f"{mqtt.host}:{mqtt.port} lets us in, {connection.protocol}"
     finally:
         connection.close()
-
-
-class _BrokerError(EdgeError):
-    """For the daemon the loss of the broker is a state; here it is a finding."""
-
-    exit_code = EXIT_FAILURE

@@ -150,7 +150,9 @@ def list_models(as_json: AsJson = False) -> None:
 
 def _log_to_stderr(level: LogLevel) -> None:
     """systemd's journal stamps the time itself, and reads the level from a <n> in front of the line."""
-    journal = "JOURNAL_STREAM" in os.environ
+    status = os.fstat(sys.stderr.fileno())
+    # Compared, because a shell that was started by a service hands the variable on.
+    journal = os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _JournalFormatter("%(message)s") if journal else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")

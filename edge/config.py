@@ -33,6 +33,7 @@ PART_NAMES = (
 
 ID_PATTERN = "^[a-z0-9_-]*$"
 TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
+SLOWEST_FPS = 0.1
 Share = Annotated[float, Meta(ge=0, le=1)]
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
 InputPixels = Annotated[int, Meta(ge=33, le=2049)]
@@ -147,13 +148,15 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
         config = msgspec.convert(tables, Config)
     except msgspec.ValidationError as exc:
         key, problem = explain(exc, tables, Config)
-        place = f"environment: {overridden[key]}" if key in overridden else path
-        raise ConfigError(f"{place}: {key}: {problem}") from exc
+        raise ConfigError(f"{_origin(key, path, overridden)}: {key}: {problem}") from exc
     try:
+        _check_text(msgspec.to_builtins(config))
         _check_parts(config.filter)
+        _check_rate(config.camera)
         _check_mqtt(config.mqtt)
     except ConfigError as exc:
-        raise ConfigError(f"{path}: {exc}") from exc
+        key = str(exc).partition(":")[0]
+        raise ConfigError(f"{_origin(key, path, overridden)}: {exc}") from exc
     return config
 
 
@@ -183,6 +186,24 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     return secret
 
 
+def _origin(key: str, path: Path, overridden: Mapping[str, str]) -> str:
+    return f"environment: {overridden[key]}" if key in overridden else str(path)
+
+
+def _check_text(value: Any, key: str = "") -> None:
+    """No file name, topic or address has a line break or a NUL in it, and most of who takes them would choke."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            _check_text(entry, f"{key}.{name}" if key else name)
+    elif isinstance(value, str) and any(ord(character) < ord(" ") for character in value):
+        raise ConfigError(f"{key}: {value!r} has control characters in it; leave them out")
+
+
+def _check_rate(camera: Camera) -> None:
+    if 0 < camera.fps < SLOWEST_FPS:
+        raise ConfigError(f"camera.fps: {camera.fps} is too slow for systemd's watchdog; use 0 or {SLOWEST_FPS} to 240")
+
+
 def _check_parts(filtering: Filter) -> None:
     for name in filtering.parts:
         if name not in PART_NAMES:
@@ -195,7 +216,12 @@ def _check_mqtt(mqtt: Mqtt) -> None:
     """What cannot be said of one key alone."""
     if not mqtt.host:
         raise ConfigError('mqtt.host: is missing; name the broker, e.g. host = "192.168.1.10"')
-    if re.search(r"[\s/]", mqtt.host):
+    try:
+        mqtt.host.encode("idna")  # as the system's resolver will have it
+        sound = not re.search(r"[\s/]", mqtt.host)
+    except UnicodeError:
+        sound = False
+    if not sound:
         raise ConfigError(f"mqtt.host: {mqtt.host!r} is no host name; give the name or address alone, "
                           "without mqtt:// and without the port")  # fmt: skip
     secret = password(mqtt)

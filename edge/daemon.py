@@ -48,13 +48,19 @@ class Daemon:
         sensor.broker.stand(sensor.topics.info_message(self._info(None)))
 
     def wait_for_broker(self) -> None:
-        """A file does not run away: wait until what is published will be heard."""
+        """A file does not run away: wait until what is published will be heard. That is no hang, so systemd is told."""
         while not self._sensor.broker.has_room() and not self._stopping.is_set():
+            self._ping(time.monotonic())
+            self.tick(time.monotonic())
             time.sleep(0.005)
 
     def frame_done(self, result: Result) -> None:
         """Publish a frame's keypoints, at most as often as configured."""
         now_s = time.monotonic()
+        self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
+        self._people = len(result.poses)
+        if self._meter.processed == 1:
+            self._sensor.broker.stand(self._sensor.topics.info_message(self._info(result.frame)))
         if now_s >= self._next_keypoints_s:
             message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))
             if not self._sensor.source.live:
@@ -63,18 +69,11 @@ class Daemon:
             if rate_hz := self._sensor.config.mqtt.max_rate_hz:
                 # From the due time, not from now, or every frame that is a little late would lower the rate.
                 self._next_keypoints_s = max(self._next_keypoints_s + 1 / rate_hz, now_s - 1 / rate_hz)
-        now_s = time.monotonic()
-        self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
-        self._people = len(result.poses)
-        if self._meter.processed == 1:
-            self._sensor.broker.stand(self._sensor.topics.info_message(self._info(result.frame)))
-        if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
-            self._notifier.send("WATCHDOG=1")
-            self._next_ping_s = now_s + self._notifier.watchdog_interval_s
+        self._ping(now_s)
 
     def tick(self, now_s: float) -> None:
         """What is due by the clock, frames or not."""
-        if not self._ready and self._meter.processed and self._sensor.broker.connection.tried.is_set():
+        if not self._ready and self._meter.processed and self._sensor.broker.connection.was_tried():
             self._ready = True
             self._notifier.send("READY=1", self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
@@ -82,7 +81,7 @@ class Daemon:
         if self._ready and now_s >= self._next_status_s:
             self._notifier.send(self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
-        if now_s >= self._next_report_s:
+        if now_s >= self._next_report_s and self._sensor.broker.connection.connected:
             self.report(now_s)
 
     def report(self, now_s: float) -> None:
@@ -91,6 +90,11 @@ class Daemon:
         self._sensor.broker.publish(
             self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)
         )
+
+    def _ping(self, now_s: float) -> None:
+        if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
+            self._notifier.send("WATCHDOG=1")
+            self._next_ping_s = now_s + self._notifier.watchdog_interval_s
 
     def _status(self, now_s: float) -> str:
         people = f"{self._people} {'person' if self._people == 1 else 'people'}"

@@ -1,6 +1,7 @@
 """`edge-pose demo`: the real daemon, a broker and a subscriber on this machine alone."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,8 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edge.config import ENV_PREFIX, Config, Mqtt
-from edge.errors import EXIT_FAILURE, EXIT_OK, ConfigError
+from edge.config import ENV_PREFIX, Mqtt
+from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import Keypoints, Topics
 
@@ -54,15 +55,20 @@ def run(broker: str | None, frames: int, source: str) -> int:
     out = Console(highlight=False, soft_wrap=True)
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False)
+    # So that whatever ends the demo ends what it has started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
-        topics = Topics(mqtt.base_topic, Config().device.topic_id)
+        # An id of its own: a sensor of this machine may be on that broker already.
+        device_id = f"demo-{os.getpid()}"
+        topics = Topics(mqtt.base_topic, device_id)
         subscription = Subscription(mqtt, [topics.keypoints])
         if not subscription.connection.tried.wait(10) or subscription.connection.problem:
-            raise ConfigError(f"--broker {host}:{port}: {subscription.connection.problem or 'does not answer'}")
+            raise BrokerError(f"--broker {host}:{port}: {subscription.connection.problem or 'it does not answer'}")
         notes.print(f"[bold]edge-pose demo[/]: {source} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}")
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
-        daemon = _start_daemon(mqtt, source)
+        daemon = _start_daemon(mqtt, device_id, source)
         try:
             return _show(subscription, daemon, out, notes, frames)
         finally:
@@ -111,12 +117,19 @@ def _summary(keypoints: Keypoints, arrived_s: deque[float]) -> Text:
     )
 
 
-def _start_daemon(mqtt: Mqtt, source: str) -> "subprocess.Popen[bytes]":
-    """The daemon as it comes, but for what the demo says in the environment."""
-    settings = {"CAMERA__SOURCE": source, "CAMERA__LOOP": "true", "MQTT__HOST": mqtt.host, "MQTT__PORT": str(mqtt.port)}
+def _start_daemon(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[bytes]":
+    """The daemon as it comes, but for what the demo says in the environment, where nobody else is heard."""
+    settings = {
+        "DEVICE__ID": device_id,
+        "CAMERA__SOURCE": source,
+        "CAMERA__LOOP": "true",
+        "MQTT__HOST": mqtt.host,
+        "MQTT__PORT": str(mqtt.port),
+    }
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", os.devnull, "--log-level", "warning"],
-        env=os.environ | {ENV_PREFIX + key: value for key, value in settings.items()},
+        env=inherited | {ENV_PREFIX + key: value for key, value in settings.items()},
     )
 
 
@@ -134,10 +147,7 @@ def _end(daemon: "subprocess.Popen[bytes]") -> None:
 def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     """Host and port of the broker that was named, or of one of our own that listens on loopback alone."""
     if named is not None:
-        host, _, port = named.partition(":")
-        if not host or (port and not port.isdecimal()):
-            raise ConfigError(f"--broker: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883")
-        yield host, int(port or 1883)
+        yield _host_and_port(named)
         return
     try:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
@@ -150,6 +160,14 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
         config.write_text(_BROKER_TOML.format(host=LOOPBACK, port=port_number), encoding="utf-8")
         with Embedded(config_path=str(config)):
             yield LOOPBACK, port_number
+
+
+def _host_and_port(named: str) -> tuple[str, int]:
+    found = re.fullmatch(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\s/]+))(?::(?P<port>\d{1,5}))?", named)
+    port = int(found["port"] or 1883) if found else 0
+    if not found or not 1 <= port <= 65535:
+        raise ConfigError(f"--broker: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
+    return found["v6"] or found["host"], port
 
 
 def _free_port() -> int:

@@ -4,16 +4,16 @@
     ├── ConfigError        a key, a file that a key names, or the environment     exit 78
     ├── ModelError         a model is missing, damaged or not one that we know    exit 78
     ├── CameraError        the camera or stream is gone or silent                 exit 1
-    └── AcceleratorError   the Edge TPU or its driver                             exit 1
+    ├── AcceleratorError   the Edge TPU or its driver                             exit 1
+    └── BrokerError        no broker, for commands that are nothing without one   exit 1
 
 The message is one line: the file or key, what is wrong, what to do. Exit 78 (EX_CONFIG) tells systemd that
-a restart mends nothing; everything else may heal, so it is restarted. The loss of the broker is a state and
-not an error.
+a restart mends nothing; everything else may heal, so it is restarted. For the daemon the loss of the broker is a
+state and not an error.
 """
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
-EXIT_USAGE = 2
 EXIT_CONFIG = 78
 
 
@@ -41,3 +41,7 @@ class CameraError(EdgeError, RuntimeError):
 
 class AcceleratorError(EdgeError, RuntimeError):
     """The Edge TPU, its driver or its library refuses."""
+
+
+class BrokerError(EdgeError, RuntimeError):
+    """The broker cannot be reached, or does not let us in."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.filtering import Thresholds, keep_visible
-from edge.types import Array, Backend, Decoded, Frame, Letterbox, Message, Pose, RawOutputs
+from edge.types import Array, Backend, Decoded, Frame, Letterbox, Pose, RawOutputs
 
 
 class FrameSource(Protocol):
@@ -47,19 +47,13 @@ class Runtime(Protocol):
     def outputs(self) -> RawOutputs: ...
 
 
-class Sink(Protocol):
-    """Takes messages; False means that a message was dropped, because nobody could be reached."""
-
-    def publish(self, message: Message) -> bool: ...
-
-
 Fitter = Callable[[Frame, Array], Letterbox]
 Decoder = Callable[[RawOutputs], Decoded]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inferred:
-    """What the inference thread hands over. The frame's picture is already gone; its numbers are not."""
+    """What the inference thread hands over. Of the frame only the numbers count: its picture may be painted over."""
 
     frame: Frame
     letterbox: Letterbox

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -37,13 +38,17 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
             device, kind = message.topic.split("/")[-2:]
             if as_json:
                 payload = message.payload.decode(errors="replace")
-                line = {"topic": message.topic, "payload": json.loads(payload) if kind == "keypoints" else payload}
+                line = {"topic": message.topic, "payload": _as_json(payload) if kind == "keypoints" else payload}
                 sys.stdout.write(json.dumps(line) + "\n")
                 sys.stdout.flush()
             elif kind == "status":
                 console.print(f"{device}  {message.payload.decode(errors='replace')}", style="bold")
             else:
-                keypoints = msgspec.json.decode(message.payload, type=Keypoints)
+                try:
+                    keypoints = msgspec.json.decode(message.payload, type=Keypoints)
+                except msgspec.DecodeError as exc:
+                    console.print(f"{device}  what it sends is no keypoints message: {exc}", style="red")
+                    continue
                 people = len(keypoints.poses)
                 if people or people_before.get(device) != 0:
                     for line_text in lines(device, keypoints):
@@ -53,6 +58,13 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
         return EXIT_OK
     finally:
         subscription.close()
+
+
+def _as_json(payload: str) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload
 
 
 def lines(device: str, keypoints: Keypoints) -> list[Text]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from edge.types import Array, Backend, Frame, Message, RawOutputs
+from edge.types import Array, Backend, Frame, RawOutputs
 
 
 class ListSource:
@@ -54,17 +54,6 @@ class PaintedRuntime:
 
     def outputs(self) -> RawOutputs:
         return self._outputs
-
-
-class ListSink:
-    """Keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def publish(self, message: Message) -> bool:
-        self.messages.append(message)
-        return True
 
 
 def blank_frame(sequence: int, *, brightness: int = 0, size: tuple[int, int] = (480, 640)) -> Frame:

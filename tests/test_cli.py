@@ -90,10 +90,26 @@ def test_demo_on_a_broker_that_is_named(mosquitto: Callable[..., Mosquitto]) -> 
     assert len(heard.all("keypoints")) >= 5
 
 
+def test_whoever_ends_the_demo_ends_its_daemon_and_broker() -> None:
+    pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    command = [sys.executable, "-m", "edge", "demo"]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert demo.stdout is not None
+    assert demo.stdout.readline().startswith(b'{"v":1')
+    children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+    assert len(children) == 2
+    demo.terminate()
+    demo.communicate(timeout=20)
+    assert demo.returncode == 0
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+
 def test_demo_says_when_the_broker_is_not_there() -> None:
     done = run_edge("demo", "--frames", "5", "--broker", "127.0.0.1:1")
-    assert done.returncode == 78
+    assert done.returncode == 1
     assert "nobody listens there" in done.stderr
+    for nonsense in ("127.0.0.1:0", "a b", "host:port", "mqtt://host"):
+        assert run_edge("demo", "--broker", nonsense).returncode == 78
 
 
 def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:

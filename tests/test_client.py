@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -298,6 +298,69 @@ def test_the_last_will_is_offline(mosquitto: Start, tmp_path: Path) -> None:
         sensor.kill()
         sensor.wait()
         assert next_of(heard, TOPICS.status).payload == b"offline"
+
+
+def test_a_broker_that_hangs_up_for_ever_is_left_for_a_while_and_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a proxy does whose broker is down: neither connections nor threads may pile up."""
+    monkeypatch.setattr(module, "SHORTEST_BACKOFF_S", 0.1)
+    monkeypatch.setattr(module, "LONGEST_BACKOFF_S", 0.1)
+    accepted: list[float] = []
+
+    def hang_up(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                server.accept()[0].close()
+                accepted.append(time.monotonic())
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=hang_up, args=(server,))
+        thread.start()
+        before = threading.active_count()
+        with publisher(server.getsockname()[1]) as broker:
+            until(lambda: len(accepted) >= 30)
+            assert threading.active_count() <= before + 2
+            assert "closed the connection" in broker.connection.problem
+        # At most two attempts, one a protocol, for every time it waited.
+        assert accepted[-1] - accepted[0] > (len(accepted) / 2 - 1) * 0.075 * 0.9
+        time.sleep(0.5)
+        ended = len(accepted)
+        time.sleep(0.5)
+        assert len(accepted) == ended, "somebody goes on after we closed"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def test_closing_is_quick_although_a_stalled_broker_takes_no_bytes(mosquitto: Start) -> None:
+    server = mosquitto()
+    with publisher(server.port) as broker:
+        until(lambda: broker.connection.connected)
+        assert server._process is not None
+        os.kill(server._process.pid, signal.SIGSTOP)
+        try:
+            for _ in range(200):
+                broker.publish(Message(TOPICS.keypoints, bytes(200_000)))
+            assert not broker.has_room()
+            started_s = time.monotonic()
+            broker.close(timeout_s=0.5)
+            assert time.monotonic() - started_s < 2
+        finally:
+            os.kill(server._process.pid, signal.SIGCONT)
+
+
+def test_a_broker_that_never_answers_counts_as_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNANSWERED_S", 0.3)
+    with socket.create_server((LOOPBACK, 0)) as silent, publisher(silent.getsockname()[1]) as broker:
+        assert not broker.connection.was_tried()
+        until(broker.connection.was_tried)
+        assert not broker.connection.connected
+
+
+def test_a_twin_with_our_id_is_hinted_at(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with publisher(port) as first:
+        until(lambda: first.connection.connected)
+        with publisher(port):
+            until(lambda: "device.id" in first.connection.problem)
 
 
 def test_closing_is_quick_although_the_broker_does_not_answer() -> None:

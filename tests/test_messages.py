@@ -107,11 +107,18 @@ def test_health_expires_after_three_heartbeats() -> None:
     assert document["last_frame_age_s"] is None  # unknown is null, and not left out
 
 
-def test_every_schema_refuses_what_the_contract_does_not_know() -> None:
+def test_every_schema_refuses_what_the_contract_does_not_allow() -> None:
     document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
-    breaches: list[dict[str, Any]] = [{"surplus": 1}, {"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
+    breaches: list[dict[str, Any]] = [{"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
     for breach in breaches:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(document | breach, schemas()["keypoints"])
         with pytest.raises(msgspec.ValidationError):
             msgspec.json.decode(json.dumps(document | breach), type=messages.Keypoints)
+
+
+def test_a_field_that_a_later_version_adds_breaks_nobody() -> None:
+    document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
+    document["added"] = document["poses"][0]["added"] = 1
+    assert msgspec.json.decode(json.dumps(document), type=messages.Keypoints).seq == 1234
+    jsonschema.validate(document, schemas()["keypoints"])

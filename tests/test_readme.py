@@ -14,9 +14,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_runs() -> None:
-    (example,) = re.findall(r"<!-- example -->\n```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own text
+def test_the_examples_run() -> None:
+    examples = re.findall(r"<!-- example -->\n```python\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own text
 
 
 def test_the_message_is_one() -> None:

@@ -57,8 +57,8 @@ def _pictures_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
-    pictures = (file for file in path.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith("."))
-    return sorted(pictures, key=_natural)
+    named = (file for file in path.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith("."))
+    return sorted((file for file in named if not file.is_dir()), key=_natural)
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
@@ -117,7 +117,9 @@ def _rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, flo
     if image.mode == "F":
         raise ValueError("its pixels are floats, and nothing says which one is white")
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
+        values = np.asarray(image)
+        shift = 0 if image.mode == "I" and values.max() < 256 else 8  # "I" has room for 32 bits, and rarely uses them
+        image = Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
     transparent = image.mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info
     averageable = "RGBA" if transparent else "L" if image.mode == "L" else "RGB"  # unlike palettes and single bits
     if image.mode != averageable:  # `convert` would copy

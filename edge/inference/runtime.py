@@ -30,19 +30,25 @@ class CpuRuntime:
         in and out. tflite-runtime does not survive damaged files: check them before (`check_in_child`).
         """
         self.name, package = _import_package()
+        self._outputs: dict[str, Any] = {}
         try:
             interpreter = package.Interpreter(model_content=model, num_threads=threads)
+            self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
             self._input = _image_input(interpreter, label)
             if tuple(self._input["shape"][1:3]) != input_size:
                 interpreter.resize_tensor_input(self._input["index"], (1, *input_size, 3))
             interpreter.allocate_tensors()
+        except ModelError:
+            raise
         except (ValueError, RuntimeError) as exc:
             reason = " ".join(str(exc).split())
-            raise ModelError(f"model.name: {label} cannot be loaded ({reason}); "
-                             "fetch it again, or use the model «posenet»") from exc  # fmt: skip
+            known = ", ".join(f"{name} {list(shape)}" for name, shape in self.output_shapes.items())
+            raise ModelError(f"model.name: {label} cannot be loaded for pictures of {input_size[0]}x{input_size[1]} "
+                             f"({reason}); its outputs are {known or 'unknown'}; is it whole, and a PoseNet? "
+                             "If in doubt, use the model «posenet»") from exc  # fmt: skip
+        self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
         self.input_size = input_size
         self._interpreter = interpreter
-        self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
 
     @property
     def output_shapes(self) -> Mapping[str, tuple[int, ...]]:

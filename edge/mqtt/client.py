@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 SHORTEST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
+STABLE_S = 10.0  # a connection that held so long was a good one
+UNANSWERED_S = 5.0  # a broker that takes longer to answer will not
+GOODBYE_S = 0.3
 # Handed to paho but not yet on the wire: more than this means that the broker is stalled, not slow.
 MAX_PENDING = 64
 
@@ -54,6 +58,8 @@ class Connection:
         self._tls = _tls_context(mqtt) if mqtt.tls.enabled else None
         self._answered = False  # the broker, in this attempt
         self._closed = threading.Event()
+        self._gone = threading.Event()  # the connection, after we closed it
+        self._attempt_s = self._connected_s = time.monotonic()
         self.connected = False
         self.connects = 0
         self.tried = threading.Event()  # set when the first attempt has succeeded or failed
@@ -84,9 +90,10 @@ class Connection:
         self._closed.set()
         self.connected = False
         client.disconnect()
-        # Joining a network thread that is stuck in connect() could take longer than we have; it dies with us.
+        # Not `loop_stop`: it joins a thread that may be stuck in connect(), or with bytes that a stalled broker does
+        # not take, and that takes longer than we have. The thread is a daemon and dies with us.
         if was_connected:
-            client.loop_stop()
+            self._gone.wait(GOODBYE_S)
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         mqtt = self._mqtt
@@ -111,8 +118,13 @@ class Connection:
         client.on_socket_open = self._socket_opened
         return client
 
+    def was_tried(self) -> bool:
+        """Whether the first attempt has come to something, or it is clear that it will not soon."""
+        return self.tried.is_set() or time.monotonic() - self._attempt_s > UNANSWERED_S
+
     def _socket_opened(self, _client: Client, _userdata: Any, sock: Any) -> None:
         self._answered = False
+        self._attempt_s = time.monotonic()
         # Keypoints are small and many: waiting to fill a packet would only make them late.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -124,12 +136,15 @@ class Connection:
             if reason.value == _UNSUPPORTED_PROTOCOL:
                 self._change_protocol(client)
                 return
-            self._complain(_LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}"))
+            problem = _LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
+            if self._mqtt.username and self._secret is None:
+                problem += "; no password was found"
+            self._complain(problem)
             if reason.value in _LOGIN_REFUSED:
                 self._backoff_s = LONGEST_BACKOFF_S
             self.tried.set()
             return
-        self._backoff_s = SHORTEST_BACKOFF_S
+        self._connected_s = time.monotonic()
         self.connects += 1
         self.problem = self._complaint = ""
         log.info("connected to %s:%d, %s", self._mqtt.host, self._mqtt.port, self.protocol)
@@ -151,10 +166,19 @@ class Connection:
             return
         was_connected, self.connected = self.connected, False
         self.on_lost()
-        if was_connected and reason.is_failure:
-            self._complain("another client connected with the same device.id; give each device its own"
-                           if reason.value == _SESSION_TAKEN_OVER else f"connection lost: {reason}")  # fmt: skip
-        elif not was_connected and not self._answered:
+        if self._closed.is_set():
+            self._gone.set()
+            return
+        now_s = time.monotonic()
+        if was_connected:
+            held_s = now_s - self._connected_s
+            if held_s >= STABLE_S:
+                self._backoff_s = SHORTEST_BACKOFF_S
+            self._complain(_lost(reason, held_s))
+        elif not self._answered and now_s - self._attempt_s >= UNANSWERED_S:
+            self._complain("it accepts connections, but does not answer; is it overloaded, or no MQTT broker?")
+            self.tried.set()
+        elif not self._answered:
             # It accepted the TCP connection and hung up on our CONNECT: some brokers say so that they know no MQTT 5.
             self._complain("the broker closed the connection at once")
             self.tried.set()
@@ -167,8 +191,9 @@ class Connection:
         self._wait_longer(client)
 
     def _change_protocol(self, old: Client) -> None:
-        """Go on with a new client that speaks the other version; the old one's thread ends by itself."""
+        """Go on with a new client that speaks the other version. Runs in the old one's thread, which ends by it."""
         old.disconnect()
+        old.loop_stop()  # or it would reconnect for ever, with our id; from its own thread, this does not join
         if old.protocol != MQTTv5 and not self.connected:
             # Neither version was liked: this thread is about to end anyway, so it can do the waiting.
             self._closed.wait(self._next_wait_s())
@@ -211,7 +236,7 @@ class Broker:
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
         self.connection.on_connected = self._announce
-        self.connection.on_lost = self._pending.clear
+        self.connection.on_lost = self._forget_pending
 
     def open(self) -> None:
         """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
@@ -233,10 +258,11 @@ class Broker:
 
     def publish(self, message: Message) -> bool:
         """Hand a message to the network; False if it was dropped, because nobody is there or it cannot keep up."""
+        pending = self._pending
         if self.has_room():
             info = _send(self.connection.client, message)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._pending.append(info)
+                pending.append(info)
                 return True
         self.dropped += 1
         return False
@@ -249,6 +275,10 @@ class Broker:
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
         self.connection.close()
+
+    def _forget_pending(self) -> None:
+        """A new deque, since the main thread may be at work on the old one."""
+        self._pending = deque()
 
     def _announce(self, client: Client) -> None:
         with self._lock:
@@ -313,6 +343,14 @@ def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
         raise ConfigError(f"mqtt.tls: the certificates cannot be used ({exc}); "
                           "ca_file, cert_file and key_file must be PEM files") from exc  # fmt: skip
     return context
+
+
+def _lost(reason: Any, held_s: float) -> str:
+    twin = "another client connected with the same device.id; give each device its own"
+    if reason.value == _SESSION_TAKEN_OVER:
+        return twin
+    # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
+    return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
 
 
 def _explain(cause: BaseException | None, mqtt: Mqtt) -> str:

@@ -23,8 +23,8 @@ Count = Annotated[int, Meta(ge=0)]
 Number = Annotated[float, Meta(ge=0)]
 
 
-class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A JSON object."""
+class Payload(Struct, frozen=True, kw_only=True):
+    """A JSON object. Those who read it pass over what they do not know, since fields may be added."""
 
 
 class Size(Payload, frozen=True):
@@ -118,7 +118,7 @@ class Health(Payload, frozen=True):
     v: Literal[1]
     time: Time
     uptime_s: Number
-    fps: Annotated[float, Meta(ge=0, description="frames published a second, of late")]
+    fps: Annotated[float, Meta(ge=0, description="frames processed a second, of late")]
     latency_ms: Annotated[HealthLatency, Meta(description="of late; null before the first frame")]
     frames: FrameCounts
     messages_dropped: Annotated[int, Meta(ge=0, description="while the broker could not be reached")]

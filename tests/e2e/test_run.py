@@ -285,6 +285,20 @@ def test_what_systemd_is_told(mosquitto: Start, tmp_path: Path) -> None:
     assert float(status.split("=")[1].split()[0]) > 5
 
 
+def test_a_file_that_waits_for_the_broker_is_ready_and_no_hang(tmp_path: Path) -> None:
+    painted(tmp_path, 3)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        with sensor(tmp_path, free_port(), {"camera.source": f"images:{tmp_path}"}, environ) as daemon:
+            told: list[str] = []
+            while told.count("WATCHDOG=1") < 5 or not any("READY=1" in state for state in told):
+                told.append(systemd.recv(1000).decode())
+            assert any("nobody listens there" in state for state in told if "STATUS" in state)
+            assert daemon.stop()[0] == 0
+
+
 def test_no_ready_and_no_watchdog_without_a_frame(tmp_path: Path, mosquitto: Start) -> None:
     """A stream that is accepted and then silent: nothing went through, so nothing is claimed."""
     pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
@@ -370,14 +384,18 @@ def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
             for _ in range(60):
                 heard.topic("keypoints")
             daemon.stop()
+        for payload in ("garbage", '{"v": 7}'):
+            subprocess.run(["mosquitto_pub", "-p", str(port), "-t", "edge-pose/x/keypoints", "-m", payload], check=True)
         time.sleep(0.5)
+        assert watching.poll() is None
         watching.send_signal(signal.SIGINT)
         assert watching.wait(10) == 0
     lines = (tmp_path / "watched").read_text().splitlines()
     people = [line for line in lines if "person 1/1" in line]
     assert len(people) > 30
     assert all("nose" in line and "box" in line and "test" in line for line in people[:5])
-    assert lines[-1].split() == ["test", "offline"]
+    assert ["test", "offline"] in [line.split() for line in lines]
+    assert sum("no keypoints message" in line for line in lines) == 2
 
 
 def test_rate_limit(mosquitto: Start, tmp_path: Path) -> None:
