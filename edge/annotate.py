@@ -1,5 +1,6 @@
 """`edge-pose annotate`: draw what the pipeline sees on a frame, and write that as a picture."""
 
+import mimetypes
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,8 @@ SUPERSAMPLING = 3
 def run(source: str, out: Path, number: int) -> None:
     """Write frame `number` of `source` with its skeletons to `out`. Raises EdgeError."""
     if "://" not in source and not source.startswith(("/dev/", "synthetic:", "images:", "video:")):
-        source = f"images:{source}"
+        kind = "video" if (mimetypes.guess_type(source)[0] or "").startswith("video/") else "images"
+        source = f"{kind}:{source}"
     config = Config(camera=Camera(source=source, fps=0))
     _, cpu = open_model(config)
     with open_source(config.camera) as frames:

@@ -1,5 +1,6 @@
 """The composition root: a Config becomes objects, they run until the source ends or a signal comes."""
 
+import logging
 import signal
 import threading
 import time
@@ -20,6 +21,8 @@ from edge.inference.fit import Fit
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
@@ -46,6 +49,7 @@ def run(config: Config) -> int:
         stack.callback(pipeline.close)
         stack.callback(notifier.send, "STOPPING=1")
         daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), notifier, stopping)
+        log.info("%s -> %s on %s -> %s/...", source.description, model.name, cpu.name, topics.root)
         broker.open()
         for result in pipeline.results(TICK_S):
             if result is not None:
@@ -54,6 +58,7 @@ def run(config: Config) -> int:
             if stopping.is_set():
                 break
         daemon.report(time.monotonic())
+        log.info("%s after %d frames", "stopped" if stopping.is_set() else "the source has ended", daemon.frames)
     return EXIT_OK
 
 

@@ -34,7 +34,9 @@ def run(path: Path | None) -> list[Finding]:
 
     def load() -> str:
         loaded.append(configuration.load(path))
-        return f"{path or configuration.DEFAULT_PATH} is fine"
+        config = loaded[0]
+        topic = f"{config.mqtt.base_topic}/{config.device.topic_id}"
+        return f"{path or configuration.DEFAULT_PATH} is fine; topics will be {topic}/..."
 
     findings = [_try("config", load)]
     if loaded:

@@ -34,7 +34,7 @@ class LogLevel(StrEnum):
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Configuration file.", show_default="/etc/edge-pose/edge-pose.toml"),
+    typer.Option("--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON.")]
 
@@ -116,7 +116,9 @@ def annotate(
     out: Annotated[Path, typer.Argument(help="The picture to write.")],
     frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0.")] = 0,
 ) -> None:
-    """Draw the skeletons on a frame and write it as a picture: the one command that does, and only where you say."""
+    """Draw the skeleton on a frame and write it as a picture: the one command that does, and only where you say."""
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint="OUT")
     from edge.annotate import run as run_annotate
 
     run_annotate(source, out, frame)

@@ -47,6 +47,11 @@ class Daemon:
         self._next_report_s = now_s + sensor.config.mqtt.heartbeat_s
         sensor.broker.stand(sensor.topics.info_message(self._info(None)))
 
+    @property
+    def frames(self) -> int:
+        """How many went all the way through."""
+        return self._meter.processed
+
     def wait_for_broker(self) -> None:
         """A file does not run away: wait until what is published will be heard. That is no hang, so systemd is told."""
         while not self._sensor.broker.has_room() and not self._stopping.is_set():

@@ -80,6 +80,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
 def _show(
     subscription: Subscription, daemon: "subprocess.Popen[bytes]", out: Console, notes: Console, frames: int
 ) -> int:
+    where = subscription.connection.address
     started_s = time.monotonic()
     arrived_s: deque[float] = deque(maxlen=FPS_OVER)
     count = 0
@@ -97,13 +98,13 @@ def _show(
             count += 1
             arrived_s.append(time.monotonic())
             out.print(message.payload.decode(), markup=False)
-            live.update(_summary(msgspec.json.decode(message.payload, type=Keypoints), arrived_s), refresh=True)
+            live.update(_summary(msgspec.json.decode(message.payload, type=Keypoints), arrived_s, where), refresh=True)
     notes.print(f"{count} messages in {time.monotonic() - started_s:.1f} s", style="dim")
     # Without any message, the daemon ended before us and has said why.
     return EXIT_OK if count or daemon.returncode is None else daemon.returncode or EXIT_FAILURE
 
 
-def _summary(keypoints: Keypoints, arrived_s: deque[float]) -> Text:
+def _summary(keypoints: Keypoints, arrived_s: deque[float], where: str) -> Text:
     span_s = arrived_s[-1] - arrived_s[0]
     fps = f"{(len(arrived_s) - 1) / span_s:5.1f}" if span_s > 0 else "    –"
     people = len(keypoints.poses)
@@ -113,7 +114,7 @@ def _summary(keypoints: Keypoints, arrived_s: deque[float]) -> Text:
         "  ·  ",
         (f"{people} {'person' if people == 1 else 'people'}", "bold cyan"),
         f"  ·  {seen} keypoints  ·  inference {keypoints.latency_ms.inference:.1f} ms",
-        f"  ·  total {keypoints.latency_ms.total:.1f} ms  ·  Ctrl-C ends",
+        f"  ·  total {keypoints.latency_ms.total:.1f} ms  ·  {where}  ·  Ctrl-C ends",
     )
 
 

@@ -22,7 +22,7 @@ SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
 def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool) -> int:
     """Print until Ctrl-C. Raises ConfigError."""
     mqtt = _broker(config, host, port)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
     subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
     people_before: dict[str, int] = {}
     complaint = ""
@@ -38,8 +38,8 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
             device, kind = message.topic.split("/")[-2:]
             if as_json:
                 payload = message.payload.decode(errors="replace")
-                line = {"topic": message.topic, "payload": _as_json(payload) if kind == "keypoints" else payload}
-                sys.stdout.write(json.dumps(line) + "\n")
+                said = {"topic": message.topic, "payload": _as_json(payload) if kind == "keypoints" else payload}
+                sys.stdout.write(json.dumps(said) + "\n")
                 sys.stdout.flush()
             elif kind == "status":
                 console.print(f"{device}  {message.payload.decode(errors='replace')}", style="bold")
@@ -51,8 +51,10 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
                     continue
                 people = len(keypoints.poses)
                 if people or people_before.get(device) != 0:
-                    for line_text in lines(device, keypoints):
-                        console.print(line_text)
+                    for line in lines(device, keypoints):
+                        # A line a person on a terminal, everything in a pipe.
+                        cut = console.is_terminal
+                        console.print(line, no_wrap=cut, overflow="ellipsis" if cut else None, soft_wrap=not cut)
                 people_before[device] = people
     except KeyboardInterrupt:
         return EXIT_OK

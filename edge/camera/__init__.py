@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,14 @@ def open_source(camera: Camera) -> Feed:
         prefix = form.partition("<")[0]
         if camera.source.startswith(prefix) and camera.source != prefix:
             return opener(camera)
+    if camera.source.split(":")[0] == "picamera2":
+        raise ConfigError(
+            "camera.source: the Pi's own camera (picamera2) is not supported yet; use one of " + ", ".join(SOURCES)
+        )
+    if Path(camera.source).exists():
+        raise ConfigError(
+            f"camera.source: say what {camera.source} is: images:{camera.source} or video:{camera.source}"
+        )
     kind, separator, _ = camera.source.partition(":")  # the rest may hold a password
     raise ConfigError(
         f'camera.source: "{kind}{separator and ":..."}" is not a source that this build has; it has '

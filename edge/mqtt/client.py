@@ -38,7 +38,7 @@ _SESSION_TAKEN_OVER = 0x8E
 # Nothing but the owner can mend these; the word says where.
 _LOGIN_REFUSED = {
     0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
-    0x87: "the broker does not let this user in; mend mqtt.username or the broker's access list",
+    0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
 }
 
 
@@ -72,6 +72,10 @@ class Connection:
     @property
     def client(self) -> Client:
         return self._client
+
+    @property
+    def address(self) -> str:
+        return f"{self._mqtt.host}:{self._mqtt.port}"
 
     @property
     def protocol(self) -> str:
@@ -138,7 +142,7 @@ class Connection:
                 return
             problem = _LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
             if self._mqtt.username and self._secret is None:
-                problem += "; no password was found"
+                problem += "; none was sent: mqtt.password_file is empty, and outside systemd there is no credential"
             self._complain(problem)
             if reason.value in _LOGIN_REFUSED:
                 self._backoff_s = LONGEST_BACKOFF_S
@@ -180,7 +184,9 @@ class Connection:
             self.tried.set()
         elif not self._answered:
             # It accepted the TCP connection and hung up on our CONNECT: some brokers say so that they know no MQTT 5.
-            self._complain("the broker closed the connection at once")
+            self._complain(
+                "the broker closed the connection at once; is it an MQTT broker, and is mqtt.tls as it wants it?"
+            )
             self.tried.set()
             self._change_protocol(client)
             return
@@ -364,4 +370,4 @@ def _explain(cause: BaseException | None, mqtt: Mqtt) -> str:
         return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
     if isinstance(cause, TimeoutError):
         return "no answer; check mqtt.host and the network"
-    return f"cannot connect ({cause})"
+    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls"

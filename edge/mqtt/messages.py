@@ -56,7 +56,13 @@ class PoseOut(Payload, frozen=True):
 
 class Keypoints(Payload, frozen=True):
     v: Literal[1]
-    seq: Annotated[int, Meta(ge=0, description="number of the frame; a gap is a dropped frame")]
+    seq: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="number of the frame; a gap is one that was dropped, unreadable or held back",
+        ),
+    ]
     time: Time
     frame: Size
     latency_ms: FrameLatency
@@ -143,11 +149,11 @@ class Topics:
     """The topics of one device, and the messages on them."""
 
     def __init__(self, base_topic: str, device_id: str) -> None:
-        root = f"{base_topic}/{device_id}"
-        self.status = f"{root}/status"
-        self.info = f"{root}/info"
-        self.keypoints = f"{root}/keypoints"
-        self.health = f"{root}/health"
+        self.root = f"{base_topic}/{device_id}"
+        self.status = f"{self.root}/status"
+        self.info = f"{self.root}/info"
+        self.keypoints = f"{self.root}/keypoints"
+        self.health = f"{self.root}/health"
 
     def status_message(self, *, online: bool) -> Message:
         return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)
