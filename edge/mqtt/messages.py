@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
 
 from edge.skeleton import PARTS
@@ -171,17 +172,18 @@ class Topics:
 
 def pose_out(pose: Pose) -> PoseOut:
     """A pose with its visible keypoints alone; the box is around those."""
-    seen = pose.visible.nonzero()[0].tolist()
-    xy = pose.xy[seen].round(1)
+    seen = pose.visible.nonzero()[0]
+    # In float64, where 97.6 is 97.6; in float32 it would go out as 97.5999984741211.
+    xy = pose.xy[seen].astype(np.float64).round(1)
     (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
-    confidences = pose.confidence.tolist()
+    confidences = pose.confidence[seen].astype(np.float64).round(3).tolist()
     return PoseOut(
         id=None,
         score=round(pose.score, 3),
-        box=(round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1)),
+        box=(left, top, round(right - left, 1), round(bottom - top, 1)),
         keypoints=tuple(
-            KeypointOut(index=k, body_part=PARTS[k], x=round(x, 1), y=round(y, 1), confidence=round(confidences[k], 3))
-            for k, (x, y) in zip(seen, xy.tolist(), strict=True)
+            KeypointOut(index=k, body_part=PARTS[k], x=x, y=y, confidence=confidence)
+            for k, (x, y), confidence in zip(seen.tolist(), xy.tolist(), confidences, strict=True)
         ),
     )
 
