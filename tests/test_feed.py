@@ -309,7 +309,10 @@ def test_nothing_leaks() -> None:
     for number in range(50):
         with Feed(reader(), FAST, live=number % 2 == 0) as feed:
             next(iter(feed))
-    assert counts() == before
+    after = counts()
+    # Fewer are fine: threads of earlier tests may have ended meanwhile.
+    assert after[0] <= before[0]
+    assert after[1] <= before[1]
 
 
 @pytest.mark.parametrize(

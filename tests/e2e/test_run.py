@@ -400,14 +400,14 @@ def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
 
 def test_rate_limit(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    limit = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.max_rate_hz": 5, "mqtt.heartbeat_s": 1}
+    limit = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.max_rate_hz": 2, "mqtt.heartbeat_s": 1}
     with ear(port) as heard, sensor(tmp_path, port, limit):
-        for _ in range(10):
+        for _ in range(8):
             heard.topic("keypoints")
         health = json.loads(heard.topic("health").payload)
     sequences = [message["seq"] for message in heard.all("keypoints")]
     assert min(np.diff(sequences[2:])) >= 2, "frames between the messages were processed, not published"
-    assert health["frames"]["processed"] > 3 * len(sequences)
+    assert health["frames"]["processed"] > 1.5 * len(sequences)
 
 
 def test_the_environment_of_a_secret_stays_secret(mosquitto: Start, tmp_path: Path) -> None:
