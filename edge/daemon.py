@@ -91,6 +91,7 @@ class Daemon:
 
     def report(self, now_s: float) -> None:
         """Publish the health of the daemon."""
+        health.give_memory_back()
         self._next_report_s = now_s + self._sensor.config.mqtt.heartbeat_s
         self._sensor.broker.publish(
             self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)

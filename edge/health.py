@@ -1,5 +1,6 @@
 """How the daemon and its machine are: counted and measured for the `health` message."""
 
+import ctypes
 import statistics
 from collections import deque
 from pathlib import Path
@@ -83,6 +84,12 @@ def rss_mb() -> float | None:
         if line.startswith("VmRSS:"):
             return round(int(line.split()[1]) / 1024, 1)
     return None
+
+
+def give_memory_back() -> None:
+    """Let go of free memory that the C library keeps: a large picture would otherwise count for ever."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
+        trim(0)
 
 
 def _read(path: Path) -> str:

@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from edge.filtering import Thresholds, keep_visible
-from edge.types import Array, Backend, Decoded, Frame, Letterbox, Pose, RawOutputs
+from edge.types import Array, Backend, Decoded, Frame, Image, Letterbox, Pose, RawOutputs
 
 
 class FrameSource(Protocol):
@@ -47,13 +49,15 @@ class Runtime(Protocol):
     def outputs(self) -> RawOutputs: ...
 
 
+_NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
+
 Fitter = Callable[[Frame, Array], Letterbox]
 Decoder = Callable[[RawOutputs], Decoded]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inferred:
-    """What the inference thread hands over. Of the frame only the numbers count: its picture may be painted over."""
+    """What the inference thread hands over. The frame's picture is gone: it goes no further than this thread."""
 
     frame: Frame
     letterbox: Letterbox
@@ -134,6 +138,7 @@ class Pipeline:
                 before_s = time.perf_counter()
                 runtime.invoke()
                 inference_s = time.perf_counter() - before_s
+                frame = replace(frame, image=_NO_IMAGE)  # noqa: PLW2901 - or a picture would outlive its turn
                 self._handoff.put(Inferred(frame, letterbox, runtime.outputs(), started_s, inference_s))
                 if self._stopping.is_set():
                     return

@@ -60,6 +60,19 @@ def test_what_the_machine_does_not_tell_is_none(tmp_path: Path, monkeypatch: pyt
     assert health.throttled() is None
 
 
+def test_memory_that_was_freed_is_given_back() -> None:
+    kept = [bytearray(b"x") * 4000 for _ in range(20_000)]
+    full = health.rss_mb()
+    last = kept[-1]  # holds the end of the heap, so that freeing alone returns little
+    del kept
+    health.give_memory_back()
+    after = health.rss_mb()
+    assert full is not None
+    assert after is not None
+    assert after < full - 40
+    assert len(last) == 4000
+
+
 def test_memory_is_that_of_this_process() -> None:
     before = health.rss_mb()
     ballast = bytearray(b"x") * (64 << 20)

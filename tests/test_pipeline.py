@@ -44,6 +44,7 @@ def test_every_frame_goes_through_once_and_in_order() -> None:
     assert [result.frame.sequence for result in done] == list(range(40))
     assert runtime.seen == [130 + n for n in range(40)]
     assert all(result.inference_s >= 0 for result in done)
+    assert all(result.frame.image.size == 0 for result in done), "no picture goes beyond the inference thread"
 
 
 def test_poses_are_in_the_pixels_of_the_frame() -> None:
