@@ -49,7 +49,7 @@ class Daemon:
 
     @property
     def frames(self) -> int:
-        """How many went all the way through."""
+        """How many were processed."""
         return self._meter.processed
 
     def wait_for_broker(self) -> None:

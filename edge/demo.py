@@ -51,7 +51,7 @@ dynamic_filters = true
 
 
 def run(broker: str | None, frames: int, source: str) -> int:
-    """Print every message until Ctrl-C, or `frames` of them; returns the exit code. Raises ConfigError."""
+    """Print every message until Ctrl-C, or `frames` of them; returns the exit code. Raises ConfigError, BrokerError."""
     out = Console(highlight=False, soft_wrap=True)
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False)

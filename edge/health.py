@@ -27,7 +27,7 @@ class Meter:
         self._total_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     def count(self, now_s: float, inference_ms: float, total_ms: float) -> None:
-        """Count a frame that went all the way through."""
+        """Count a frame whose poses are known."""
         self.processed += 1
         self.last_frame_s = now_s
         self._done_s.append(now_s)

@@ -30,9 +30,10 @@ from edge.camera.synthetic import open_scene
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
 from edge.inference.fit import Fit
+from edge.inference.runtime import CpuRuntime
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import FrameSource
+from edge.pipeline import FrameSource, Pipeline
 from edge.types import Frame
 from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
 from tests.e2e.sensor import ear, sensor
@@ -96,8 +97,8 @@ def bare_loop(config: Config, frames: int) -> float:
     return frames / (time.perf_counter() - started_s)
 
 
-def end_to_end(config: Config, source: FrameSource) -> tuple[float, float]:
-    """Frames a second from source to broker, and the growth of the resident memory in MiB from a tenth of them on."""
+def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Broker]:
+    """A whole sensor that is connected to its broker."""
     model, cpu = app.open_model(config)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     broker = Broker(
@@ -107,6 +108,12 @@ def end_to_end(config: Config, source: FrameSource) -> tuple[float, float]:
     daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
     broker.open()
     daemon.wait_for_broker()
+    return cpu, pipeline, daemon, broker
+
+
+def end_to_end(config: Config, source: FrameSource) -> tuple[float, float]:
+    """Frames a second from source to broker, and the growth of the resident memory in MiB from a tenth of them on."""
+    _, pipeline, daemon, broker = assemble(config, source)
     stamps: list[float] = []
     memory: list[float] = []
     for result in pipeline.results(app.TICK_S):
@@ -142,19 +149,11 @@ def throughput(port: int, threads: int, rounds: int, frames: int) -> dict[str, A
 def stages(port: int) -> dict[str, float]:
     """Median microseconds of each stage alone, one after the other, and of an invoke with one thread."""
     config = configured(port, 1)
-    model, cpu = app.open_model(config)
-    decode = app.open_decoder(cpu)
     source = Memory(1)
     frame = next(iter(source))
+    cpu, pipeline, daemon, broker = assemble(config, source)
+    decode = app.open_decoder(cpu)
     fit = Fit()
-    topics = Topics("edge-pose", "bench")
-    broker = Broker(
-        config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
-    )
-    pipeline = app.open_pipeline(config, source, cpu)
-    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
-    broker.open()
-    daemon.wait_for_broker()
     scene = open_scene("walk", width=640, height=480)
     image = np.empty((480, 640, 3), np.uint8)
     for sequence in range(2000):
