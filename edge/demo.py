@@ -55,8 +55,8 @@ def run(broker: str | None, frames: int, source: str) -> int:
     out = Console(highlight=False, soft_wrap=True)
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False)
-    # So that whatever ends the demo ends what it has started.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
