@@ -23,8 +23,8 @@ SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
 def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool) -> int:
     """Print until Ctrl-C. Raises ConfigError."""
     mqtt = _broker(config, host, port)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)  # shells switch SIGINT off in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells switch off in the background
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
     people_before: dict[str, int] = {}
