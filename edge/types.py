@@ -97,6 +97,16 @@ class Pose:
     score: float  # 0..1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """A person who is followed from frame to frame, as last seen."""
+
+    id: int | None  # None until seen often enough to be believed; never given to anyone else
+    pose: Pose
+    first_seen_s: float  # on the clock of `Frame.monotonic_s`
+    last_seen_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What goes to the broker."""
