@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edge.decode.posenet import EDGES
 from edge.skeleton import KEYPOINT_COUNT
 from edge.types import Array, Floats, Tensor
 
@@ -27,3 +28,28 @@ def quantise(real: Array, scale: float, zero_point: int, dtype: type) -> Tensor:
     limits = np.iinfo(dtype)
     data: Array = np.clip(np.round(real / scale) + zero_point, limits.min, limits.max).astype(dtype)
     return Tensor(data, scale, zero_point)
+
+
+def paint_people(poses: Floats, logits: Floats, grid: tuple[int, int], stride: int) -> tuple[Floats, Floats, Floats]:
+    """Heatmaps (h, w, 17), short offsets (h, w, 34) and mid offsets (h, w, 64) of several people.
+
+    poses: (P, 17, 2) as (y, x) input px; logits: (P, 17). Around each keypoint, up to two cells away, the offsets point
+    at it and at its neighbours in the tree, exactly; farther away everything points at nothing.
+    """
+    h, w = grid
+    cells = np.stack(np.meshgrid(np.arange(h), np.arange(w), indexing="ij"), axis=-1).astype(np.float32) * stride
+    heatmaps = np.full((h, w, KEYPOINT_COUNT), -12, np.float32)
+    short = np.full((h, w, 2, KEYPOINT_COUNT), -300, np.float32)
+    mid = np.full((h, w, 2, 2, len(EDGES)), -300, np.float32)  # forward or backward, y or x, edge
+    for k in range(KEYPOINT_COUNT):
+        distance = np.linalg.norm(poses[:, None, None, k] - cells, axis=-1) / stride  # (P, h, w)
+        whose = distance.argmin(axis=0)
+        near = distance.min(axis=0) < 2.3
+        heatmaps[near, k] = (logits[whose, k] - 3 * distance.min(axis=0) ** 2)[near]
+        short[near, :, k] = (poses[whose, k] - cells)[near]
+        for edge, (parent, child) in enumerate(EDGES):
+            if k == parent:
+                mid[near, 0, :, edge] = (poses[whose, child] - cells)[near]
+            if k == child:
+                mid[near, 1, :, edge] = (poses[whose, parent] - cells)[near]
+    return heatmaps, short.reshape(h, w, -1), mid.reshape(h, w, -1)

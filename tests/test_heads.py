@@ -12,7 +12,7 @@ OURS = {
 
 
 def test_ours_are_known_in_any_order() -> None:
-    wanted = Heads("heatmaps", "short_offsets", 16)
+    wanted = Heads("heatmaps", "short_offsets", 16, ("displacement_fwd", "displacement_bwd"))
     assert recognise(OURS, (353, 481)) == wanted
     assert recognise(dict(reversed(OURS.items())), (353, 481)) == wanted
 
@@ -22,6 +22,16 @@ def test_other_names_of_the_same_heads() -> None:
     assert recognise(shapes, (257, 257)) == Heads("float_heatmaps", "float_short_offsets", 32)
 
 
+def test_mid_offsets_in_one_output() -> None:
+    shapes = {"heatmaps": (31, 41, 17), "mid_offsets": (31, 41, 64), "short_offsets": (31, 41, 34)}
+    assert recognise(shapes, (481, 641)) == Heads("heatmaps", "short_offsets", 16, ("mid_offsets",))
+
+
+def test_one_direction_of_two_is_none() -> None:
+    shapes = {name: shape for name, shape in OURS.items() if name != "displacement_bwd"}
+    assert recognise(shapes, (353, 481)).mid_offsets == ()
+
+
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
@@ -29,6 +39,7 @@ def test_other_names_of_the_same_heads() -> None:
         ({"a": (23, 31, 17), "b": (23, 31, 34)}, ["a [23, 31, 17]", "b [23, 31, 34]"]),
         ({**OURS, "heatmaps": (23, 31, 16)}, ["heatmaps [23, 31, 16]"]),
         ({**OURS, "short_offsets": (22, 31, 34)}, ["grids"]),
+        ({**OURS, "displacement_bwd": (23, 30, 32)}, ["grids"]),
         (dict.fromkeys(OURS, (5, 31, 17)) | {"short_offsets": (5, 31, 34), "heatmaps": (5, 31, 17)}, ["stride"]),
         ({}, ["heatmaps"]),
     ],

@@ -1,0 +1,244 @@
+"""Several people: PoseNet's bottom-up decoding (PersonLab, Papandreou et al. 2018), step by step as libcoral does it.
+
+For every cell of its grid the network tells how likely each keypoint is there (heatmaps), how far from the cell it
+really is (short offsets), and how far away its neighbours in the body are (mid offsets). Decoding starts at the surest
+keypoint of anybody, its *root*, walks from there along the edges of the body to a whole pose, and begins anew at the
+surest keypoint that is nobody's yet. Positions are (y, x) in grid cells until the very end.
+
+Plain Python on purpose: a pose takes some hundred single values, and each depends on the one before. For the few
+people of a picture that is several times as fast as arrays of them.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.decode.field import Field, Position
+from edge.decode.heads import Heads
+from edge.decode.heatmaps import sigmoid
+from edge.skeleton import INDEX, KEYPOINT_COUNT
+from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
+
+Quantization: TypeAlias = tuple[tuple[float, int], tuple[float, int], tuple[float, int]]
+
+# The body as PoseNet was trained on it: a tree with the nose on top. Mid offsets lead along edge number e from the
+# first to the second keypoint ("forward"), and back.
+EDGES = tuple(
+    (INDEX[parent], INDEX[child])
+    for parent, child in (
+        ("NOSE", "LEFT_EYE"), ("LEFT_EYE", "LEFT_EAR"),
+        ("NOSE", "RIGHT_EYE"), ("RIGHT_EYE", "RIGHT_EAR"),
+        ("NOSE", "LEFT_SHOULDER"), ("LEFT_SHOULDER", "LEFT_ELBOW"), ("LEFT_ELBOW", "LEFT_WRIST"),
+        ("LEFT_SHOULDER", "LEFT_HIP"), ("LEFT_HIP", "LEFT_KNEE"), ("LEFT_KNEE", "LEFT_ANKLE"),
+        ("NOSE", "RIGHT_SHOULDER"), ("RIGHT_SHOULDER", "RIGHT_ELBOW"), ("RIGHT_ELBOW", "RIGHT_WRIST"),
+        ("RIGHT_SHOULDER", "RIGHT_HIP"), ("RIGHT_HIP", "RIGHT_KNEE"), ("RIGHT_KNEE", "RIGHT_ANKLE"),
+    )
+)  # fmt: skip
+REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What counts as a person."""
+
+    max_poses: int = 10
+    score_threshold: float = 0.2  # of a root's confidence and of a pose's score
+    nms_radius_px: float = 10.0  # keypoints of one kind that are nearer than this are the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From a keypoint to its neighbour in the tree."""
+
+    source: int
+    target: int
+    edge: int
+    forward: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A pose on the grid."""
+
+    positions: Array  # (17, 2)
+    confidences: Array  # (17,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fields:
+    """What the network says, vectors in grid cells."""
+
+    logits: Field
+    short: Field  # from a cell to the keypoint near it
+    forward: Field  # from the first keypoint of an edge to the second
+    backward: Field
+
+
+def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest are options by name
+    heatmaps: Array,
+    short_offsets: Array,
+    mid_offsets: Array,
+    *,
+    output_stride: int = 16,
+    max_poses: int = 10,
+    score_threshold: float = 0.2,
+    nms_radius_px: float = 10.0,
+    quantization: Quantization | None = None,
+) -> tuple[Floats, Floats, Floats]:
+    """Decode everybody from PoseNet's outputs.
+
+    heatmaps: (h, w, 17) logits. short_offsets: (h, w, 34) in input px, first all y, then all x. mid_offsets:
+    (h, w, 64) in input px: forward y, forward x, backward y, backward x of the sixteen `EDGES`. All floats, or all
+    uint8 or int8 with `quantization`, the (scale, zero point) of each. output_stride: input px from cell to cell.
+    Returns P poses, best first: keypoints (P, 17, 2) as (y, x) in input px, their confidences (P, 17), and the
+    scores of the poses (P,). Raises ValueError if shapes, dtypes or options do not fit.
+    """
+    if output_stride <= 0 or max_poses < 0 or nms_radius_px < 0:
+        raise ValueError("output_stride has to be more than 0, max_poses and nms_radius_px not less than 0")
+    logits, short, mid = _tensors((heatmaps, short_offsets, mid_offsets), quantization)
+    found = _decode(logits, short, (mid,), output_stride, Settings(max_poses, score_threshold, nms_radius_px))
+    return found.keypoints, found.confidences, found.scores
+
+
+def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decoded:
+    """Everybody whom the outputs of a model show, at most `settings.max_poses`."""
+    mid = tuple(outputs[name] for name in heads.mid_offsets)
+    return _decode(outputs[heads.heatmaps], outputs[heads.short_offsets], mid, heads.stride, settings)
+
+
+def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
+    forward, backward = mid if len(mid) > 1 else _halves(mid[0])
+    fields = _Fields(
+        Field(heatmaps),
+        Field(short, stride=stride),
+        Field(forward, stride=stride),
+        Field(backward, stride=stride),
+    )
+    roots, kinds = _roots(heatmaps, short, stride, settings.score_threshold)
+    radius = settings.nms_radius_px / stride
+    nobodys = np.ones(len(roots), np.bool_)
+    found: list[_Found] = []
+    for number, (root, keypoint) in enumerate(zip(roots.tolist(), kinds.tolist(), strict=True)):
+        if len(found) == settings.max_poses:
+            break
+        if nobodys[number]:
+            pose = _walk(fields, root, keypoint)
+            if pose.confidences.mean() >= settings.score_threshold:
+                found.append(pose)
+                nobodys &= ~_near(roots, pose.positions[kinds], radius)
+    return _best_first(found, radius, stride, settings.score_threshold)
+
+
+def _roots(heatmaps: Tensor, short: Tensor, stride: int, threshold: float) -> tuple[Array, Array]:
+    """Where poses may start, the surest first: cells that are sure enough, and not less so than any neighbour.
+
+    Returns positions (R, 2), which are the cells moved by their short offsets, and keypoint numbers (R,). Equals come
+    in raster order.
+    """
+    # The raw values are in the order of the real ones, so that only the threshold has to be quantised.
+    values, least = heatmaps.data, _logit(threshold) / heatmaps.scale + heatmaps.zero_point
+    if values.dtype.kind != "f" and math.isfinite(least):
+        least = math.ceil(least)  # compared with integers, integers need no conversion of them all
+    cells = np.flatnonzero((values >= least) & _is_peak(values))
+    surest = np.argsort(-values.reshape(-1)[cells].astype(np.float32), kind="stable")
+    row, column, keypoint = np.unravel_index(cells[surest], values.shape)
+    y = row + short.real(short.data[row, column, keypoint]) / stride
+    x = column + short.real(short.data[row, column, keypoint + values.shape[2]]) / stride
+    # Unlike clip(), these two make something of NaN as well: a broken network shall not end the program.
+    last = np.array(values.shape[:2]) - 1
+    return np.fmin(np.fmax(np.stack((y, x), axis=1), 0), last), keypoint
+
+
+def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
+    """Whether none of the eight neighbours of a cell is higher; equal ones may be. Any number of channels."""
+    highest = values
+    for axis in (0, 1):
+        along, out = highest.swapaxes(0, axis), highest.copy().swapaxes(0, axis)
+        np.maximum(out[1:], along[:-1], out=out[1:])
+        np.maximum(out[:-1], along[1:], out=out[:-1])
+        highest = out.swapaxes(0, axis)
+    peak: npt.NDArray[np.bool_] = values == highest
+    return peak
+
+
+def _walk(fields: _Fields, root: Position, keypoint: int) -> _Found:
+    """The pose that has `keypoint` at `root`: along every edge of the tree, away from the root."""
+    positions = [root] * KEYPOINT_COUNT
+    for step in _STEPS[keypoint]:
+        mid = fields.forward if step.forward else fields.backward
+        reached = mid.follow(positions[step.source], step.edge)
+        positions[step.target] = fields.short.follow(reached, step.target, REFINEMENTS)
+    logits = [fields.logits.at(position, k) for k, position in enumerate(positions)]
+    return _Found(np.array(positions), sigmoid(logits))
+
+
+def _best_first(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
+    """Score the poses without what better ones have as well (soft non-maximum suppression), and keep the good ones."""
+    positions = np.array([pose.positions for pose in found]).reshape(-1, KEYPOINT_COUNT, 2)
+    confidences = np.array([pose.confidences for pose in found]).reshape(-1, KEYPOINT_COUNT)
+    order = np.argsort(-confidences.mean(axis=1), kind="stable")
+    positions, confidences = positions[order], confidences[order]
+    shared = _near(positions[:, None], positions[None, :], radius)  # (P, P, 17)
+    with_a_better_one = (shared & np.tri(len(found), k=-1, dtype=np.bool_)[..., None]).any(axis=1)
+    scores = np.where(with_a_better_one, 0, confidences).mean(axis=1)
+    order = np.argsort(-scores, kind="stable")
+    order = order[scores[order] >= threshold]
+    return Decoded(
+        (positions[order] * stride).astype(np.float32),
+        confidences[order].astype(np.float32),
+        scores[order].astype(np.float32),
+    )
+
+
+def _near(one: Array, other: Array, radius: float) -> npt.NDArray[np.bool_]:
+    """Whether positions (..., 2) are so near each other that they are the same."""
+    near: npt.NDArray[np.bool_] = np.square(one - other).sum(axis=-1) <= radius * radius
+    return near
+
+
+def _logit(probability: float) -> float:
+    """What the sigmoid makes `probability` of, as libcoral reckons it; infinite where there is no such thing."""
+    odds = 1.0 / (probability + 1e-6) - 1.0 if probability > -1e-6 else 0.0
+    return -math.log(odds) if odds > 0.0 else math.inf
+
+
+def _halves(mid: Tensor) -> tuple[Tensor, Tensor]:
+    """Forward and backward, where the network has both in one tensor."""
+    half = mid.data.shape[2] // 2
+    return replace(mid, data=mid.data[..., :half]), replace(mid, data=mid.data[..., half:])
+
+
+def _steps_from(root: int) -> tuple[_Step, ...]:
+    """Every edge once, in an order that reaches its source before."""
+    steps: list[_Step] = []
+    reached = [root]
+    for source in reached:
+        for edge, (parent, child) in enumerate(EDGES):
+            target = child if source == parent else parent
+            if source in (parent, child) and target not in reached:
+                steps.append(_Step(source, target, edge, forward=source == parent))
+                reached.append(target)
+    return tuple(steps)
+
+
+_STEPS = tuple(_steps_from(root) for root in range(KEYPOINT_COUNT))
+
+
+def _tensors(arrays: tuple[Array, Array, Array], quantization: Quantization | None) -> Iterator[Tensor]:
+    """Check what callers from outside give."""
+    h, w = arrays[0].shape[:2] if arrays[0].ndim == 3 else (0, 0)
+    shapes = [array.shape for array in arrays]
+    if h == 0 or w == 0 or shapes != [(h, w, KEYPOINT_COUNT), (h, w, 2 * KEYPOINT_COUNT), (h, w, 4 * len(EDGES))]:
+        raise ValueError(f"heatmaps (h, w, 17), short offsets (h, w, 34) and mid offsets (h, w, 64) are wanted, "
+                         f"not {shapes}")  # fmt: skip
+    if quantization is None:
+        if any(array.dtype.kind != "f" for array in arrays):
+            raise ValueError("integers need quantization: (scale, zero point) of each tensor")
+        return (Tensor(array.astype(np.float32, copy=False)) for array in arrays)
+    if any(array.dtype not in (np.uint8, np.int8) for array in arrays):
+        raise ValueError("quantization is for uint8 and int8 alone")
+    return (Tensor(array, *pair) for array, pair in zip(arrays, quantization, strict=True))
