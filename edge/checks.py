@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -59,31 +61,33 @@ def show(findings: list[Finding]) -> None:
 
 
 def models() -> list[dict[str, Any]]:
-    """The catalogue, with whether each file is the one it describes."""
+    """The catalogues, with whether each file is the one they describe."""
     listed = []
-    for name, entry in catalogue.entries().items():
-        try:
-            catalogue.read(name)
-            problem = ""
-        except ModelError as exc:
-            problem = str(exc)
-        listed.append({
-            "name": name, "ok": not problem, "problem": problem, "file": entry.file, "size": entry.size,
-            "family": entry.family, "input_sizes": entry.input_sizes, "output_stride": entry.output_stride,
-            "licence": entry.licence, "source": entry.source, "sha256": entry.sha256, "about": entry.about,
-        })  # fmt: skip
+    for folder in catalogue.folders():
+        for name, entry in catalogue.entries(folder).items():
+            try:
+                catalogue.read_entry(name, entry, folder)
+                problem = ""
+            except ModelError as exc:
+                problem = str(exc)
+            listed.append({
+                "name": name, "ok": not problem, "problem": problem, "folder": str(folder),
+                "shipped": folder == catalogue.folder(), **msgspec.to_builtins(entry),
+            })  # fmt: skip
     return listed
 
 
 def show_models() -> None:
-    table = Table.grid(padding=(0, 2))
+    """A paragraph each. Names and paths are never broken or cut, so that they can be copied."""
+    console = Console()
     for model in models():
         sizes = ", ".join(f"{height}x{width}" for height, width in model["input_sizes"])
         state = Text("whole", style="green") if model["ok"] else Text(model["problem"], style="red")
-        table.add_row(Text(model["name"], style="bold"), model["about"])
-        table.add_row("", f"{model['size'] / 1e6:.1f} MB, {model['licence']}, input {sizes} (height x width)")
-        table.add_row("", Text.assemble(f"{model['file']}: ", state), end_section=True)
-    Console().print(table)
+        console.print(Text(model["name"], style="bold"), soft_wrap=True)
+        figures = f"{model['size'] / 1e6:.1f} MB, licence {model['licence']}, input {sizes} (height x width)"
+        console.print(Padding(Text(f"{model['about']}\n{figures}"), (0, 0, 0, 4)))
+        where = model["file"] if model["shipped"] else f"{model['folder']}/{model['file']}"
+        console.print(Text.assemble(f"    {where}: ", state), soft_wrap=True)
 
 
 def _try(name: str, check: Callable[[], str]) -> Finding:
@@ -97,7 +101,7 @@ def _check_model(config: configuration.Config) -> str:
     from edge.app import open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
 
     model, cpu = open_model(config)
-    open_decoder(cpu)
+    open_decoder(config, cpu)
     vouched = "its checksum is right" if model.verified else "nobody vouches for its checksum"
     return f"{model.path.name} runs on {cpu.name} at {cpu.input_size[0]}x{cpu.input_size[1]}; {vouched}"
 

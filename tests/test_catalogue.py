@@ -72,3 +72,39 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> N
         catalogue.read(str(path))
     with pytest.raises(ModelError, match="cannot read"):
         catalogue.read(str(tmp_path / "nowhere.tflite"))
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A catalogue of the owner's that wants to have the shipped models' name, and another one."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    index = (catalogue.folder() / "catalogue.toml").read_text()
+    (folder / "catalogue.toml").write_text(index.replace("[posenet-float16]", "[mine]"))
+    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folder)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return folder
+
+
+def test_the_owners_models_are_known_but_take_no_shipped_name(own: Path) -> None:
+    assert catalogue.folders() == [catalogue.folder(), own]
+    assert catalogue.read("posenet").path.parent == catalogue.folder()
+    mine = catalogue.entries(own)["mine"]
+    shutil.copy(catalogue.folder() / mine.file, own)
+    assert catalogue.read("mine").path == own / mine.file
+    with pytest.raises(ModelError, match="known are posenet, posenet-float16, mine, or"):
+        catalogue.read("posnet")
+
+
+def test_a_damaged_catalogue_of_the_owner_does_not_stop_the_shipped_models(own: Path) -> None:
+    (own / "catalogue.toml").write_text("[mine\n")
+    assert catalogue.read("posenet").verified
+    with pytest.raises(ModelError, match=r"own/catalogue\.toml: .*; mend it"):
+        catalogue.read("mine")
+
+
+def test_no_home_is_no_error(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    assert catalogue.folders() == [catalogue.folder(), own]

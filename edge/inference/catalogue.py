@@ -1,16 +1,25 @@
-"""The models that are known by name, and how any model gets from its file into a runtime."""
+"""The models that are known by name, and how any model gets from its file into a runtime.
+
+A catalogue is a folder with models and a `catalogue.toml`: the one that is shipped, and those of the device's owner.
+"""
 
 import hashlib
+import json
+import os
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from edge.errors import ModelError
+from edge.types import Backend
 
 # In the wheel the models lie inside the package, in a checkout beside it.
 _PLACES = (Path(__file__).parents[1] / "models", Path(__file__).parents[2] / "models")
+_SYSTEM_FOLDER = Path("/var/lib/edge-pose/models")
+_INDEX = "catalogue.toml"
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,9 +31,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     licence: str
     source: str
     family: str
-    input_sizes: tuple[tuple[int, int], ...]  # (height, width) px that it is meant for; others work too
+    input_sizes: tuple[tuple[int, int], ...]  # (height, width) px that it is meant for; on the CPU others may work too
     output_stride: int
     about: str
+    device: Backend = "cpu"  # what it is compiled for
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +51,37 @@ class ModelFile:
 def folder() -> Path:
     """Where the shipped models are. Raises ModelError if the installation has none."""
     for place in _PLACES:
-        if (place / "catalogue.toml").is_file():
+        if (place / _INDEX).is_file():
             return place
-    raise ModelError(f"{_PLACES[0]}/catalogue.toml: missing, the installation is damaged; install edge-pose again")
+    raise ModelError(f"{_PLACES[0]}/{_INDEX}: missing, the installation is damaged; install edge-pose again")
 
 
-def entries() -> dict[str, Entry]:
-    """Name -> entry of every model in the catalogue."""
-    path = folder() / "catalogue.toml"
+def folders() -> list[Path]:
+    """Every folder with a catalogue, the shipped one first: of several models with one name, the first counts."""
+    # os.path, as Path.is_file() raises where a folder may not be entered.
+    return [folder(), *[place for place in _own_folders() if os.path.isfile(place / _INDEX)]]  # noqa: PTH113
+
+
+def entries(place: Path | None = None) -> dict[str, Entry]:
+    """Name -> entry of every model in the catalogue of a folder, or else of the shipped one."""
+    path = (place or folder()) / _INDEX
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), dict[str, Entry])
+        return _parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise ModelError(f"{path}: {exc}; install edge-pose again") from exc
+        raise ModelError(f"{path}: {exc}; {_remedy(path.parent, 'mend it')}") from exc
 
 
 def read(name: str) -> ModelFile:
-    """The model of that name in the catalogue, or else the .tflite file of that path.
+    """The model of that name in a catalogue, or else the .tflite file of that path.
 
     Raises ModelError if there is none, it cannot be read, or it is not the file that the catalogue describes.
     """
-    known = entries()
-    if entry := known.get(name):
-        path = folder() / entry.file
-        content = _content(path)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 != entry.sha256:
-            raise ModelError(f"model.name: {path} is damaged ({len(content)} of {entry.size} bytes, sha256 "
-                             f"{sha256[:12]}… instead of {entry.sha256[:12]}…); install edge-pose again")  # fmt: skip
-        return ModelFile(name, path, sha256, content, verified=True)
+    known: dict[str, Entry] = {}
+    for place in folders():
+        found = entries(place)
+        if name in found:
+            return read_entry(name, found[name], place)
+        known |= found
     path = Path(name)
     if not path.suffix and not path.exists():
         raise ModelError(f"model.name: there is no model {name!r}; known are {', '.join(known)}, "
@@ -79,6 +92,101 @@ def read(name: str) -> ModelFile:
     sha256 = hashlib.sha256(content).hexdigest()
     verified = any(sha256 == entry.sha256 for entry in known.values())
     return ModelFile(path.stem, path, sha256, content, verified=verified)
+
+
+def read_entry(name: str, entry: Entry, place: Path) -> ModelFile:
+    """The model that the catalogue of that folder describes; raises ModelError if its file is another one."""
+    path = place / entry.file
+    content = _content(path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != entry.sha256:
+        remedy = _remedy(place, "import it again")
+        raise ModelError(f"model.name: {path} is damaged ({len(content)} of {entry.size} bytes, sha256 "
+                         f"{sha256[:12]}… instead of {entry.sha256[:12]}…); {remedy}")  # fmt: skip
+    return ModelFile(name, path, sha256, content, verified=True)
+
+
+def add(name: str, entry: Entry, content: bytes) -> tuple[Path, bool]:
+    """Put a model into the owner's catalogue; returns where its file is, and False if it was there already.
+
+    The entry comes last, so that after a power cut there is never an entry without its file.
+    Raises ModelError if another model has that name, or if nothing can be written.
+    """
+    for place in folders():
+        if known := entries(place).get(name):
+            if known.sha256 != entry.sha256:
+                raise ModelError(f"{place} has another model {name!r} already; choose another name with --name")
+            path = place / known.file
+            if not _holds(path, content):
+                _write(path, content)
+            return path, False
+    place = _own_folder()
+    path, index = place / entry.file, place / _INDEX
+    text = index.read_text(encoding="utf-8") if index.is_file() else "# Models imported on this device.\n"
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in msgspec.to_builtins(entry).items()]
+    text = "\n".join([text.rstrip(), "", f"[{name}]", *lines, ""])
+    if _parsed(text)[name] != entry:
+        raise ModelError(f"{index}: cannot describe {name!r}; choose another name with --name")
+    if path.exists() and not _holds(path, content):
+        raise ModelError(f"{path} is there already, and in no catalogue; choose another name with --name")
+    _write(path, content)
+    try:
+        _write(index, text.encode())
+    except ModelError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return path, True
+
+
+def _own_folders() -> list[Path]:
+    """Where the owner's models may be: first where the whole device, and so the daemon, sees them."""
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not data.is_absolute():
+        data = Path(os.path.expanduser("~/.local/share"))  # noqa: PTH111 - the other one raises where there is no home
+    return [_SYSTEM_FOLDER, data / "edge-pose/models"] if data.is_absolute() else [_SYSTEM_FOLDER]
+
+
+def _own_folder() -> Path:
+    """The first of them that can be written, or made."""
+    for place in _own_folders():
+        there = next(path for path in (place, *place.parents) if os.path.exists(path))  # noqa: PTH110 - as above
+        if there.is_dir() and os.access(there, os.W_OK):
+            return place
+    raise ModelError(f"{' and '.join(map(str, _own_folders()))} cannot be written; check their permissions")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All or nothing, also when the power fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            os.fchmod(file.fileno(), 0o644)  # the daemon is another user, whatever the umask of this one
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelError(f"cannot write {path} ({exc.strerror}); check space and permissions") from exc
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def _parsed(text: str) -> dict[str, Entry]:
+    return msgspec.convert(tomllib.loads(text), dict[str, Entry])
+
+
+def _remedy(place: Path, own: str) -> str:
+    return own if place in _own_folders() else "install edge-pose again"
 
 
 def _content(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from edge.types import Array, Backend, RawOutputs, Tensor
 
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+CHECK_S = 60
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
 
 
@@ -31,21 +32,24 @@ class CpuRuntime:
         """
         self.name, package = _import_package()
         self._outputs: dict[str, Any] = {}
+        own_size = input_size
         try:
             interpreter = package.Interpreter(model_content=model, num_threads=threads)
             self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
             self._input = _image_input(interpreter, label)
-            if tuple(self._input["shape"][1:3]) != input_size:
+            own_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
+            if own_size != input_size:
                 interpreter.resize_tensor_input(self._input["index"], (1, *input_size, 3))
             interpreter.allocate_tensors()
         except ModelError:
             raise
         except (ValueError, RuntimeError) as exc:
-            reason = " ".join(str(exc).split())
-            known = ", ".join(f"{name} {list(shape)}" for name, shape in self.output_shapes.items())
-            raise ModelError(f"model.name: {label} cannot be loaded for pictures of {input_size[0]}x{input_size[1]} "
-                             f"({reason}); its outputs are {known or 'unknown'}; is it whole, and a PoseNet? "
-                             "If in doubt, use the model «posenet»") from exc  # fmt: skip
+            if own_size != input_size:
+                # Raises what is wrong with the model itself, if it is not the size.
+                CpuRuntime(model, label=label, input_size=own_size, threads=threads)
+                raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
+                                 f"set input_size = {list(own_size)}") from exc  # fmt: skip
+            raise _refusal(str(exc), label, self.output_shapes) from exc
         self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
         self.input_size = input_size
         self._interpreter = interpreter
@@ -79,14 +83,23 @@ def needs_check() -> bool:
     return _import_package()[0].startswith("tflite-runtime")
 
 
-def check_in_child(path: Path) -> None:
+def check_in_child(path: Path, label: str = "") -> str:
     """Load `path` and run it once in another process, since a damaged file kills tflite-runtime.
 
-    Raises ModelError if that process did not survive.
+    Returns the name of the runtime. Raises ModelError, which calls the file by `label` or else by its path, if the
+    runtime refuses it or does not survive it.
     """
-    done = subprocess.run([sys.executable, "-m", __name__, str(path)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ModelError(f"model.name: {path} is damaged: the runtime crashed on it; fetch it again")
+    label = label or str(path)
+    command = [sys.executable, "-m", __name__, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECK_S)
+    except subprocess.TimeoutExpired as exc:
+        raise ModelError(f"model.name: {label} is damaged: it runs for more than {CHECK_S} s; fetch it again") from exc
+    if done.returncode < 0:
+        raise ModelError(f"model.name: {label} is damaged: the runtime crashed on it; fetch it again")
+    if done.returncode > 0:
+        raise _refusal(done.stderr.strip().rpartition("\n")[2], label, {})
+    return _import_package()[0]
 
 
 def _import_package() -> tuple[str, ModuleType]:
@@ -112,6 +125,20 @@ def _image_input(interpreter: Any, label: str) -> Any:
     return inputs[0]
 
 
+def _refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
+    """What to tell of a model that the runtime does not load at all, whatever the size of the pictures."""
+    if "edgetpu-custom-op" in reason:
+        return ModelError(f"model.name: {label} is compiled for a Coral Edge TPU and does not run on the CPU; "
+                          "use the file that it was compiled from, or the model «posenet»")  # fmt: skip
+    if "PosenetDecoderOp" in reason:
+        return ModelError(f"model.name: {label} cannot be loaded with the decoder that it ends in; "
+                          f"do: edge-pose models import {label}")  # fmt: skip
+    known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
+    outputs = f"its outputs are {known}; " if known else ""
+    return ModelError(f"model.name: {label} cannot be loaded ({' '.join(reason.split())}); {outputs}is it whole, "
+                      "and a PoseNet? If in doubt, use the model «posenet»")  # fmt: skip
+
+
 def _plain_name(detail: Mapping[str, Any]) -> str:
     """`StatefulPartitionedCall:0` and `heatmaps;extra` as people would write them."""
     return str(detail["name"]).split(";")[0].removesuffix(":0")
@@ -119,6 +146,9 @@ def _plain_name(detail: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     _, _package = _import_package()
-    _interpreter = _package.Interpreter(model_path=sys.argv[1])
-    _interpreter.allocate_tensors()
-    _interpreter.invoke()
+    try:
+        _interpreter = _package.Interpreter(model_path=sys.argv[1])
+        _interpreter.allocate_tensors()
+        _interpreter.invoke()
+    except (ValueError, RuntimeError) as _exc:
+        sys.exit(" ".join(str(_exc).split()))

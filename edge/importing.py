@@ -1,0 +1,126 @@
+"""`edge-pose models import`: a model of the owner's, made fit for this program, checked, and given a name."""
+
+import hashlib
+import re
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.decode.heads import recognise
+from edge.errors import ModelError
+from edge.inference import catalogue, runtime
+from edge.inference.catalogue import Entry
+from edge.inference.decoder_op import Outline, cut_decoder, outline
+
+LARGEST = 1 << 28  # bytes; no PoseNet comes near
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what TOML takes as the name of a table without quotes
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A model that is in the catalogue now."""
+
+    name: str
+    path: Path
+    entry: Entry
+    outline: Outline
+    ran_on: str | None  # the runtime; None if only its structure could be checked
+    new: bool  # False if the very same model had that name already
+
+
+def run(file: Path, name: str | None = None) -> Imported:
+    """Cut the decoder off the model in `file`, check what remains, and add it to the catalogue as `name`.
+
+    A PoseNet with raw outputs is added as it is. The name is by default that of the file. Raises ModelError if it is
+    no PoseNet, or the name is not free; then nothing was written.
+    """
+    if name is None:
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64]
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name!r} cannot be the name of a model: use letters a to z, digits, - and _; see --name")
+    original = _read(file)
+    try:
+        content = cut_decoder(original)
+        described = outline(content)
+        heads = recognise(described.outputs, described.input_size)
+        ran_on = None if described.edge_tpu else _try(content)
+    except ModelError as exc:
+        reason = str(exc).removeprefix("model.name: ")  # there is no configuration yet
+        raise ModelError(f"{_printable(str(file))}: {reason}; nothing was imported") from exc
+    cut = "as it was" if content is original else "without its decoder"
+    compiled = ", for a Coral Edge TPU" if described.edge_tpu else ""
+    entry = Entry(
+        file=f"{name}.tflite",
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        licence="as at its origin",
+        source=f"imported from {_printable(file.name)}, sha256 {hashlib.sha256(original).hexdigest()}",
+        family="posenet",
+        input_sizes=(described.input_size,),
+        output_stride=heads.stride,
+        about=f"{_printable(file.name)}, {cut}{compiled}.",
+        device="edgetpu" if described.edge_tpu else "cpu",
+    )
+    path, new = catalogue.add(name, entry, content)
+    return Imported(name, path, entry, described, ran_on, new)
+
+
+def summary(imported: Imported) -> str:
+    """What was done, and how to use it."""
+    entry = imported.entry
+    ((height, width),) = entry.input_sizes
+    outputs = ", ".join(f"{name} {list(shape)}" for name, shape in imported.outline.outputs.items())
+    checked = (
+        f"it runs on {imported.ran_on}"
+        if imported.ran_on
+        else "its structure alone: it was not run, as it needs an Edge TPU"
+    )
+    return "\n".join((
+        f"{imported.name} {'is in the catalogue now' if imported.new else 'was in the catalogue already'}",
+        f"  file     {imported.path}, {entry.size / 1e6:.1f} MB",
+        f"  input    {height}x{width} (height x width)",
+        f"  outputs  {outputs}",
+        f"  checked  {checked}",
+        "To use it, put into the configuration:",
+        "  [model]",
+        f'  name = "{imported.name}"',
+        f"  input_size = [{height}, {width}]",
+    ))  # fmt: skip
+
+
+def as_json(imported: Imported) -> dict[str, Any]:
+    """The same for machines; the keys are those of `models list` where they mean the same."""
+    return {
+        "name": imported.name, "new": imported.new, "path": str(imported.path), "ran_on": imported.ran_on,
+        "outputs": imported.outline.outputs, **msgspec.to_builtins(imported.entry),
+    }  # fmt: skip
+
+
+def _try(content: bytes) -> str:
+    """Run the model once; returns the name of the runtime. Not in this process, which a damaged one may kill."""
+    try:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            return runtime.check_in_child(Path(file.name), label="it")
+    except OSError as exc:
+        raise ModelError(f"cannot be tried in {tempfile.gettempdir()} ({exc.strerror})") from exc
+
+
+def _read(file: Path) -> bytes:
+    shown = _printable(str(file))
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+            raise ModelError(f"{shown}: it is not a TFLite model; give a PoseNet as a .tflite file")
+        return file.read_bytes()
+    except OSError as exc:
+        raise ModelError(f"{shown}: cannot be read ({exc.strerror}); check the path and its permissions") from exc
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
