@@ -46,5 +46,5 @@ $(VENV)/ready: pyproject.toml tests/python-venv.sh
 # tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
 $(VENV)-oldest/ready: pyproject.toml tests/python-venv.sh
 	@tests/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
-	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pytest jsonschema
+	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest jsonschema
 	@touch $@

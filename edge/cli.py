@@ -4,13 +4,17 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge.errors import EXIT_FAILURE
+
+if TYPE_CHECKING:
+    from edge.config import Config
 
 app = typer.Typer(
     name="edge-pose",
@@ -35,6 +39,15 @@ class LogLevel(StrEnum):
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False),
+]
+OptionalConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file, else all defaults.", show_default=False)
+]
+ModelName = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|FILE", help="Instead of model.name.", show_default=False)
+]
+InputSize = Annotated[
+    str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Instead of model.input_size, px.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON.")]
 
@@ -112,16 +125,52 @@ def watch(
 
 @app.command()
 def annotate(
-    source: Annotated[str, typer.Argument(help="A picture, or anything that camera.source takes.")],
-    out: Annotated[Path, typer.Argument(help="The picture to write.")],
-    frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0.")] = 0,
+    source: Annotated[str, typer.Argument(help="A picture or a video, or anything that camera.source takes.")],
+    out: Annotated[Path, typer.Argument(help="The picture or video to write; what it is to be shows in its name.")],
+    frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0; of a video the first.")] = 0,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Of a video: no more than so many.", show_default=False)
+    ] = None,
+    config: OptionalConfigFile = None,
+    model: ModelName = None,
+    input_size: InputSize = None,
 ) -> None:
-    """Draw the skeleton on a frame and write it as a picture: the one command that does, and only where you say."""
-    if not out.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint="OUT")
+    """Draw skeletons on a frame or a video and write that: the one command that does, and only where you say."""
+    _check_folder(out, "OUT")
     from edge.annotate import run as run_annotate
 
-    run_annotate(source, out, frame)
+    run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+
+
+@app.command()
+def evaluate(
+    annotations: Annotated[Path, typer.Option(metavar="FILE", help="COCO keypoints: person_keypoints_*.json.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the pictures that it lists.")],
+    config: OptionalConfigFile = None,
+    model: ModelName = None,
+    input_size: InputSize = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the poses there, as COCO's results.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure AP, AR and errors on pictures whose people are known, and how long it takes.
+
+    Without --config, decode.max_people is 20, as many as COCO looks at; with it, all is as in that file.
+    """
+    if out is not None:
+        _check_folder(out, "--out")
+    from edge import evaluate as evaluation
+
+    defaults = {} if config else {"EDGE_POSE_DECODE__MAX_PEOPLE": "20"}
+    report, found = evaluation.run(_configured(config, model, input_size, defaults), annotations, images, limit)
+    if out is not None:
+        evaluation.write(found, out)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        evaluation.show(report)
 
 
 @app.command()
@@ -148,6 +197,50 @@ def list_models(as_json: AsJson = False) -> None:
         checks.show_models()
     if not all(model["ok"] for model in checks.models()):
         raise typer.Exit(EXIT_FAILURE)
+
+
+@models_app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A PoseNet for the CPU or the Edge TPU, as Coral publishes them.")],
+    name: Annotated[
+        str | None, typer.Option(help="What model.name will call it, else the file's name.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a model of your own: cut off the decoder that Coral's files end in, check what remains, give it a name."""
+    from edge import importing
+
+    imported = importing.run(file, name)
+    typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
+
+
+def _check_folder(out: Path, option: str) -> None:
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint=option)
+
+
+def _configured(
+    path: Path | None, model: str | None, input_size: str | None, defaults: Mapping[str, str] | None = None
+) -> "Config":
+    """The configuration without a broker; `defaults` are like environment variables that others override."""
+    import msgspec
+
+    from edge.config import InputPixels, load
+
+    config = load(path, {**(defaults or {}), **os.environ}, broker=False)
+    changed: dict[str, Any] = {}
+    if model is not None:
+        changed["name"] = model
+    if input_size is not None:
+        try:
+            changed["input_size"] = msgspec.convert(
+                input_size.lower().split("x"), tuple[InputPixels, InputPixels], strict=False
+            )
+        except msgspec.ValidationError:
+            raise typer.BadParameter(
+                f"{input_size!r} is not HEIGHTxWIDTH in px from 33 to 2049, such as 353x481", param_hint="--input-size"
+            ) from None
+    return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **changed))
 
 
 def _log_to_stderr(level: LogLevel) -> None:

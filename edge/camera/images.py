@@ -49,7 +49,7 @@ def open_images(camera: Camera) -> Feed:
         raise ConfigError(f"camera.source: the folder {path} has no pictures; put some there, .jpg or .png for example")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of it we say ourselves, with the file's name
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses more than twice as many
-    return Feed(_read_all(pictures, camera), camera, live=False)
+    return Feed(_read_all(pictures, camera), camera, live=False, continuous=False)
 
 
 def _pictures_at(path: Path) -> list[Path]:
@@ -98,7 +98,7 @@ def _read(path: Path) -> Picture:
         if drafted is None:
             width, height = file.size  # TIFF is turned upright by `load`
             size = _reduced(width, height)
-        image = _rgb(file, size, drafted[1] if drafted else None)
+        image = rgb(file, size, drafted[1] if drafted else None)
         orientation = 1 if file.format == "TIFF" else file.getexif().get(ORIENTATION, 1)
     if orientation in UPRIGHT:
         image = image.transpose(UPRIGHT[orientation])
@@ -112,7 +112,7 @@ def _reduced(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
+def rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
     """`image` as 8-bit RGB of `size`; `box` is the part of it that holds the picture."""
     if image.mode == "F":
         raise ValueError("its pixels are floats, and nothing says which one is white")

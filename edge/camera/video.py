@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from edge.camera.feed import Feed, Picture, Reader, Skipped, printable
+from edge.camera.feed import Feed, Picture, Reader, Skipped, printable, within
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError, EdgeError
 
@@ -25,10 +26,11 @@ USUAL_FPS = 25  # of files that do not say
 ANALYSIS_S = 0.5  # ffmpeg looks at a stream before it decodes; its own 5 s are all of our patience
 
 
-def open_file(camera: Camera) -> Feed:
+def open_file(camera: Camera, largest: tuple[int, int] | None = None) -> Feed:
     """Open a video file; raises ConfigError if there is no video in it.
 
-    Frames are scaled into `camera.width` x `camera.height`, and keypoints are reported in the pixels of that.
+    Frames are scaled into `camera.width` x `camera.height`, and keypoints are reported in the pixels of that. If they
+    would be larger than `largest` (width, height), what is passed on is smaller still.
     """
     # Absolute, for ffmpeg takes what stands before a colon in a relative name for a protocol.
     file = str(Path(camera.source.removeprefix("video:")).absolute())
@@ -37,19 +39,29 @@ def open_file(camera: Camera) -> Feed:
             _video(container, file, ConfigError)
     except av.FFmpegError as exc:
         raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc
-    return Feed(_read_file(file, camera), camera, live=False)
+    return Feed(_read_file(file, camera, _Scaler(camera, largest)), camera, live=False)
 
 
-def open_stream(camera: Camera) -> Feed:
+def open_stream(camera: Camera, largest: tuple[int, int] | None = None) -> Feed:
     """A network stream or a USB camera, which is opened when its first frame is asked for. Scaled as files are.
 
     The feed raises CameraError when it cannot be opened, ends, or gives nothing for `camera.stall_s`.
     """
-    return Feed(_read_stream(camera), camera, live=True, paced=False)
+    return Feed(_read_stream(camera, _Scaler(camera, largest)), camera, live=True, paced=False)
 
 
-def _read_file(file: str, camera: Camera) -> Reader:
-    scaler = VideoReformatter()
+def clock(file: str) -> tuple[Fraction, int | None]:
+    """How many frames a second a video file has, and how many in all, if it tells. Raises ConfigError."""
+    try:
+        with av.open(str(Path(file).absolute())) as container:
+            stream = _video(container, file, ConfigError)
+            rate = (stream.average_rate or Fraction(USUAL_FPS)).limit_denominator(1001)
+            return max(rate, Fraction(1, 1001)), stream.frames or None
+    except av.FFmpegError as exc:
+        raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc
+
+
+def _read_file(file: str, camera: Camera, scaled: "_Scaler") -> Reader:
     media_s = step_s = 0.0
     while True:
         begin_s = media_s + step_s  # the clock runs on from pass to pass
@@ -70,7 +82,7 @@ def _read_file(file: str, camera: Camera) -> Reader:
                         told_s = begin_s + frame.time - first_s
                         media_s = told_s if told_s > last_s else media_s
                     count += 1
-                    yield _scaled(frame, stream, scaler, camera, media_s)
+                    yield scaled(frame, stream, media_s)
         except av.FFmpegError as exc:
             log.warning("%s breaks off after %d pictures: %s", file, count, exc.strerror)
         if not count:
@@ -79,7 +91,7 @@ def _read_file(file: str, camera: Camera) -> Reader:
             return
 
 
-def _read_stream(camera: Camera) -> Reader:
+def _read_stream(camera: Camera, scaled: "_Scaler") -> Reader:
     shown = printable(camera.source)
     if camera.source.startswith("/dev/"):
         format_, options = "v4l2", {"video_size": f"{camera.width}x{camera.height}"}
@@ -91,7 +103,6 @@ def _read_stream(camera: Camera) -> Reader:
         # By UDP a lost datagram smears the picture until the next key frame.
         format_, options = None, {"rtsp_transport": "tcp", "analyzeduration": f"{analysis_s * 1e6:.0f}"}
         remedy = "see whether it is switched on, and whether address, user and password in camera.source are right"
-    scaler = VideoReformatter()
     period_s = 1 / camera.fps if camera.fps else 0.0
     due_s = 0.0
     try:
@@ -107,7 +118,7 @@ def _read_stream(camera: Camera) -> Reader:
                     yield Skipped.UNWANTED
                 else:
                     due_s = max(due_s + period_s, now_s)
-                    yield _scaled(frame, stream, scaler, camera)
+                    yield scaled(frame, stream)
         reason = "the stream has ended"
     except av.FFmpegError as exc:
         reason = str(exc.strerror)
@@ -139,15 +150,23 @@ def _frames(container: InputContainer, stream: VideoStream) -> Iterator[av.Video
             yield from frames
 
 
-def _scaled(
-    frame: av.VideoFrame, stream: VideoStream, scaler: VideoReformatter, camera: Camera, media_s: float | None = None
-) -> Picture:
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4  # anticlockwise; PyAV before 14.1 does not tell
-    bounds = (camera.height, camera.width) if turns % 2 else (camera.width, camera.height)
-    aspect = float(stream.sample_aspect_ratio or 1)  # of a pixel; the longer side shrinks
-    width, height = frame.width * min(1.0, aspect), frame.height / max(1.0, aspect)
-    scale = min(1.0, bounds[0] / width, bounds[1] / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    image = np.asarray(scaler.reformat(frame, *size, "rgb24").to_ndarray(), np.uint8)
-    image = np.ascontiguousarray(np.rot90(image, turns))
-    return Picture(image, image.shape[1], image.shape[0], media_s)
+class _Scaler:
+    """Frames of a video as pictures, into `camera.width` x `camera.height`."""
+
+    def __init__(self, camera: Camera, largest: tuple[int, int] | None) -> None:
+        self._bounds = camera.width, camera.height
+        self._largest = largest
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, frame: av.VideoFrame, stream: VideoStream, media_s: float | None = None) -> Picture:
+        turns = round(getattr(frame, "rotation", 0) / 90) % 4  # anticlockwise; PyAV before 14.1 does not tell
+        lies = turns % 2 == 1
+        bounds = self._bounds[::-1] if lies else self._bounds
+        largest = self._largest[::-1] if self._largest and lies else self._largest
+        aspect = float(stream.sample_aspect_ratio or 1)  # of a pixel; the longer side shrinks
+        width, height = frame.width * min(1.0, aspect), frame.height / max(1.0, aspect)
+        scale = min(1.0, bounds[0] / width, bounds[1] / height)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = np.asarray(self._reformatter.reformat(frame, *within(size, largest), "rgb24").to_ndarray(), np.uint8)
+        width, height = size[::-1] if lies else size
+        return Picture(np.ascontiguousarray(np.rot90(image, turns)), width, height, media_s)
