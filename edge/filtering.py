@@ -33,5 +33,5 @@ def keep_visible(decoded: Decoded, letterbox: Letterbox, thresholds: Thresholds)
     for yx, confidence, score in zip(decoded.keypoints, decoded.confidences, decoded.scores, strict=True):
         visible = confidence >= thresholds.confidence
         if score >= thresholds.score and np.count_nonzero(visible) >= thresholds.keypoints:
-            poses.append(Pose(letterbox.to_frame(yx), confidence, visible, float(score)))
+            poses.append(Pose(letterbox.to_frame(yx), confidence, visible, float(score), letterbox.turn))
     return poses

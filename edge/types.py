@@ -37,23 +37,28 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a frame was laid into the model's input: scaled by `scale`, then moved by `left_px`, `top_px`.
-
-    `mirror_px` is the frame's width if x is to be mirrored on the way back.
-    """
+    """How a frame was laid into the model's input: turned, scaled by `scale`, then moved by `left_px`, `top_px`."""
 
     scale: float  # input px per frame px
     left_px: int
     top_px: int
-    mirror_px: int | None = None
+    mirror: bool = False  # x is to be mirrored on the way back
+    turn: int = 0  # quarter turns, anticlockwise
+    size: tuple[int, int] = (0, 0)  # width, height of the frame before it was turned; needed to mirror and turn back
 
     def to_frame(self, keypoints: Floats) -> Floats:
         """Map keypoints (..., 2) as (y, x) in input px to (..., 2) as (x, y) in frame px."""
         offset = np.array((self.left_px, self.top_px), np.float32)
         # Half a pixel: input pixel i covers [i, i + 1) / scale of the frame, and whole numbers name centres.
         xy: Floats = (keypoints[..., ::-1] - offset + np.float32(0.5)) / np.float32(self.scale) - np.float32(0.5)
-        if self.mirror_px is not None:
-            xy[..., 0] = self.mirror_px - 1 - xy[..., 0]
+        right, bottom = self.size[0] - 1, self.size[1] - 1
+        x, y = xy[..., 0], xy[..., 1]
+        if self.turn:
+            x, y = ((right - y, x), (right - x, bottom - y), (y, bottom - x))[self.turn - 1]
+        if self.mirror:
+            x = right - x
+        if self.turn or self.mirror:
+            xy = np.stack((x, y), axis=-1)
         return xy
 
 
@@ -73,6 +78,12 @@ class Tensor:
         if self.data.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
+
+def fitted(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
+    """The largest whole size of the same aspect as `size` that fits into `bounds`; both in one order, px."""
+    scale = min(bound / side for side, bound in zip(size, bounds, strict=True))
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 RawOutputs: TypeAlias = Mapping[str, Tensor]  # by the output's name in the model
@@ -95,6 +106,7 @@ class Pose:
     confidence: Floats  # (17,), 0..1
     visible: npt.NDArray[np.bool_]  # (17,)
     score: float  # 0..1
+    turn: int = 0  # quarter turns, anticlockwise, by which the frame was turned when this was seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

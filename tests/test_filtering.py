@@ -55,6 +55,6 @@ def test_positions_come_back_in_the_pixels_of_the_frame() -> None:
 def test_mirrored_coordinates_keep_the_labels() -> None:
     found = decoded(np.full(17, 0.9))
     (plain,) = keep_visible(found, SAME, thresholds())
-    (mirrored,) = keep_visible(found, Letterbox(1.0, 0, 0, mirror_px=640), thresholds())
+    (mirrored,) = keep_visible(found, Letterbox(1.0, 0, 0, mirror=True, size=(640, 480)), thresholds())
     assert mirrored.xy[:, 0] == pytest.approx(639 - plain.xy[:, 0])
     assert mirrored.xy[:, 1] == pytest.approx(plain.xy[:, 1])

@@ -33,6 +33,27 @@ def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[fl
     assert found == pytest.approx((x, y), abs=0.75 / letterbox.scale)
 
 
+@pytest.mark.parametrize(("size", "turn", "mirror"), list(product(SIZES, (1, 2, 3), (False, True))))
+def test_what_is_in_a_turned_frame_is_found_again(size: tuple[int, int], turn: int, mirror: bool) -> None:
+    height, width = size
+    y, x = round(0.2 * height), round(0.7 * width)
+    into = np.empty((353, 481, 3), np.uint8)
+    letterbox = Fit(mirror=mirror)(frame(dotted(height, width, y, x, max(height, width) // 60)), into, turn)
+    found = letterbox.to_frame(np.argwhere(into[:, :, 0] > 190).mean(axis=0).astype(np.float32))
+    assert found == pytest.approx((width - 1 - x if mirror else x, y), abs=0.75 / letterbox.scale)
+
+
+@pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])
+def test_a_turn_is_anticlockwise_as_numpy_turns(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    fit = Fit()
+    for turn in range(4):
+        into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
+        fit(frame(picture), into, turn)
+        Fit()(frame(np.ascontiguousarray(np.rot90(picture, turn))), again)
+        assert np.array_equal(into, again)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_the_aspect_is_kept_and_the_rest_is_padding(size: tuple[int, int]) -> None:
     height, width = size

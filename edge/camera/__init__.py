@@ -3,24 +3,29 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from edge.camera.feed import Feed, Picture, Reader
+from edge.camera.feed import Feed, Picture, Reader, within
 from edge.config import Camera
 from edge.errors import ConfigError
 
+Size: TypeAlias = tuple[int, int]  # width, height, px
 
-def open_source(camera: Camera) -> Feed:
+
+def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
     """Open what `camera.source` names.
 
+    Nobody needs pictures that are larger than `largest`: sources that make or scale theirs anyway keep within it. It
+    changes nothing about the pixels that keypoints are reported in.
     Raises ConfigError if that is nothing we know or a file that cannot be used. Streams and devices are opened
     when the first frame is asked for, and raise CameraError there.
     """
     for form, opener in SOURCES.items():
         prefix = form.partition("<")[0]
         if camera.source.startswith(prefix) and camera.source != prefix:
-            return opener(camera)
+            return opener(camera, largest[::-1] if largest and camera.rotation % 180 else largest)
     if camera.source.split(":")[0] == "picamera2":
         raise ConfigError(
             "camera.source: the Pi's own camera (picamera2) is not supported yet; use one of " + ", ".join(SOURCES)
@@ -39,40 +44,41 @@ def open_source(camera: Camera) -> Feed:
 # Each import waits until its source is asked for: PyAV is optional, and neither it nor Pillow is light.
 
 
-def _open_synthetic(camera: Camera) -> Feed:
+def _open_synthetic(camera: Camera, largest: Size | None) -> Feed:
     from edge.camera.synthetic import SCENE_FPS, open_scene  # noqa: PLC0415 - see above
 
     width, height, live = camera.width, camera.height, camera.fps > 0
-    scene = open_scene(camera.source.removeprefix("synthetic:"), width=width, height=height)
+    painted = within((width, height), largest)
+    scene = open_scene(camera.source.removeprefix("synthetic:"), width=width, height=height, painted=painted)
 
     def pictures() -> Reader:
         for sequence in itertools.count():
-            image = np.empty((height, width, 3), np.uint8)
+            image = np.empty((*painted[::-1], 3), np.uint8)
             scene.paint(sequence, image)
             yield Picture(image, width, height, media_s=None if live else sequence / SCENE_FPS)
 
     return Feed(pictures(), camera, live=live)
 
 
-def _open_images(camera: Camera) -> Feed:
+def _open_images(camera: Camera, _largest: Size | None) -> Feed:
     from edge.camera.images import open_images  # noqa: PLC0415 - see above
 
     return open_images(camera)
 
 
-def _open_video(camera: Camera) -> Feed:
+def _open_video(camera: Camera, largest: Size | None) -> Feed:
     from edge.camera.video import open_file  # noqa: PLC0415 - see above
 
-    return open_file(camera)
+    return open_file(camera, largest)
 
 
-def _open_stream(camera: Camera) -> Feed:
+def _open_stream(camera: Camera, largest: Size | None) -> Feed:
     from edge.camera.video import open_stream  # noqa: PLC0415 - see above
 
-    return open_stream(camera)
+    return open_stream(camera, largest)
 
 
-SOURCES: dict[str, Callable[[Camera], Feed]] = {
+SOURCES: dict[str, Callable[[Camera, Size | None], Feed]] = {
     "synthetic:<scene>": _open_synthetic,
     "images:<file or folder>": _open_images,
     "video:<file>": _open_video,

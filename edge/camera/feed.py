@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.types import Frame, Image
+from edge.types import Frame, Image, fitted
 
 CLOSE_S = 0.5  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
 
@@ -24,7 +24,7 @@ class Picture:
     """What a reader yields. The reader must not write into `image` again."""
 
     image: Image  # uint8 (H, W, 3) RGB, C-contiguous
-    width: int  # px that keypoints are reported in; more than W where a huge picture was reduced
+    width: int  # px that keypoints are reported in; more than W where the picture was reduced
     height: int
     media_s: float | None = None  # position on the medium's own clock, if it has one
 
@@ -49,9 +49,12 @@ class Feed:
     With `paced`, `camera.fps` pictures a second are taken from the reader (0: as fast as it goes).
     """
 
-    def __init__(self, reader: Reader, camera: Camera, *, live: bool, paced: bool = True) -> None:
+    def __init__(
+        self, reader: Reader, camera: Camera, *, live: bool, paced: bool = True, continuous: bool = True
+    ) -> None:
         self.description = printable(camera.source)
         self.live = live
+        self.continuous = continuous
         self.dropped = 0
         self.unreadable = 0
         self._reader = reader
@@ -154,6 +157,11 @@ class Feed:
             if not self._closed:
                 self._slot = frame
             self._changed.notify_all()
+
+
+def within(size: tuple[int, int], largest: tuple[int, int] | None) -> tuple[int, int]:
+    """`size`, or what of the same aspect fits into `largest`, if that is smaller; (width, height) px."""
+    return fitted(size, largest) if largest and (size[0] > largest[0] or size[1] > largest[1]) else size
 
 
 def printable(source: str) -> str:

@@ -102,20 +102,27 @@ class _Stamp:
     truth: Truth  # from the place below the hips
 
 
-def open_scene(name: str, *, width: int, height: int, seed: int = 0) -> "Scene":
-    """The scene of that name, to be painted at that size in px. Raises ConfigError if there is none."""
+def open_scene(name: str, *, width: int, height: int, seed: int = 0, painted: tuple[int, int] | None = None) -> "Scene":
+    """The scene of that name in a frame of that size in px. Raises ConfigError if there is none.
+
+    `painted` is the (width, height) that it is painted with, if that is another: the same people in the same places.
+    """
     if name not in SCENES:
         close = get_close_matches(name, SCENES, n=1)
         hint = f' Did you mean "{close[0]}"?' if close else ""
         raise ConfigError(f'camera.source: there is no scene "{name}".{hint} The scenes are {", ".join(SCENES)}.')
-    return Scene(SCENES[name], width, height, seed)
+    return Scene(SCENES[name], width, height, seed, painted)
 
 
 class Scene:
     """A painted room with people, by frame number. The same arguments always give the same bytes, in any order."""
 
-    def __init__(self, actors: tuple[Actor, ...], width: int, height: int, seed: int) -> None:
-        self.width, self.height = width, height
+    def __init__(
+        self, actors: tuple[Actor, ...], width: int, height: int, seed: int, painted: tuple[int, int] | None = None
+    ) -> None:
+        size = width, height
+        self.width, self.height = width, height = painted or size
+        self._scale = height / size[1]
         self.cached_bytes = 0
         rng = np.random.RandomState(seed)  # the generator whose numbers are promised never to change
         # Light and noise first: they are the same whoever is in the room.
@@ -123,13 +130,13 @@ class Scene:
         self._strip_rows = max(1, STRIP_BYTES // (3 * width))
         pool = rng.normal(NOISE_MEAN, NOISE_DEVIATION, NOISE_PLACES + 3 * width * self._strip_rows)
         self._noise: Image = pool.round().clip(0, NOISE_MOST).astype(np.uint8)
-        self._people = _cast(actors, width, height, rng)
+        self._people = [_scaled(person, self._scale) for person in _cast(actors, *size, rng)]
         chairs = [person for actor, person in zip(actors, self._people, strict=True) if actor.chair]
         self._room, self._plain = _furnish(width, height, chairs)
         self._stamps: dict[tuple[int, bytes], _Stamp] = {}
 
     def paint(self, sequence: int, into: Image) -> None:
-        """Paint frame number `sequence` into `into`, uint8 (height, width, 3) RGB, every pixel."""
+        """Paint frame number `sequence` into `into`, uint8 (height, width, 3) RGB as painted, every pixel."""
         np.copyto(into, self._room)
         people = [*self._people_at(sequence)]
         for stamp, x, y in people:
@@ -155,7 +162,7 @@ class Scene:
             column, row = np.rint(xy).astype(int).T
             visible = stamp.truth.visible & (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
             visible[visible] = ~taken[row[visible], column[visible]]
-            people.append(Truth(xy, visible))
+            people.append(Truth(((xy + 0.5) / self._scale - 0.5).astype(np.float32), visible))
             for band in stamp.bands:
                 place, body = _overlap(taken, band, x, y)
                 np.logical_or(place, body[..., 0], out=place)
@@ -207,6 +214,13 @@ def _cast(actors: tuple[Actor, ...], width: int, height: int, rng: np.random.Ran
             placed.append((rounded, width - 1 - x_px if flip else x_px))
         people.append(_Person(look, placed, round((0.42 + 0.64 * actor.size) * height), stature_px))
     return people
+
+
+def _scaled(person: _Person, scale: float) -> _Person:
+    if scale == 1:
+        return person
+    beats = [(held, round((x + 0.5) * scale - 0.5)) for held, x in person.beats]
+    return _Person(person.look, beats, round((person.ground_px + 0.5) * scale - 0.5), person.stature_px * scale)
 
 
 def _stamp(person: _Person, held: Posture, plain: Image) -> _Stamp:
