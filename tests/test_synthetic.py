@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image as Pillow
 
 from edge.camera import acts, synthetic
 from edge.camera.synthetic import SCENES, Actor, Scene, Truth, open_scene
@@ -284,13 +285,28 @@ def test_a_loop_is_painted_once() -> None:
 
 
 def test_the_cache_has_a_limit_and_frames_are_right_beyond_it() -> None:
-    size = {"width": 2560, "height": 1440}
-    scene = open_scene("walk", **size)
+    scene = open_scene("walk", width=2560, height=1440)
     for number in range(12):
         scene.truth(number)
     assert len(scene._stamps) < 12
     assert 0.7 * synthetic.CACHE_BYTES < bytes_held(scene) == scene.cached_bytes <= synthetic.CACHE_BYTES
-    np.testing.assert_array_equal(painted(scene, 11), painted(open_scene("walk", **size), 11))
+    np.testing.assert_array_equal(painted(scene, 11), painted(open_scene("walk", width=2560, height=1440), 11))
+
+
+@pytest.mark.parametrize("scene", ["walk", "sit", "fall", "two", "three"])
+def test_the_same_people_are_in_the_same_places_however_large_they_are_painted(scene: str) -> None:
+    whole = open_scene(scene, width=640, height=480, seed=3)
+    small = open_scene(scene, width=640, height=480, seed=3, painted=(471, 353))
+    image = np.empty((353, 471, 3), np.uint8)
+    for number in (0, 17, 60, 133, 2000):
+        small.paint(number, image)
+        people, again = whole.truth(number), small.truth(number)
+        assert len(people) == len(again)
+        for one, other in zip(people, again, strict=True):
+            assert np.abs(one.xy - other.xy).max() < 2.5  # both are painted at whole pixels
+            assert (one.visible == other.visible).mean() > 0.75
+        reduced = np.asarray(Pillow.fromarray(painted(whole, number)).resize((471, 353), Pillow.Resampling.BOX), float)
+        assert np.abs(reduced - image).mean() < 8
 
 
 # The network

@@ -120,19 +120,19 @@ class Scene:
     def __init__(
         self, actors: tuple[Actor, ...], width: int, height: int, seed: int, painted: tuple[int, int] | None = None
     ) -> None:
-        size = width, height
-        self.width, self.height = width, height = painted or size
-        self._scale = height / size[1]
+        self.width, self.height = painted or (width, height)
+        self._scale = self.height / height
         self.cached_bytes = 0
         rng = np.random.RandomState(seed)  # the generator whose numbers are promised never to change
         # Light and noise first: they are the same whoever is in the room.
         self._light_start = float(rng.rand())
         self._strip_rows = max(1, STRIP_BYTES // (3 * width))
+        # As much of it as the frame itself would need: whoever comes next is drawn from the same numbers.
         pool = rng.normal(NOISE_MEAN, NOISE_DEVIATION, NOISE_PLACES + 3 * width * self._strip_rows)
         self._noise: Image = pool.round().clip(0, NOISE_MOST).astype(np.uint8)
-        self._people = [_scaled(person, self._scale) for person in _cast(actors, *size, rng)]
+        self._people = [_scaled(person, self._scale) for person in _cast(actors, width, height, rng)]
         chairs = [person for actor, person in zip(actors, self._people, strict=True) if actor.chair]
-        self._room, self._plain = _furnish(width, height, chairs)
+        self._room, self._plain = _furnish(self.width, self.height, chairs)
         self._stamps: dict[tuple[int, bytes], _Stamp] = {}
 
     def paint(self, sequence: int, into: Image) -> None:
