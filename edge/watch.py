@@ -77,8 +77,7 @@ def lines(device: str, keypoints: Keypoints) -> list[Text]:
     start = f"{keypoints.time[11:-1]}  {device}  #{keypoints.seq}  "
     if not keypoints.poses:
         return [Text(start + "nobody", style="dim")]
-    of = f"/{len(keypoints.poses)}"
-    return [_line(start, f"person {number}{of}", pose) for number, pose in enumerate(keypoints.poses, 1)]
+    return [_line(start, f"person {'?' if pose.id is None else pose.id}", pose) for pose in keypoints.poses]
 
 
 def _line(start: str, who: str, pose: PoseOut) -> Text:

@@ -12,6 +12,7 @@ class ListSource:
     """Gives these frames and ends; closing it ends it early."""
 
     live = False
+    continuous = True
     description = "list"
     dropped = 0
     unreadable = 0

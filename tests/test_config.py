@@ -191,3 +191,14 @@ def test_the_device_id_is_stable_and_fit_for_a_topic() -> None:
 
 def test_body_parts_are_those_of_the_skeleton() -> None:
     assert list(PART_NAMES) == list(PARTS.values())
+
+
+def test_without_a_broker_no_file_is_needed_and_the_environment_counts(write: Write) -> None:
+    wanted = {"EDGE_POSE_MODEL__INPUT_SIZE": "[481, 641]", "EDGE_POSE_DECODE__MODE": "single"}
+    config = load(None, wanted, broker=False)
+    assert (config.model.input_size, config.decode.mode, config.mqtt.host) == ((481, 641), "single", "")
+    assert load(write("decode.max_people = 3"), {}, broker=False).decode.max_people == 3
+    with pytest.raises(ConfigError, match=r"environment: EDGE_POSE_DECODE__MODE: decode\.mode.*mutli"):
+        load(None, {"EDGE_POSE_DECODE__MODE": "mutli"}, broker=False)
+    with pytest.raises(ConfigError, match=r"defaults: filter\.parts\.NOES: unknown body part"):
+        load(None, {"EDGE_POSE_FILTER__PARTS": "{NOES = 0.5}"}, broker=False)

@@ -9,7 +9,7 @@ import pytest
 
 from edge.mqtt import messages
 from edge.mqtt.messages import Topics, pose_out, schemas, timestamp
-from edge.types import Pose
+from edge.types import Pose, Track
 
 TOPICS = Topics("edge-pose", "edge-0a1b2c")
 
@@ -20,14 +20,18 @@ def pose() -> Pose:
     return Pose(xy, confidence, confidence >= 0.5, 0.61234)
 
 
-def keypoints(*poses: Pose) -> messages.Keypoints:
+def person(id_: int | None = 3) -> Track:
+    return Track(id_, pose(), 100.0, 101.0)
+
+
+def keypoints(*people: Track) -> messages.Keypoints:
     return messages.Keypoints(
         v=messages.SCHEMA_VERSION,
         seq=1234,
         time=timestamp(1_795_370_400.1234),
         frame=messages.Size(width=640, height=480),
         latency_ms=messages.FrameLatency(inference=10.4, total=12.1),
-        poses=tuple(map(pose_out, poses)),
+        poses=tuple(map(pose_out, people)),
     )
 
 
@@ -38,7 +42,7 @@ def validated(name: str, payload: bytes) -> dict[str, Any]:
 
 
 def test_keypoints_as_the_contract_has_them() -> None:
-    message = TOPICS.keypoints_message(keypoints(pose()))
+    message = TOPICS.keypoints_message(keypoints(person()))
     assert (message.topic, message.qos, message.retain, message.expiry_s) == (
         "edge-pose/edge-0a1b2c/keypoints",
         0,
@@ -51,7 +55,7 @@ def test_keypoints_as_the_contract_has_them() -> None:
     assert document["time"] == "2026-11-22T18:00:00.123Z"
     assert document["frame"] == {"width": 640, "height": 480}
     (one,) = document["poses"]
-    assert one["id"] is None
+    assert one["id"] == 3
     assert one["score"] == 0.612
     seen = [k for k in range(17) if pose().visible[k]]
     assert [keypoint["index"] for keypoint in one["keypoints"]] == seen
@@ -62,10 +66,15 @@ def test_keypoints_as_the_contract_has_them() -> None:
 
 def test_numbers_are_as_precise_as_they_are_true() -> None:
     """Not 97.5999984741211."""
-    payload = TOPICS.keypoints_message(keypoints(pose(), pose())).payload
+    payload = TOPICS.keypoints_message(keypoints(person(), person())).payload
     numbers = re.findall(r"\d+\.\d+", payload.decode())
     longest = max(map(len, numbers))
     assert longest <= len("1234.5")
+
+
+def test_nobody_has_an_id_until_they_are_believed() -> None:
+    document = validated("keypoints", TOPICS.keypoints_message(keypoints(person(None), person(8))).payload)
+    assert [one["id"] for one in document["poses"]] == [None, 8]
 
 
 def test_a_frame_without_people_is_a_message_too() -> None:
@@ -108,7 +117,7 @@ def test_health_expires_after_three_heartbeats() -> None:
 
 
 def test_every_schema_refuses_what_the_contract_does_not_allow() -> None:
-    document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
+    document = json.loads(TOPICS.keypoints_message(keypoints(person())).payload)
     breaches: list[dict[str, Any]] = [{"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
     for breach in breaches:
         with pytest.raises(jsonschema.ValidationError):
@@ -118,7 +127,7 @@ def test_every_schema_refuses_what_the_contract_does_not_allow() -> None:
 
 
 def test_a_field_that_a_later_version_adds_breaks_nobody() -> None:
-    document = json.loads(TOPICS.keypoints_message(keypoints(pose())).payload)
+    document = json.loads(TOPICS.keypoints_message(keypoints(person())).payload)
     document["added"] = document["poses"][0]["added"] = 1
     assert msgspec.json.decode(json.dumps(document), type=messages.Keypoints).seq == 1234
     jsonschema.validate(document, schemas()["keypoints"])

@@ -11,7 +11,8 @@ from edge.decode.single import decode_single
 from edge.errors import CameraError
 from edge.filtering import Thresholds
 from edge.inference.fit import Fit
-from edge.pipeline import FrameSource, Pipeline, Result
+from edge.pipeline import FrameSource, Pipeline, Result, Stages
+from edge.tracking import Tracker
 from edge.types import Floats, Frame, Tensor
 from tests.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.paint import paint
@@ -25,13 +26,13 @@ def painted_runtime() -> PaintedRuntime:
 
 
 def pipeline(source: FrameSource, runtime: PaintedRuntime | None = None) -> Pipeline:
-    return Pipeline(
-        source,
-        runtime or painted_runtime(),
-        fit=Fit(),
-        decode=partial(decode_single, heads=Heads("heatmaps", "short_offsets", 16)),
-        thresholds=Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
+    stages = Stages(
+        Fit(),
+        partial(decode_single, heads=Heads("heatmaps", "short_offsets", 16)),
+        Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
+        Tracker(min_hits=2),
     )
+    return Pipeline(source, runtime or painted_runtime(), stages)
 
 
 def results(running: Pipeline) -> list[Result]:
@@ -49,7 +50,8 @@ def test_every_frame_goes_through_once_and_in_order() -> None:
 
 def test_poses_are_in_the_pixels_of_the_frame() -> None:
     (result,) = results(pipeline(ListSource([blank_frame(0, size=(706, 962))])))
-    (pose,) = result.poses
+    (person,) = result.people
+    pose = person.pose
     assert pose.xy == pytest.approx(POSITIONS[:, ::-1] * 2 + 0.5, abs=1e-3)
     (here_and_now,) = pipeline(ListSource([])).poses(blank_frame(0, size=(706, 962)))
     assert np.array_equal(pose.xy, here_and_now.xy)

@@ -200,7 +200,7 @@ def test_soft_suppression(radius2: float, scores: tuple[float, float]) -> None:
     poses = []
     for person, (places, confidences) in enumerate((([(0, 0), (1, 1)], [0.1, 0.2]), ([(0, 1), (2, 2)], [0.3, 0.4]))):
         positions = np.concatenate((np.array(places, float), far + 50 * (person + 1)))
-        poses.append(_Found(positions, np.array(confidences + [0.0] * 15)))
+        poses.append(_Found(positions, [*confidences, *[0.0] * 15], sum(confidences) / 17))
     decoded = _best_first(poses, radius2**0.5, 1, 0.0)
     assert decoded.scores * 17 / 2 == pytest.approx(np.array(scores), abs=1e-6)
 

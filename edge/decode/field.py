@@ -20,7 +20,7 @@ class Field:
         # Single values are read out of a memoryview in half the time that an array takes.
         self._values = np.ascontiguousarray(tensor.data).reshape(-1).data
         self._row, self._cell, self._half = w * channels, channels, channels // 2
-        self._bottom, self._right = h - 1, w - 1
+        self._bottom, self._right = h - 1.0, w - 1.0
         self._zero, self._unit = tensor.zero_point, tensor.scale / stride
 
     def at(self, position: Position, channel: int) -> float:
@@ -44,20 +44,18 @@ class Field:
             y += y_here + y_across * dx + (y_down + y_twist * dx) * dy
             x += x_here + x_across * dx + (x_down + x_twist * dx) * dy
             if not 0.0 <= y <= self._bottom:
-                y = float(self._bottom) if y > 0.0 else 0.0
+                y = self._bottom if y > 0.0 else 0.0
             if not 0.0 <= x <= self._right:
-                x = float(self._right) if x > 0.0 else 0.0
+                x = self._right if x > 0.0 else 0.0
         return y, x
 
     def _patch(self, row: int, column: int, channel: int) -> tuple[float, float, float, float]:
-        """The bilinear surface from a cell to the next ones: its value there, slopes along x and y, and twist."""
+        """The bilinear surface between four cells: its value at the first of them, slopes along x and y, and twist."""
         i = row * self._row + column * self._cell + channel
         # The last row and column have no neighbour, and need none: nothing lies beyond.
-        right = self._cell if column < self._right else 0
+        right = i + self._cell if column < self._right else i
         down = self._row if row < self._bottom else 0
         values, unit = self._values, self._unit
-        here = values[i]
-        across = values[i + right] - here
-        below = values[i + down]
-        twist = values[i + down + right] - below - across
-        return (here - self._zero) * unit, across * unit, (below - here) * unit, twist * unit
+        here, beside, below = values[i], values[right], values[i + down]
+        twist = values[right + down] - below - beside + here
+        return (here - self._zero) * unit, (beside - here) * unit, (below - here) * unit, twist * unit

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from edge.decode.field import Field, Position
 from edge.decode.heads import Heads
-from edge.decode.heatmaps import sigmoid
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
 
@@ -39,6 +38,9 @@ EDGES = tuple(
     )
 )  # fmt: skip
 REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
+# Many roots lead into a body that was walked before, and refinement takes them to where that walk was, to many digits.
+# Steps from places that agree in this fraction of a cell lead to the same place and are taken once.
+FINE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class _Step:
     target: int
     edge: int
     forward: bool
+    number: int  # of 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +68,8 @@ class _Found:
     """A pose on the grid."""
 
     positions: Array  # (17, 2)
-    confidences: Array  # (17,)
+    confidences: list[float]
+    score: float  # their mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +80,8 @@ class _Fields:
     short: Field  # from a cell to the keypoint near it
     forward: Field  # from the first keypoint of an edge to the second
     backward: Field
+    # Where steps led to so far: number and rounded source -> the target and its confidence.
+    trodden: dict[tuple[int, int, int], tuple[Position, float]]
 
 
 def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest are options by name
@@ -117,6 +123,7 @@ def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: in
         Field(short, stride=stride),
         Field(forward, stride=stride),
         Field(backward, stride=stride),
+        {},
     )
     roots, kinds = _roots(heatmaps, short, stride, settings.score_threshold)
     radius = settings.nms_radius_px / stride
@@ -127,7 +134,7 @@ def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: in
             break
         if nobodys[number]:
             pose = _walk(fields, root, keypoint)
-            if pose.confidences.mean() >= settings.score_threshold:
+            if pose.score >= settings.score_threshold:
                 found.append(pose)
                 nobodys &= ~_near(roots, pose.positions[kinds], radius)
     return _best_first(found, radius, stride, settings.score_threshold)
@@ -168,20 +175,29 @@ def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
 def _walk(fields: _Fields, root: Position, keypoint: int) -> _Found:
     """The pose that has `keypoint` at `root`: along every edge of the tree, away from the root."""
     positions = [root] * KEYPOINT_COUNT
+    confidences = [_confidence(fields.logits.at(root, keypoint))] * KEYPOINT_COUNT
     for step in _STEPS[keypoint]:
-        mid = fields.forward if step.forward else fields.backward
-        reached = mid.follow(positions[step.source], step.edge)
-        positions[step.target] = fields.short.follow(reached, step.target, REFINEMENTS)
-    logits = [fields.logits.at(position, k) for k, position in enumerate(positions)]
-    return _Found(np.array(positions), sigmoid(logits))
+        y, x = positions[step.source]
+        place = step.number, int(y / FINE), int(x / FINE)
+        found = fields.trodden.get(place)
+        if found is None:
+            found = fields.trodden[place] = _step(fields, step, (y, x))
+        positions[step.target], confidences[step.target] = found
+    return _Found(np.array(positions), confidences, sum(confidences) / KEYPOINT_COUNT)
+
+
+def _step(fields: _Fields, step: _Step, source: Position) -> tuple[Position, float]:
+    """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
+    mid = fields.forward if step.forward else fields.backward
+    target = fields.short.follow(mid.follow(source, step.edge), step.target, REFINEMENTS)
+    return target, _confidence(fields.logits.at(target, step.target))
 
 
 def _best_first(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
     """Score the poses without what better ones have as well (soft non-maximum suppression), and keep the good ones."""
+    found = sorted(found, key=lambda pose: -pose.score)
     positions = np.array([pose.positions for pose in found]).reshape(-1, KEYPOINT_COUNT, 2)
     confidences = np.array([pose.confidences for pose in found]).reshape(-1, KEYPOINT_COUNT)
-    order = np.argsort(-confidences.mean(axis=1), kind="stable")
-    positions, confidences = positions[order], confidences[order]
     shared = _near(positions[:, None], positions[None, :], radius)  # (P, P, 17)
     with_a_better_one = (shared & np.tri(len(found), k=-1, dtype=np.bool_)[..., None]).any(axis=1)
     scores = np.where(with_a_better_one, 0, confidences).mean(axis=1)
@@ -196,8 +212,14 @@ def _best_first(found: list[_Found], radius: float, stride: int, threshold: floa
 
 def _near(one: Array, other: Array, radius: float) -> npt.NDArray[np.bool_]:
     """Whether positions (..., 2) are so near each other that they are the same."""
-    near: npt.NDArray[np.bool_] = np.square(one - other).sum(axis=-1) <= radius * radius
+    apart = one - other
+    near: npt.NDArray[np.bool_] = np.hypot(apart[..., 0], apart[..., 1]) <= radius
     return near
+
+
+def _confidence(logit: float) -> float:
+    # Beyond it exp() overflows, and no confidence can be told from 0.
+    return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
 
 
 def _logit(probability: float) -> float:
@@ -220,7 +242,8 @@ def _steps_from(root: int) -> tuple[_Step, ...]:
         for edge, (parent, child) in enumerate(EDGES):
             target = child if source == parent else parent
             if source in (parent, child) and target not in reached:
-                steps.append(_Step(source, target, edge, forward=source == parent))
+                forward = source == parent
+                steps.append(_Step(source, target, edge, forward, edge if forward else len(EDGES) + edge))
                 reached.append(target)
     return tuple(steps)
 

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from edge.skeleton import PARTS
-from edge.types import Backend, Message, Pose
+from edge.types import Backend, Message, Track
 
 SCHEMA_VERSION: Final = 1
 KEYPOINTS_EXPIRY_S = 5
@@ -47,7 +47,7 @@ class KeypointOut(Payload, frozen=True):
 
 
 class PoseOut(Payload, frozen=True):
-    id: Annotated[int | None, Meta(description="the same person keeps it; null while people are not tracked")]
+    id: Annotated[int | None, Meta(description="the same person keeps it, nobody else gets it; null for newcomers")]
     score: Share
     box: Annotated[
         tuple[float, float, float, float], Meta(description="x, y, width, height of the visible keypoints, px")
@@ -170,15 +170,16 @@ class Topics:
         return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
 
 
-def pose_out(pose: Pose) -> PoseOut:
-    """A pose with its visible keypoints alone; the box is around those."""
+def pose_out(person: Track) -> PoseOut:
+    """A person with the visible keypoints alone; the box is around those."""
+    pose = person.pose
     seen = pose.visible.nonzero()[0]
     # In float64, where 97.6 is 97.6; in float32 it would go out as 97.5999984741211.
     xy = pose.xy[seen].astype(np.float64).round(1)
     (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
     confidences = pose.confidence[seen].astype(np.float64).round(3).tolist()
     return PoseOut(
-        id=None,
+        id=person.id,
         score=round(pose.score, 3),
         box=(left, top, round(right - left, 1), round(bottom - top, 1)),
         keypoints=tuple(

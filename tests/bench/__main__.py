@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -29,12 +29,16 @@ from edge.camera import open_source
 from edge.camera.synthetic import open_scene
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
+from edge.filtering import keep_visible
 from edge.inference.fit import Fit
 from edge.inference.runtime import CpuRuntime
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Pipeline
-from edge.types import Frame
+from edge.smoothing import Smoother
+from edge.tracking import Tracker
+from edge.types import Frame, Letterbox, RawOutputs
+from tests.bench import steadiness
 from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
 from tests.e2e.sensor import ear, sensor
 
@@ -45,11 +49,12 @@ class Memory:
     """A source that costs nothing: the same few frames again and again."""
 
     live = False
+    continuous = True
     description = "in-memory frames"
     dropped = unreadable = 0
 
     def __init__(self, frames: int) -> None:
-        painter = open_scene("walk", width=640, height=480)
+        painter = open_scene("two", width=640, height=480)
         self._images = [np.empty((480, 640, 3), np.uint8) for _ in range(8)]
         for number, image in enumerate(self._images):
             painter.paint(number * 7, image)
@@ -64,13 +69,14 @@ class Memory:
 
 
 class Synthetic:
-    """So many frames of the painted person, as fast as it goes."""
+    """So many frames of two painted people, as fast as it goes."""
 
     live = False
+    continuous = True
     dropped = unreadable = 0
 
     def __init__(self, frames: int) -> None:
-        self._feed = open_source(Camera(source="synthetic:walk", fps=0))
+        self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=Config().model.input_size[::-1])
         self.description = self._feed.description
         self._frames = frames
 
@@ -146,28 +152,57 @@ def throughput(port: int, threads: int, rounds: int, frames: int) -> dict[str, A
     return {"threads": threads, "fps": median, "ratio": pairs}
 
 
+def painted(scene: str, sequence: int, size: tuple[int, int] = (640, 480)) -> Frame:
+    image = np.empty((*size[::-1], 3), np.uint8)
+    open_scene(scene, width=640, height=480, painted=size).paint(sequence, image)
+    return Frame(image, 640, 480, sequence, 0.0, 0.0)
+
+
 def stages(port: int) -> dict[str, float]:
     """Median microseconds of each stage alone, one after the other, and of an invoke with one thread."""
     config = configured(port, 1)
     source = Memory(1)
-    frame = next(iter(source))
     cpu, pipeline, daemon, broker = assemble(config, source)
-    decode = app.open_decoder(cpu)
+    single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
+    decoders = {"single": app.open_decoder(single, cpu), "multi": app.open_decoder(config, cpu)}
     fit = Fit()
-    scene = open_scene("walk", width=640, height=480)
-    image = np.empty((480, 640, 3), np.uint8)
+
+    def outputs_of(scene: str, sequence: int) -> tuple[RawOutputs, Letterbox]:
+        letterbox = fit(painted(scene, sequence), cpu.input())
+        cpu.invoke()
+        return cpu.outputs(), letterbox
+
+    # Not one picture alone: how much there is to decode differs from one to the next.
+    walkers, pairs, threes = ([outputs_of(scene, 7 * n) for n in range(20)] for scene in ("walk", "two", "three"))
+    nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, (471, 353))
+    thresholds, letterbox = pipeline._stages.thresholds, pairs[0][1]
+    decoded = [decoders["multi"](outputs) for outputs, _ in pairs]
+    poses = [keep_visible(one, letterbox, thresholds) for one in decoded]
+    clock, turn = count(), count()
+    tracker, smoother = Tracker(), Smoother(thresholds)
+    tracks = [Tracker(min_hits=1).update(seen, 0) for seen in poses]
+    scene = open_scene("two", width=640, height=480, painted=(471, 353))
+    image = np.empty((353, 471, 3), np.uint8)
     for sequence in range(2000):
         scene.paint(sequence, image)
-    numbers = count()
     (result,) = [one for one in pipeline.results(1) if one is not None]
-    outputs = cpu.outputs()
-    letterbox = fit(frame, cpu.input())
+
+    def each(rows: Sequence[Any], run: Callable[[Any], object]) -> Callable[[], object]:
+        return lambda: run(rows[next(turn) % len(rows)])
+
     parts: dict[str, Callable[[], object]] = {
-        "paint": lambda: scene.paint(next(numbers) % 2000, image),
-        "fit": lambda: fit(frame, cpu.input()),
+        "paint (source's thread)": lambda: scene.paint(next(clock) % 2000, image),
+        "fit, 640x480": lambda: fit(full, cpu.input()),
+        "fit, as large as wanted": lambda: fit(small, cpu.input()),
         "outputs": cpu.outputs,
-        "decode": lambda: decode(outputs),
-        "filter": lambda: pipeline._decoded(outputs, letterbox),
+        "decode single": each(walkers, lambda one: decoders["single"](one[0])),
+        "decode, nobody": lambda: decoders["multi"](nobody[0]),
+        "decode, one person": each(walkers, lambda one: decoders["multi"](one[0])),
+        "decode, two people": each(pairs, lambda one: decoders["multi"](one[0])),
+        "decode, three people": each(threes, lambda one: decoders["multi"](one[0])),
+        "filter": each(decoded, lambda one: keep_visible(one, letterbox, thresholds)),
+        "track": each(poses, lambda one: tracker.update(one, next(clock) / 15)),
+        "smooth": each(tracks, lambda one: smoother.smooth(one, next(clock) / 15)),
         "message + publish": lambda: daemon.frame_done(result),
         "invoke": cpu.invoke,
     }
@@ -181,7 +216,6 @@ def stages(port: int) -> dict[str, float]:
             if name == "message + publish":
                 time.sleep(0.002)  # at this rate the network thread would be what is measured
         median[name] = statistics.median(times) * 1e6
-    median["filter"] -= median["decode"]
     broker.close()
     return median
 
@@ -243,6 +277,7 @@ def main() -> None:
             "throughput": [throughput(port, threads, wanted.rounds, wanted.frames) for threads in (1, 2)],
             "stages_us": stages(port),
             "start_up": start_up(port, 5),
+            "steadiness": steadiness.measure(),
         }
         if wanted.soak:
             found["soak"] = soak(port, wanted.soak)
@@ -254,19 +289,27 @@ def main() -> None:
 
 def show(found: dict[str, Any]) -> None:
     out = Console()
-    out.print(f"[bold]edge-pose bench[/]  {found['machine']}, {found['runtime']}, 640x480 frames into 353x481")
+    out.print(
+        f"[bold]edge-pose bench[/]  {found['machine']}, {found['runtime']}, two people, 640x480 frames into 353x481"
+    )
     table = Table("threads", "bare invoke()", "in-memory frames", "synthetic frames")
     for row in found["throughput"]:
         cells = [f"{row['fps'][kind]:6.1f} fps  {row['ratio'][kind]:5.3f}" for kind in ("bare", "memory", "synthetic")]
         table.add_row(str(row["threads"]), *cells)
     out.print(table)
-    parts = Table("stage", "median µs", "share of invoke")
+    parts = Table("stage, alone on one thread", "median µs", "share of invoke")
     for name, micros in found["stages_us"].items():
         parts.add_row(name, f"{micros:8.0f}", f"{micros / found['stages_us']['invoke']:7.2%}")
     out.print(parts)
     start = found["start_up"]
     out.print(
         f"first pose on the wire after {start['first_pose_s']:.2f} s, of which Python's start {start['python_s']:.2f} s"
+    )
+    steady = found["steadiness"]
+    out.print(
+        f"smoothing: a person at rest trembles by {steady['jitter_smoothed_px']:.2f} px instead of "
+        f"{steady['jitter_px']:.2f} px ({steady['ratio']:.1f} times less), one who walks 1 m/s is shown "
+        f"{steady['lag_ms']:.0f} ms later"
     )
     if "soak" in found:
         soaked = found["soak"]

@@ -94,6 +94,55 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     assert info["backend"]["name"] == "cpu"
 
 
+def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -> None:
+    """Where both are seen, each id is where the same painted person is, from the first message to the last."""
+    port = mosquitto().port
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:two", "camera.fps": 0}):
+        for _ in range(150):
+            heard.topic("keypoints")
+    painter = open_scene("two", width=640, height=480)
+    who: dict[int, set[int]] = {}
+    for message in heard.all("keypoints"):
+        people = painter.truth(message["seq"])
+        if any(one.visible.sum() < 14 for one in people):
+            continue
+        assert len(message["poses"]) == 2
+        for pose in message["poses"]:
+            left, top, width, height = pose["box"]
+            middle = np.array((left + width / 2, top + height / 2))
+            distances = [np.linalg.norm(middle - one.xy[one.visible].mean(axis=0)) for one in people]
+            if pose["id"] is not None and min(distances) < 0.3 * max(distances):
+                who.setdefault(pose["id"], set()).add(int(np.argmin(distances)))
+    assert len(who) >= 2
+    assert all(len(actors) == 1 for actors in who.values()), who
+
+
+def test_single_person_mode_is_still_there(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    settings = {"camera.source": "synthetic:two", "camera.fps": 0, "decode.mode": "single"}
+    with ear(port) as heard, sensor(tmp_path, port, settings):
+        for _ in range(20):
+            heard.topic("keypoints")
+    assert [len(message["poses"]) for message in heard.all("keypoints")] == [1] * 20
+
+
+def test_who_lies_is_seen_and_who_fell_has_the_same_id(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:fall", "camera.fps": 0}):
+        for _ in range(145):
+            heard.topic("keypoints")
+    painter = open_scene("fall", width=640, height=480)
+    ids, lying = set(), []
+    for message in heard.all("keypoints")[15:]:
+        (person,) = painter.truth(message["seq"])
+        ids |= {pose["id"] for pose in message["poses"]}
+        if np.ptp(person.xy[:, 0]) > 1.5 * np.ptp(person.xy[:, 1]):
+            lying.append(len(message["poses"]))
+    assert ids == {1}
+    assert len(lying) > 50
+    assert np.mean(lying) > 0.9
+
+
 def test_an_empty_room_is_told_too(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:empty"}):

@@ -1,0 +1,124 @@
+"""Which way each frame is shown to the network: PoseNet knows upright people, and those who lie need a turn.
+
+Frames are turned the way in which most people were last seen, so that somebody who lies stays in sight and costs
+nothing extra. A *second look* at the same frame, turned another way, is taken when a person was lost, turns horizontal
+or is only to be seen that way; and now and then while nobody is tracked. Second looks are rationed.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.skeleton import INDEX
+from edge.types import Pose, Track
+
+# At most 4 + n / 6 second looks at n frames: less than 20 % over every minute with two frames a second or more.
+SHARE, SAVED_MOST = 1 / 6, 4.0
+SEARCH_S = 1.0  # between two second looks without a reason
+GLIMPSE_S = 1.0  # how long there is reason to look for somebody who is not yet believed
+SAME_PERSON = 0.6  # how much of the smaller of two boxes lies in the other
+
+TURNS = (0, 1, 3, 2)  # in quarter turns, anticlockwise; the likeliest first
+_SHOULDERS = [INDEX["LEFT_SHOULDER"], INDEX["RIGHT_SHOULDER"]]
+_HIPS = [INDEX["LEFT_HIP"], INDEX["RIGHT_HIP"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One value, because it goes from thread to thread."""
+
+    first: int  # how to turn the next frames
+    seconds: tuple[int, ...]  # second looks for which there is a reason, the likeliest first
+    search: tuple[int, ...]  # and those for which there is none
+    since_s: float  # when the last one who is missing was seen
+
+
+class Lookout:
+    """Decides how frames are turned, by what came of those before.
+
+    One thread may ask for `turns` while another one `note`s; seconds are those of `Frame.monotonic_s`.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = _Wanted(0, (), TURNS[1:], -math.inf)
+        self._saved = SAVED_MOST
+        self._tried_s = dict.fromkeys(TURNS, -math.inf)
+        self._looked_s = dict.fromkeys(TURNS, -math.inf)
+        self._glimpsed_s = dict.fromkeys(TURNS, -math.inf)
+
+    def turns(self, now_s: float) -> list[int]:
+        """How to turn the frame of `now_s`: one way, or two."""
+        wanted = self._wanted
+        if now_s < max(self._tried_s.values()):  # the clock went back
+            self._tried_s = dict.fromkeys(TURNS, -math.inf)
+        self._saved = min(self._saved + SHARE, SAVED_MOST)
+        idle_s = now_s - max(self._tried_s.values())
+        seconds = wanted.seconds or (wanted.search if idle_s >= SEARCH_S else ())
+        if not seconds or self._saved < 1:
+            return [wanted.first]
+        self._saved -= 1
+        # In turns, and from the likeliest on again whenever someone is lost.
+        tried = {turn: tried_s for turn, tried_s in self._tried_s.items() if tried_s > wanted.since_s}
+        second = min(seconds, key=lambda turn: tried.get(turn, -math.inf))
+        self._tried_s[second] = now_s
+        return [wanted.first, second]
+
+    def note(self, tracks: list[Track], lost: list[Track], looks: Iterable[int], now_s: float) -> None:
+        """Who was seen in the frame of `now_s`, who should have been, and how that frame was turned."""
+        for turn in looks:
+            self._looked_s[turn] = now_s
+        seen = [track for track in tracks if track.id is not None]
+        for track in tracks:
+            if track.id is None:
+                self._glimpsed_s[track.pose.turn] = now_s
+        votes = Counter(track.pose.turn for track in (*seen, *lost))
+        first = max(TURNS, key=votes.__getitem__)
+        # Somebody who was seen for the first time has to be seen again to be believed.
+        seconds = [turn for turn in TURNS if abs(now_s - self._glimpsed_s[turn]) < GLIMPSE_S]
+        for track in lost:
+            seconds.append(track.pose.turn)
+            if self._looked_s[track.pose.turn] > track.last_seen_s:  # they are no longer to be seen that way
+                seconds += turns_for(track.pose)
+        for track in seen:
+            seconds += turns_for(track.pose)[:1]
+        # With somebody upright in sight there is no search; with nobody but those who lie, for newcomers.
+        search = () if first == 0 and votes else (0,) if votes else TURNS
+        since_s = max((track.last_seen_s for track in lost), default=-math.inf)
+        self._wanted = _Wanted(first, _without(first, seconds), _without(first, search), since_s)
+
+
+def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
+    return tuple(turn for turn in dict.fromkeys(turns) if turn != first)
+
+
+def turns_for(pose: Pose) -> list[int]:
+    """All turns, first the one that brings this person's head up; as they are, where the trunk cannot be seen."""
+    shoulders, hips = (pose.xy[part][pose.visible[part]] for part in (_SHOULDERS, _HIPS))
+    if not len(shoulders) or not len(hips):
+        return sorted(TURNS, key=lambda turn: turn != pose.turn)
+    x, y = (shoulders.mean(axis=0) - hips.mean(axis=0)).tolist()
+    lean = math.degrees(math.atan2(x, -y))  # clockwise, of the head, from upright
+    return sorted(TURNS, key=lambda turn: abs((90 * turn - lean + 180) % 360 - 180))
+
+
+def merged(looks: list[list[Pose]]) -> list[Pose]:
+    """The poses of all looks at one frame, best first; people who are in more than one of them as they look best."""
+    if len(looks) == 1:
+        return looks[0]
+    kept: list[Pose] = []
+    for pose in sorted((pose for look in looks for pose in look), key=lambda pose: -pose.score):
+        if not any(pose.turn != other.turn and _overlap(pose, other) >= SAME_PERSON for other in kept):
+            kept.append(pose)
+    return kept
+
+
+def _overlap(one: Pose, other: Pose) -> float:
+    """How much of the smaller of the boxes around the visible keypoints lies in the other, 0..1."""
+    (low, high), (other_low, other_high) = (
+        (pose.xy[pose.visible].min(axis=0), pose.xy[pose.visible].max(axis=0) + 1) for pose in (one, other)
+    )
+    common = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0, None).prod()
+    return float(common / min((high - low).prod(), (other_high - other_low).prod()))

@@ -1,0 +1,104 @@
+"""Steady keypoints: a One Euro filter each (Casiez, Roussel, Vogel 2012), and hysteresis against flicker.
+
+A keypoint that rests is smoothed strongly, and one that moves hardly at all, because there lag would show and noise
+does not. Speed is measured in sizes of the person a second, so that near and far people are treated alike, whatever the
+resolution. Nothing is invented: what a frame does not show is not shown.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.filtering import Thresholds
+from edge.types import Floats, Pose, Track
+
+SPEED_CUTOFF_HZ = 1.0  # for the speed itself, as in the paper
+AWAY_S = 0.4  # a keypoint that was not seen for so long begins anew where it is seen then
+FORGET_S = 10.0  # a person
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How steady, and how quick."""
+
+    min_cutoff_hz: float = 0.25  # of a keypoint that rests: lower is steadier
+    beta_hz: float = 4.0  # added to it for each size of the person a second: higher lags less
+    hysteresis: float = 0.05  # how much surer than its threshold a keypoint has to be to appear again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Memory:
+    """What is known of one person."""
+
+    xy: Floats  # (17, 2) filtered, frame px
+    velocity: Floats  # (17, 2) filtered, px/s
+    seen_s: npt.NDArray[np.float64]  # (17,) when each keypoint was last sure enough
+    shown: npt.NDArray[np.bool_]  # (17,)
+    size_px: float
+    now_s: float
+
+
+class Smoother:
+    """Remembers everybody with an id for a while."""
+
+    def __init__(self, thresholds: Thresholds, settings: Settings = Settings()) -> None:
+        self._settings = settings
+        self._enough = thresholds.keypoints
+        # Somewhere between the threshold and certainty, or nothing could ever come back.
+        limit = thresholds.confidence
+        self._to_appear = np.minimum(limit + np.float32(settings.hysteresis), (limit + np.float32(1)) / np.float32(2))
+        self._people: dict[int, _Memory] = {}
+
+    def smooth(self, tracks: list[Track], now_s: float) -> list[Track]:
+        """The same people, steadied; those without an id as they are. `now_s` is the frame's `monotonic_s`."""
+        steadied = [track if track.id is None else self._steadied(track.id, track, now_s) for track in tracks]
+        if any(not 0 <= now_s - memory.now_s < FORGET_S for memory in self._people.values()):
+            self._people = {id_: memory for id_, memory in self._people.items() if 0 <= now_s - memory.now_s < FORGET_S}
+        return steadied
+
+    def _steadied(self, id_: int, track: Track, now_s: float) -> Track:
+        memory, pose = self._people.get(id_), track.pose
+        if memory is None or now_s <= memory.now_s:
+            seen_s = np.where(pose.visible, now_s, -np.inf)
+            size_px = _size_px(pose)
+            self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), seen_s, pose.visible, size_px, now_s)
+            return track
+        memory = self._people[id_] = self._filtered(memory, pose, now_s)
+        # Keypoints may have to wait, but not so many that the person would vanish for that.
+        visible = memory.shown if np.count_nonzero(memory.shown) >= self._enough else pose.visible
+        return replace(track, pose=replace(pose, xy=memory.xy, visible=visible))
+
+    def _filtered(self, memory: _Memory, pose: Pose, now_s: float) -> _Memory:
+        """One Euro, of the keypoints that are sure enough; of the others, what is remembered stays."""
+        gap_s = (now_s - memory.seen_s).astype(np.float32)[:, None]
+        gap_s[gap_s > AWAY_S] = np.inf  # with which the formulae begin anew
+        size_px = memory.size_px + _weight(now_s - memory.now_s, SPEED_CUTOFF_HZ) * (_size_px(pose) - memory.size_px)
+        change = pose.xy - memory.xy
+        velocity = memory.velocity + _weight(gap_s, SPEED_CUTOFF_HZ) * (change / gap_s - memory.velocity)
+        sizes_a_second = np.hypot(velocity[:, :1], velocity[:, 1:]) / np.float32(size_px)
+        cutoff_hz = np.float32(self._settings.min_cutoff_hz) + np.float32(self._settings.beta_hz) * sizes_a_second
+        xy = memory.xy + _weight(gap_s, cutoff_hz) * change
+        seen = pose.visible
+        return _Memory(
+            np.where(seen[:, None], xy, memory.xy),
+            np.where(seen[:, None], velocity, memory.velocity),
+            np.where(seen, now_s, memory.seen_s),
+            seen & (memory.shown | (pose.confidence >= self._to_appear)),
+            float(size_px),
+            now_s,
+        )
+
+
+def _weight(gap_s: Any, cutoff_hz: Any) -> Any:
+    """Of the newest value in a low-pass filter of first order, after `gap_s`: 0..1."""
+    turns = (2 * math.pi) * gap_s * cutoff_hz
+    return 1 - 1 / (turns + 1)  # right for infinite gaps as well
+
+
+def _size_px(pose: Pose) -> float:
+    """The diagonal of the box around the visible keypoints."""
+    width, height = np.ptp(pose.xy[pose.visible], axis=0).tolist()
+    return max(math.hypot(width, height), 1.0)
