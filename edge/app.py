@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 
 from edge import systemd
@@ -44,7 +45,7 @@ def run(config: Config) -> int:
         stack.enter_context(_signals(stopping))
         stack.callback(notifier.close)
         model, cpu = open_model(config)
-        source = open_source(config.camera, largest=config.model.input_size[::-1])
+        source = open_source(config.camera, largest=_largest(config))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -69,6 +70,15 @@ def run(config: Config) -> int:
         daemon.report(time.monotonic())
         log.info("%s after %d frames", "stopped" if stopping.is_set() else "the source has ended", daemon.frames)
     return EXIT_OK
+
+
+def _largest(config: Config) -> tuple[int, int]:
+    """Width and height beyond which pictures need not be larger for the model, upright or turned."""
+    width, height = config.camera.width, config.camera.height
+    if config.camera.rotation % 180:
+        width, height = height, width
+    low, high = sorted(config.model.input_size)
+    return (high, low) if width >= height else (low, high)
 
 
 def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
@@ -111,22 +121,30 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
         score=wanted.min_pose_score,
         keypoints=wanted.min_keypoints,
     )
-    tracking = config.tracking
-    # Pictures that have nothing to do with each other are not smoothed, and nobody in them turns from one to the next.
     stages = Stages(
         Fit(mirror=config.camera.mirror),
         open_decoder(config, cpu),
         thresholds,
-        Tracker(min_hits=tracking.min_hits, max_age_s=tracking.max_age_s),
-        _smoother(config.smoothing, thresholds) if source.continuous else None,
-        Lookout() if config.decode.turned and source.continuous else None,
+        max_people=config.decode.max_people if config.decode.mode == "multi" else 1,
     )
+    if source.continuous:
+        stages = replace(
+            stages,
+            tracker=_tracker(config),
+            smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
+            lookout=Lookout() if config.decode.turned else None,
+        )
     return Pipeline(source, cpu, stages)
 
 
-def _smoother(wanted: Smoothing, thresholds: Thresholds) -> Smoother | None:
-    settings = SmootherSettings(wanted.min_cutoff_hz, wanted.beta_hz, wanted.hysteresis)
-    return Smoother(thresholds, settings) if wanted.enabled else None
+def _tracker(config: Config) -> Tracker:
+    # Who is in every frame of a slow camera must not grow too old between two of them.
+    period_s = 1 / config.camera.fps if config.camera.fps else 0.0
+    return Tracker(min_hits=config.tracking.min_hits, max_age_s=max(config.tracking.max_age_s, 2.5 * period_s))
+
+
+def _smoother(wanted: Smoothing, thresholds: Thresholds) -> Smoother:
+    return Smoother(thresholds, SmootherSettings(wanted.min_cutoff_hz, wanted.beta_hz, wanted.hysteresis))
 
 
 @contextmanager

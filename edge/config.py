@@ -102,7 +102,7 @@ class Tracking(Table, frozen=True):
 
 class Smoothing(Table, frozen=True):
     enabled: bool = True
-    min_cutoff_hz: Annotated[float, Meta(gt=0, le=1000)] = 0.25
+    min_cutoff_hz: Annotated[float, Meta(ge=0.001, le=1000)] = 0.25
     beta_hz: Annotated[float, Meta(ge=0, le=1000)] = 4
     hysteresis: Share = 0.05
 

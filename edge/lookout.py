@@ -19,7 +19,9 @@ from edge.types import Pose, Track
 SHARE, SAVED_MOST = 1 / 6, 4.0
 SEARCH_S = 1.0  # between two second looks without a reason
 GLIMPSE_S = 1.0  # how long there is reason to look for somebody who is not yet believed
-SAME_PERSON = 0.6  # how much of the smaller of two boxes lies in the other
+# How much of the smaller of two boxes lies in the other:
+SAME_PERSON = 0.6
+HIDDEN = 0.4
 
 TURNS = (0, 1, 3, 2)  # in quarter turns, anticlockwise; the likeliest first
 _SHOULDERS = [INDEX["LEFT_SHOULDER"], INDEX["RIGHT_SHOULDER"]]
@@ -46,7 +48,6 @@ class Lookout:
         self._wanted = _Wanted(0, (), TURNS[1:], -math.inf)
         self._saved = SAVED_MOST
         self._tried_s = dict.fromkeys(TURNS, -math.inf)
-        self._looked_s = dict.fromkeys(TURNS, -math.inf)
         self._glimpsed_s = dict.fromkeys(TURNS, -math.inf)
 
     def turns(self, now_s: float) -> list[int]:
@@ -66,10 +67,8 @@ class Lookout:
         self._tried_s[second] = now_s
         return [wanted.first, second]
 
-    def note(self, tracks: list[Track], lost: list[Track], looks: Iterable[int], now_s: float) -> None:
-        """Who was seen in the frame of `now_s`, who should have been, and how that frame was turned."""
-        for turn in looks:
-            self._looked_s[turn] = now_s
+    def note(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
+        """Who was seen in the frame of `now_s`, and who should have been."""
         seen = [track for track in tracks if track.id is not None]
         for track in tracks:
             if track.id is None:
@@ -78,14 +77,16 @@ class Lookout:
         first = max(TURNS, key=votes.__getitem__)
         # Somebody who was seen for the first time has to be seen again to be believed.
         seconds = [turn for turn in TURNS if abs(now_s - self._glimpsed_s[turn]) < GLIMPSE_S]
+        # With nobody but those who lie in sight there is a search for newcomers; with nobody, for everybody.
+        search = [] if first == 0 and votes else [0] if votes else list(TURNS)
         for track in lost:
+            # First the way in which they were last seen, for perhaps no frame was turned like that since.
             seconds.append(track.pose.turn)
-            if self._looked_s[track.pose.turn] > track.last_seen_s:  # they are no longer to be seen that way
-                seconds += turns_for(track.pose)
+            # Behind somebody else they are not to be seen any way, most likely.
+            hidden = any(_overlap(track.pose, other.pose) >= HIDDEN for other in seen)
+            (search if hidden else seconds).extend(turns_for(track.pose))
         for track in seen:
             seconds += turns_for(track.pose)[:1]
-        # With somebody upright in sight there is no search; with nobody but those who lie, for newcomers.
-        search = () if first == 0 and votes else (0,) if votes else TURNS
         since_s = max((track.last_seen_s for track in lost), default=-math.inf)
         self._wanted = _Wanted(first, _without(first, seconds), _without(first, search), since_s)
 
@@ -95,7 +96,7 @@ def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
 
 
 def turns_for(pose: Pose) -> list[int]:
-    """All turns, first the one that brings this person's head up; as they are, where the trunk cannot be seen."""
+    """All turns, the one that brings this person's head up first; without a trunk, the one they were seen with."""
     shoulders, hips = (pose.xy[part][pose.visible[part]] for part in (_SHOULDERS, _HIPS))
     if not len(shoulders) or not len(hips):
         return sorted(TURNS, key=lambda turn: turn != pose.turn)

@@ -16,7 +16,8 @@ from edge.filtering import Thresholds
 from edge.types import Floats, Pose, Track
 
 SPEED_CUTOFF_HZ = 1.0  # for the speed itself, as in the paper
-AWAY_S = 0.4  # a keypoint that was not seen for so long begins anew where it is seen then
+# Who was not seen for so long begins anew where they are seen then; so does a keypoint that was hidden at all.
+AWAY_S = 0.4
 FORGET_S = 10.0  # a person
 
 
@@ -66,15 +67,17 @@ class Smoother:
             size_px = _size_px(pose)
             self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), seen_s, pose.visible, size_px, now_s)
             return track
-        memory = self._people[id_] = self._filtered(memory, pose, now_s)
+        memory = self._filtered(memory, pose, now_s)
         # Keypoints may have to wait, but not so many that the person would vanish for that.
         visible = memory.shown if np.count_nonzero(memory.shown) >= self._enough else pose.visible
+        self._people[id_] = replace(memory, shown=visible)
         return replace(track, pose=replace(pose, xy=memory.xy, visible=visible))
 
     def _filtered(self, memory: _Memory, pose: Pose, now_s: float) -> _Memory:
         """One Euro, of the keypoints that are sure enough; of the others, what is remembered stays."""
         gap_s = (now_s - memory.seen_s).astype(np.float32)[:, None]
-        gap_s[gap_s > AWAY_S] = np.inf  # with which the formulae begin anew
+        # With an infinite gap the formulae begin anew.
+        gap_s[(gap_s[:, 0] > AWAY_S) | (memory.seen_s < memory.now_s)] = np.inf
         size_px = memory.size_px + _weight(now_s - memory.now_s, SPEED_CUTOFF_HZ) * (_size_px(pose) - memory.size_px)
         change = pose.xy - memory.xy
         velocity = memory.velocity + _weight(gap_s, SPEED_CUTOFF_HZ) * (change / gap_s - memory.velocity)

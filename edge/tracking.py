@@ -7,8 +7,10 @@ they were heading, how they are held and how tall they are that tells them apart
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from itertools import combinations, count
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +32,23 @@ COAST_S = 1.0  # after that long out of sight, people are expected to stand
 SIZE_NOISE = 0.1  # of the logarithm
 # Who turns around gets narrower and no lower: of the differences along x this share counts.
 ACROSS = 0.2
-LEAST_LIKENESS = 0.08
-CHANGED_S = 0.25
+LEAST_LIKENESS = 0.04
+CHANGED_S = 0.25  # somebody who was like nobody for so long has another shape now
 FEWEST = 4  # keypoints; with fewer in common, two people are alike by chance
 REACH_HZ, REACH = 1.5, 1.0  # how far away somebody of another shape may be who was not seen for so long, and at most
+ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far away they may be themselves
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A pose, and the box around its visible keypoints."""
+
+    pose: Pose
+    x: float  # its middle
+    y: float
+    size_px: float  # its diagonal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +57,13 @@ class _Person:
 
     track: Track
     hits: int  # how often they were seen
+    alike_s: float  # when they last looked as expected
     size_px: float
+    x: float  # the middle of the box, as expected
+    y: float
     xy: Floats  # (17, 2)
     known: npt.NDArray[np.bool_]  # (17,) the keypoints that were ever visible; hidden ones move with the others
     velocity: Floats  # (2,) px/s
-    alike_s: float
     variance: tuple[float, float, float]  # of the place, of place and velocity together, of the velocity; per size²
 
     def predicted(self, now_s: float) -> "_Person":
@@ -60,9 +75,14 @@ class _Person:
             both + speed * gap_s + PACE_CHANGE * gap_s**2 / 2,
             speed + PACE_CHANGE * gap_s,
         )
-        return replace(self, xy=self.xy + self.velocity * min(gap_s, COAST_S), variance=variance)
+        step = self.velocity * np.float32(min(gap_s, COAST_S))
+        dx, dy = step.tolist()
+        return _Person(
+            self.track, self.hits, self.alike_s, self.size_px, self.x + dx, self.y + dy,
+            self.xy + step, self.known, self.velocity, variance,
+        )  # fmt: skip
 
-    def seen(self, track: Track, away: Floats, likeness: float) -> "_Person":
+    def seen(self, track: Track, seen: _Seen, away: Floats, likeness: float) -> "_Person":
         """Corrected by a pose that is `away` (2,) px from the prediction.
 
         The less it is like the prediction, the less is learnt from it: while two people overlap, the network gives
@@ -72,34 +92,33 @@ class _Person:
         noise = place + PLACE_NOISE**2 / max(likeness, 1e-9)
         gain, gain_hz = place / noise, both / noise
         pose = track.pose
-        moved = np.where((pose.visible & self.known)[:, None], pose.xy - self.xy, away)
-        new = (pose.visible & ~self.known)[:, None]
+        # Keypoints that are hidden go with the others, and those that are new begin where they are.
+        moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, away)
+        xy = self.xy + np.float32(gain) * moved
+        new = pose.visible & ~self.known
+        if new.any():
+            xy[new] = pose.xy[new]
         gap_s = track.last_seen_s - self.track.last_seen_s
         return _Person(
             track,
             self.hits + 1,
-            max(_size_px(pose), self.size_px * math.exp(-gap_s / SHRINK_S)),
-            np.where(new, pose.xy - (1 - gain) * away, self.xy + gain * moved),
-            self.known | pose.visible,
-            self.velocity + gain_hz * away,
             track.last_seen_s if likeness else self.alike_s,
+            max(seen.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
+            seen.x,
+            seen.y,
+            xy,
+            self.known | pose.visible,
+            self.velocity + np.float32(gain_hz) * away,
             ((1 - gain) * place, (1 - gain) * both, speed - gain_hz * both),
         )
 
 
-def _arrived(track: Track, hits: int) -> _Person:
+def _arrived(track: Track, seen: _Seen, hits: int) -> _Person:
     """Somebody of whose motion nothing is known."""
-    pose = track.pose
-    velocity = np.zeros(2, np.float32)
-    return _Person(track, hits, _size_px(pose), pose.xy, pose.visible, velocity, track.last_seen_s, (PLACE_NOISE**2, 0.0, PACE**2))
-
-
-def _size_px(pose: Pose) -> float:
-    seen = pose.xy[pose.visible]
-    if not len(seen):
-        return 1.0
-    width, height = (seen.max(axis=0) - seen.min(axis=0)).tolist()
-    return max(math.hypot(width, height), 1.0)
+    return _Person(
+        track, hits, track.last_seen_s, seen.size_px, seen.x, seen.y, track.pose.xy, track.pose.visible,
+        np.zeros(2, np.float32), (PLACE_NOISE**2, 0.0, PACE**2),
+    )  # fmt: skip
 
 
 class Tracker:
@@ -118,59 +137,113 @@ class Tracker:
         return [p.track for p in self._people if p.track.id is not None and p.track.last_seen_s < self._now_s]
 
     def update(self, poses: list[Pose], now_s: float) -> list[Track]:
-        """The tracks of these poses, in the same order. `now_s` is when the frame was taken; if it is earlier than
-        before, everybody is forgotten.
+        """The tracks of these poses, in the same order.
+
+        `now_s` is when the frame was taken. If it is earlier than before, everybody is forgotten.
         """
-        recent = self._people if now_s >= self._now_s else []
-        people = [p.predicted(now_s) for p in recent if now_s - p.track.last_seen_s <= self._max_age_s]
-        likeness, near, away = _compared(people, poses, now_s)
-        named = np.array([p.track.id is not None for p in people], np.bool_)
-        pairs = _assigned(np.where(likeness > 0, 1 + likeness + named[:, None], near))
-        seen = []
-        for i, pose in enumerate(poses):
-            j = pairs.get(i)
-            if j is None:
-                seen.append(_arrived(Track(self._id(None, 1), pose, now_s, now_s), 1))
-                continue
-            person = people[j]
-            hits = person.hits + 1
-            track = Track(self._id(person.track.id, hits), pose, person.track.first_seen_s, now_s)
-            if likeness[j, i] > 0 or now_s - person.alike_s < CHANGED_S:
-                seen.append(person.seen(track, away[j, i], float(likeness[j, i])))
-            else:
-                seen.append(_arrived(track, hits))
-        matched = {id(people[j]) for j in pairs.values()}
-        unseen = [p for p, q in zip([p for p in recent if now_s - p.track.last_seen_s <= self._max_age_s], people) if id(q) not in matched]
-        self._people = seen + unseen
+        if now_s < self._now_s:
+            self._people = []
         self._now_s = now_s
-        return [p.track for p in seen]
+        recent = [p for p in self._people if now_s - p.track.last_seen_s <= self._max_age_s]
+        people = [p.predicted(now_s) for p in recent]
+        seen = _measured(poses)
+        matches = _matches(people, seen, now_s)
+        self._people = [
+            self._updated(people[match[0]], one, match, now_s) if match else self._new(one, now_s)
+            for one, match in zip(seen, map(matches.get, range(len(seen))), strict=True)
+        ]
+        found = [person.track for person in self._people]
+        taken = {match[0] for match in matches.values()}
+        self._people += [p for j, p in enumerate(recent) if j not in taken]
+        return found
+
+    def _updated(self, person: _Person, seen: _Seen, match: "_Match", now_s: float) -> _Person:
+        _, away, likeness = match
+        hits = person.hits + 1
+        track = Track(self._id(person.track.id, hits), seen.pose, person.track.first_seen_s, now_s)
+        if likeness or now_s - person.alike_s < CHANGED_S:
+            return person.seen(track, seen, away, likeness)
+        return _arrived(track, seen, hits)
+
+    def _new(self, seen: _Seen, now_s: float) -> _Person:
+        return _arrived(Track(self._id(None, 1), seen.pose, now_s, now_s), seen, 1)
 
     def _id(self, given: int | None, hits: int) -> int | None:
         return next(self._ids) if given is None and hits >= self._min_hits else given
 
 
-def _compared(people: list[_Person], poses: list[Pose], now_s: float) -> tuple[Array, Array, Array]:
+# Who it is, how far (2,) px they are from where they were expected, and how much they look as expected, 0..1.
+_Match: TypeAlias = tuple[int, Floats, float]
+
+
+def _measured(poses: list[Pose]) -> list[_Seen]:
+    if not poses:
+        return []
+    visible = np.stack([pose.visible for pose in poses])[..., None]
+    xy = np.stack([pose.xy for pose in poses])
+    low, high = np.where(visible, xy, np.inf).min(axis=1), np.where(visible, xy, -np.inf).max(axis=1)
+    return [
+        _Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
+        for pose, (left, top), (right, bottom) in zip(poses, low.tolist(), high.tolist(), strict=True)
+    ]
+
+
+def _matches(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, _Match]:
+    """Number of the pose -> who it is. Poses of newcomers are left out."""
+    matches = _alone(people, seen, now_s)
+    taken = {match[0] for match in matches.values()}
+    others = [j for j in range(len(people)) if j not in taken]
+    poses = [i for i in range(len(seen)) if i not in matches]
+    if others and poses:
+        likeness, near, away = _compared([people[j] for j in others], [seen[i] for i in poses], now_s)
+        named = np.array([[people[j].track.id is not None] for j in others])
+        for i, j in _assigned(np.where(likeness > 0, 1 + likeness + named, near)).items():
+            matches[poses[i]] = others[j], away[j, i].astype(np.float32), float(likeness[j, i])
+    return matches
+
+
+def _alone(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, _Match]:
+    """Those about whom there is no doubt, because nobody else is near: most people, most of the time."""
+    near = [
+        (math.hypot(one.x - p.x, one.y - p.y) / max(one.size_px, p.size_px), i, j)
+        for i, one in enumerate(seen)
+        for j, p in enumerate(people)
+    ]
+    near = [pair for pair in near if pair[0] < ALONE]
+    poses, persons = Counter(i for _, i, _ in near), Counter(j for _, _, j in near)
+    matches: dict[int, _Match] = {}
+    for distance, i, j in near:
+        reach = min(ALONE_REACH + REACH_HZ * (now_s - people[j].track.last_seen_s), REACH)
+        if poses[i] == persons[j] == 1 and distance < reach:
+            pose, person = seen[i].pose, people[j]
+            common = pose.visible & person.known
+            if common.any():
+                matches[i] = j, (pose.xy - person.xy)[common].mean(axis=0), 1.0
+    return matches
+
+
+def _compared(people: list[_Person], seen: list[_Seen], now_s: float) -> tuple[Array, Array, Array]:
     """Compare J people, as they are predicted, with I poses.
 
     Returns likeness (J, I): 0..1, 0 where it cannot be them; nearness (J, I): 1 at the same place, not more than 0
     where it is too far away; and how far away (J, I, 2) the pose is, px.
     """
-    if not people or not poses:
-        nothing = np.zeros((len(people), len(poses)))
-        return nothing, nothing, nothing
     one = np.stack([p.xy for p in people])[:, None]  # (J, 1, 17, 2)
-    other = np.stack([p.xy for p in poses])[None]  # (1, I, 17, 2)
-    common = np.stack([p.known for p in people])[:, None] & np.stack([p.visible for p in poses])
+    other = np.stack([one.pose.xy for one in seen])[None]  # (1, I, 17, 2)
+    common = np.stack([p.known for p in people])[:, None] & np.stack([one.pose.visible for one in seen])
     count_ = common.sum(axis=2)
     weights = common[..., None] / np.maximum(count_, 1)[..., None, None]  # (J, I, 17, 1)
-    size = np.maximum(np.array([p.size_px for p in people])[:, None], [_size_px(p) for p in poses])
+    size = np.maximum(np.array([p.size_px for p in people])[:, None], [one.size_px for one in seen])
     away = other - one
     place = _median(away, common, count_)
     distance = np.hypot(place[..., 0], place[..., 1]) / size
 
     shape = np.square((away - place[:, :, None]) / size[..., None, None]) / _TOLERANCES.T
     oks = (np.exp(shape.sum(axis=3) / -2) * common).sum(axis=2) / np.maximum(count_, FEWEST)
-    spread = [np.square((xy - (xy * weights).sum(axis=2, keepdims=True))*weights**.5).sum(axis=(2, 3)) for xy in (one, other)]
+    spread = [
+        np.square((xy - (xy * weights).sum(axis=2, keepdims=True)) * weights**0.5).sum(axis=(2, 3))
+        for xy in (one, other)
+    ]
     grown = np.log((spread[1] + 1) / (spread[0] + 1)) / 2
     variance = np.array([p.variance[0] for p in people])[:, None] + PLACE_NOISE**2
     likeness = oks**2 * np.exp(-np.square(grown / SIZE_NOISE) / 2) / (1 + np.square(distance) / variance / 2)

@@ -1,4 +1,4 @@
-"""The multi-person decoding once more, from the description and not from the code: slow, literal, in float32.
+"""The multi-person decoding once more, from the description and not from the code: slow and literal.
 
 It shares nothing with `edge.decode.posenet`, so that the two can be held against each other on any input.
 """

@@ -30,7 +30,8 @@ def pipeline(source: FrameSource, runtime: PaintedRuntime | None = None) -> Pipe
         Fit(),
         partial(decode_single, heads=Heads("heatmaps", "short_offsets", 16)),
         Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
-        Tracker(min_hits=2),
+        max_people=10,
+        tracker=Tracker(min_hits=2),
     )
     return Pipeline(source, runtime or painted_runtime(), stages)
 

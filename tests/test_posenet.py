@@ -91,7 +91,7 @@ def quantization(tensors: list[Tensor]) -> Quantization:
 def noise(seed: int, grid: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
     """Outputs that mean nothing, with peaks, plateaus and vectors out of the grid.
 
-    The vectors change slowly enough from cell to cell that rounding does not grow from step to step into other poses.
+    Vectors differ so little from cell to cell that rounding does not grow from step to step into other poses.
     """
     rng = np.random.default_rng(seed)
     heatmaps = rng.normal(-1.5, 1.5, (*grid, 17)).round(1)
@@ -113,6 +113,22 @@ def test_it_does_what_the_description_says_on_any_input(grid: tuple[int, int], s
     got = decode_poses(
         *tensors, output_stride=stride, max_poses=most, score_threshold=threshold, nms_radius_px=radius_px
     )
+    for one, other, tolerance in zip(got, wanted, (0.01, 1e-4, 1e-4), strict=True):
+        assert one.shape == other.shape
+        assert one == pytest.approx(other, abs=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "zero_point", "seed"), list(product((np.uint8, np.int8), (0, 100), range(4))))
+def test_it_does_so_with_integers(dtype: type, zero_point: int, seed: int) -> None:
+    """The same as with the real values of these integers."""
+    tensors = [
+        quantise(real, scale, zero_point, dtype)
+        for real, scale in zip(noise(seed, (12, 15)), (0.04, 0.1, 1.5), strict=True)
+    ]
+    real = [tensor.real(tensor.data) for tensor in tensors]
+    wanted = reference(*real, stride=16, max_poses=10, threshold=0.2, radius_px=10)
+    got = decode_poses(*(tensor.data for tensor in tensors), quantization=quantization(tensors))
+    assert len(wanted[2]) > 0
     for one, other, tolerance in zip(got, wanted, (0.01, 1e-4, 1e-4), strict=True):
         assert one.shape == other.shape
         assert one == pytest.approx(other, abs=tolerance)
@@ -254,6 +270,11 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
         decode_poses(*zeros, quantization=((1, 0),) * 3)
     with pytest.raises(ValueError, match="more than 0"):
         decode_poses(*zeros, output_stride=0)
+    bytes_ = [array.astype(np.uint8) for array in zeros]
+    with pytest.raises(ValueError, match="scale, which is more than 0"):
+        decode_poses(*bytes_, quantization=((1, 0), (0.0, 0), (1, 0)))
+    with pytest.raises(ValueError, match="three pairs"):
+        decode_poses(*bytes_, quantization=((1, 0), (1, 0)))  # type: ignore[arg-type]
 
 
 def test_forward_and_backward_in_two_tensors_are_the_same() -> None:

@@ -153,6 +153,20 @@ def test_nobody_vanishes_because_keypoints_wait() -> None:
     assert [pose.visible.sum() for pose in poses] == [3, 16]  # all but the ear
 
 
+def test_few_sure_keypoints_do_not_make_the_others_flicker() -> None:
+    """Four are sure, one comes and goes, the rest is just above the threshold."""
+    rng = np.random.default_rng(0)
+    tracks = []
+    for _ in range(200):
+        each = np.full(17, 0.25, np.float32)
+        each[:4], each[6:13] = 0.9, 0.33
+        each[3] = 0.25  # the ear has another threshold
+        each[4], each[5] = 0.9, 0.3 + rng.normal(0, 0.1)
+        tracks.append(track(confidence=each))
+    shown = [int(pose.visible.sum()) for pose in run(tracks, steadily(15, 200))]
+    assert set(shown) <= {11, 12}
+
+
 # Nothing is invented.
 
 
@@ -176,10 +190,11 @@ def test_a_keypoint_that_comes_back_is_not_drawn_from_where_it_was() -> None:
     hidden[NOSE] = 0.1
     elsewhere = BODY.copy()
     elsewhere[NOSE] += 100
-    tracks = [track()] * 5 + [track(confidence=hidden)] * 10 + [track(elsewhere)]
-    last = run(tracks, steadily(15, 16))[-1]
-    assert last.visible[NOSE]
-    assert last.xy == pytest.approx(elsewhere, abs=1e-3)
+    for frames in (1, 3, 10):
+        tracks = [track()] * 5 + [track(confidence=hidden)] * frames + [track(elsewhere)]
+        last = run(tracks, steadily(15, len(tracks)))[-1]
+        assert last.visible[NOSE]
+        assert last.xy == pytest.approx(elsewhere, abs=1e-3)
 
 
 def test_a_clock_that_goes_back_or_stands_still_begins_anew() -> None:

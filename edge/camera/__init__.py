@@ -17,8 +17,8 @@ Size: TypeAlias = tuple[int, int]  # width, height, px
 def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
     """Open what `camera.source` names.
 
-    Nobody needs pictures that are larger than `largest`: sources that make or scale theirs anyway keep within it. It
-    changes nothing about the pixels that keypoints are reported in.
+    Pictures need not be larger than `largest`: sources that make or scale theirs anyway keep within it. It changes
+    nothing about the pixels that keypoints are reported in.
     Raises ConfigError if that is nothing we know or a file that cannot be used. Streams and devices are opened
     when the first frame is asked for, and raise CameraError there.
     """

@@ -38,9 +38,7 @@ EDGES = tuple(
     )
 )  # fmt: skip
 REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
-# Many roots lead into a body that was walked before, and refinement takes them to where that walk was, to many digits.
-# Steps from places that agree in this fraction of a cell lead to the same place and are taken once.
-FINE = 1e-6
+FINE = 2.0**-20  # of a cell: float32, in which libcoral reckons, hardly tells places apart that are nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +70,43 @@ class _Found:
     score: float  # their mean
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fields:
-    """What the network says, vectors in grid cells."""
+class _Walker:
+    """Walks from a keypoint over the whole body, led by what the network says.
 
-    logits: Field
-    short: Field  # from a cell to the keypoint near it
-    forward: Field  # from the first keypoint of an edge to the second
-    backward: Field
-    # Where steps led to so far: number and rounded source -> the target and its confidence.
-    trodden: dict[tuple[int, int, int], tuple[Position, float]]
+    Many roots are in a body that was walked before, and refinement leads each walk to the same places. So steps are
+    remembered, and taken once.
+    """
+
+    def __init__(self, logits: Field, short: Field, forward: Field, backward: Field) -> None:
+        self._logits = logits
+        self._short = short  # from a cell to the keypoint near it
+        self._forward = forward  # from the first keypoint of an edge to the second
+        self._backward = backward
+        self._taken: dict[tuple[int, int, int], tuple[Position, float]] = {}
+
+    def pose(self, root: Position, keypoint: int) -> _Found:
+        """The pose that has `keypoint` at `root`: along every edge of the tree, away from the root."""
+        positions = [root] * KEYPOINT_COUNT  # right for the root; the others follow
+        confidences = [self._confidence(root, keypoint)] * KEYPOINT_COUNT
+        for step in _STEPS[keypoint]:
+            y, x = positions[step.source]
+            start = step.number, int(y / FINE), int(x / FINE)
+            end = self._taken.get(start)
+            if end is None:
+                end = self._taken[start] = self._end_of(step, (y, x))
+            positions[step.target], confidences[step.target] = end
+        return _Found(np.array(positions), confidences, sum(confidences) / KEYPOINT_COUNT)
+
+    def _end_of(self, step: _Step, source: Position) -> tuple[Position, float]:
+        """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
+        mid = self._forward if step.forward else self._backward
+        target = self._short.follow(mid.follow(source, step.edge), step.target, REFINEMENTS)
+        return target, self._confidence(target, step.target)
+
+    def _confidence(self, position: Position, keypoint: int) -> float:
+        logit = self._logits.at(position, keypoint)
+        # Beyond it exp() overflows, and no confidence can be told from 0.
+        return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
 
 
 def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest are options by name
@@ -118,25 +143,19 @@ def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decod
 
 def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
     forward, backward = mid if len(mid) > 1 else _halves(mid[0])
-    fields = _Fields(
-        Field(heatmaps),
-        Field(short, stride=stride),
-        Field(forward, stride=stride),
-        Field(backward, stride=stride),
-        {},
-    )
+    walker = _Walker(Field(heatmaps), *(Field(offsets, stride=stride) for offsets in (short, forward, backward)))
     roots, kinds = _roots(heatmaps, short, stride, settings.score_threshold)
     radius = settings.nms_radius_px / stride
-    nobodys = np.ones(len(roots), np.bool_)
+    unclaimed = np.ones(len(roots), np.bool_)
     found: list[_Found] = []
     for number, (root, keypoint) in enumerate(zip(roots.tolist(), kinds.tolist(), strict=True)):
         if len(found) == settings.max_poses:
             break
-        if nobodys[number]:
-            pose = _walk(fields, root, keypoint)
+        if unclaimed[number]:
+            pose = walker.pose(root, keypoint)
             if pose.score >= settings.score_threshold:
                 found.append(pose)
-                nobodys &= ~_near(roots, pose.positions[kinds], radius)
+                unclaimed &= ~_near(roots, pose.positions[kinds], radius)
     return _best_first(found, radius, stride, settings.score_threshold)
 
 
@@ -172,35 +191,14 @@ def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
     return peak
 
 
-def _walk(fields: _Fields, root: Position, keypoint: int) -> _Found:
-    """The pose that has `keypoint` at `root`: along every edge of the tree, away from the root."""
-    positions = [root] * KEYPOINT_COUNT
-    confidences = [_confidence(fields.logits.at(root, keypoint))] * KEYPOINT_COUNT
-    for step in _STEPS[keypoint]:
-        y, x = positions[step.source]
-        place = step.number, int(y / FINE), int(x / FINE)
-        found = fields.trodden.get(place)
-        if found is None:
-            found = fields.trodden[place] = _step(fields, step, (y, x))
-        positions[step.target], confidences[step.target] = found
-    return _Found(np.array(positions), confidences, sum(confidences) / KEYPOINT_COUNT)
-
-
-def _step(fields: _Fields, step: _Step, source: Position) -> tuple[Position, float]:
-    """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
-    mid = fields.forward if step.forward else fields.backward
-    target = fields.short.follow(mid.follow(source, step.edge), step.target, REFINEMENTS)
-    return target, _confidence(fields.logits.at(target, step.target))
-
-
 def _best_first(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
     """Score the poses without what better ones have as well (soft non-maximum suppression), and keep the good ones."""
     found = sorted(found, key=lambda pose: -pose.score)
     positions = np.array([pose.positions for pose in found]).reshape(-1, KEYPOINT_COUNT, 2)
     confidences = np.array([pose.confidences for pose in found]).reshape(-1, KEYPOINT_COUNT)
     shared = _near(positions[:, None], positions[None, :], radius)  # (P, P, 17)
-    with_a_better_one = (shared & np.tri(len(found), k=-1, dtype=np.bool_)[..., None]).any(axis=1)
-    scores = np.where(with_a_better_one, 0, confidences).mean(axis=1)
+    suppressed = (shared & np.tri(len(found), k=-1, dtype=np.bool_)[..., None]).any(axis=1)
+    scores = np.where(suppressed, 0, confidences).mean(axis=1)
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] >= threshold]
     return Decoded(
@@ -215,11 +213,6 @@ def _near(one: Array, other: Array, radius: float) -> npt.NDArray[np.bool_]:
     apart = one - other
     near: npt.NDArray[np.bool_] = np.hypot(apart[..., 0], apart[..., 1]) <= radius
     return near
-
-
-def _confidence(logit: float) -> float:
-    # Beyond it exp() overflows, and no confidence can be told from 0.
-    return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
 
 
 def _logit(probability: float) -> float:
@@ -264,4 +257,6 @@ def _tensors(arrays: tuple[Array, Array, Array], quantization: Quantization | No
         return (Tensor(array.astype(np.float32, copy=False)) for array in arrays)
     if any(array.dtype not in (np.uint8, np.int8) for array in arrays):
         raise ValueError("quantization is for uint8 and int8 alone")
+    if len(quantization) != len(arrays) or any(scale <= 0 for scale, _ in quantization):
+        raise ValueError("quantization takes three pairs of a scale, which is more than 0, and a zero point")
     return (Tensor(array, *pair) for array, pair in zip(arrays, quantization, strict=True))

@@ -138,7 +138,7 @@ def test_who_lies_is_seen_and_who_fell_has_the_same_id(mosquitto: Start, tmp_pat
         ids |= {pose["id"] for pose in message["poses"]}
         if np.ptp(person.xy[:, 0]) > 1.5 * np.ptp(person.xy[:, 1]):
             lying.append(len(message["poses"]))
-    assert ids == {1}
+    assert ids - {None} == {1}
     assert len(lying) > 50
     assert np.mean(lying) > 0.9
 
