@@ -4,6 +4,7 @@ import hashlib
 import re
 import stat
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,14 @@ def as_json(imported: Imported) -> dict[str, Any]:
 
 def _try(content: bytes) -> str:
     """Run the model once; returns the name of the runtime. Not in this process, which a damaged one may kill."""
-    try:
-        with tempfile.NamedTemporaryFile() as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.NamedTemporaryFile())
             file.write(content)
             file.flush()
-            return runtime.check_in_child(Path(file.name), label="it")
-    except OSError as exc:
-        raise ModelError(f"cannot be tried in {tempfile.gettempdir()} ({exc.strerror})") from exc
+        except OSError as exc:
+            raise ModelError(f"cannot be tried ({exc.strerror}); make room in the folder for temporary files") from exc
+        return runtime.check_in_child(Path(file.name), label="it")
 
 
 def _read(file: Path) -> bytes:

@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import struct
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,6 +183,16 @@ def test_everybody_may_read_what_root_imports(own: Path, tiny: Path) -> None:
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in own.iterdir()} == {0o644}
+    assert own.stat().st_mode & 0o777 == 0o755
+
+
+def test_without_room_for_temporary_files_it_is_one_line(
+    own: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "is/not/there"))
+    with pytest.raises(ModelError, match=r"cannot be tried \(.*make room"):
+        importing.run(tiny)
+    assert not own.exists()
 
 
 def test_the_command(own: Path, tiny: Path) -> None:

@@ -160,7 +160,10 @@ def _write(path: Path, content: bytes) -> None:
     """All or nothing, also when the power fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            folder.chmod(0o755)
         with temporary.open("wb") as file:
             os.fchmod(file.fileno(), 0o644)  # the daemon is another user, whatever the umask of this one
             file.write(content)

@@ -51,6 +51,10 @@ class CpuRuntime:
                                  f"set input_size = {list(own_size)}") from exc  # fmt: skip
             raise _refusal(str(exc), label, self.output_shapes) from exc
         self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
+        for name, detail in self._outputs.items():
+            if detail["dtype"] != np.float32 and not detail["quantization"][0] > 0:
+                raise ModelError(f"model.name: {label} gives {name} as {detail['dtype'].__name__} without the scale of "
+                                 "its values; use a model that was quantised by TFLite's tools")  # fmt: skip
         self.input_size = input_size
         self._interpreter = interpreter
 
