@@ -30,13 +30,12 @@ PACE_CHANGE = 0.7  # variance of the velocity gained in a second
 COAST_S = 1.0  # after that long out of sight, people are expected to stand
 
 SIZE_NOISE = 0.1  # of the logarithm
-# Who turns around gets narrower and no lower: of the differences along x this share counts.
-ACROSS = 0.2
+ACROSS = 0.2  # how much differences along x count: who turns around gets narrower and no lower
 LEAST_LIKENESS = 0.04
-CHANGED_S = 0.25  # somebody who was like nobody for so long has another shape now
+CHANGED_S = 0.25  # who did not look as expected for so long has another shape now
 FEWEST = 4  # keypoints; with fewer in common, two people are alike by chance
-REACH_HZ, REACH = 1.5, 1.0  # how far away somebody of another shape may be who was not seen for so long, and at most
-ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far away they may be themselves
+REACH_HZ, REACH = 1.5, 1.0  # how far away somebody of another shape may be, by the time since they had theirs; at most
+ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far off they may be themselves
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
 
@@ -223,59 +222,76 @@ def _alone(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, 
 
 
 def _compared(people: list[_Person], seen: list[_Seen], now_s: float) -> tuple[Array, Array, Array]:
-    """Compare J people, as they are predicted, with I poses.
+    """Compare J people, where they are expected, with I poses.
 
     Returns likeness (J, I): 0..1, 0 where it cannot be them; nearness (J, I): 1 at the same place, not more than 0
     where it is too far away; and how far away (J, I, 2) the pose is, px.
     """
-    one = np.stack([p.xy for p in people])[:, None]  # (J, 1, 17, 2)
-    other = np.stack([one.pose.xy for one in seen])[None]  # (1, I, 17, 2)
-    common = np.stack([p.known for p in people])[:, None] & np.stack([one.pose.visible for one in seen])
-    count_ = common.sum(axis=2)
-    weights = common[..., None] / np.maximum(count_, 1)[..., None, None]  # (J, I, 17, 1)
-    size = np.maximum(np.array([p.size_px for p in people])[:, None], [one.size_px for one in seen])
-    away = other - one
-    place = _median(away, common, count_)
-    distance = np.hypot(place[..., 0], place[..., 1]) / size
+    expected = np.stack([person.xy for person in people])[:, None]  # (J, 1, 17, 2)
+    poses = np.stack([one.pose.xy for one in seen])[None]  # (1, I, 17, 2)
+    common = np.stack([person.known for person in people])[:, None] & np.stack([one.pose.visible for one in seen])
+    shared = common.sum(axis=2)  # (J, I) keypoints
+    size = np.maximum(np.array([person.size_px for person in people])[:, None], [one.size_px for one in seen])
 
-    shape = np.square((away - place[:, :, None]) / size[..., None, None]) / _TOLERANCES.T
-    oks = (np.exp(shape.sum(axis=3) / -2) * common).sum(axis=2) / np.maximum(count_, FEWEST)
-    spread = [
-        np.square((xy - (xy * weights).sum(axis=2, keepdims=True)) * weights**0.5).sum(axis=(2, 3))
-        for xy in (one, other)
-    ]
-    grown = np.log((spread[1] + 1) / (spread[0] + 1)) / 2
-    variance = np.array([p.variance[0] for p in people])[:, None] + PLACE_NOISE**2
-    likeness = oks**2 * np.exp(-np.square(grown / SIZE_NOISE) / 2) / (1 + np.square(distance) / variance / 2)
-    gap_s = np.array([now_s - p.alike_s for p in people])[:, None]
-    near = np.where(count_ > 0, 1 - distance / np.minimum(REACH_HZ * gap_s + 1e-9, REACH), -1)
-    return np.where((likeness >= LEAST_LIKENESS) & (distance < REACH), likeness, 0), near, place
+    # Are they in the same place? The median, because a limb that is somebody else's must not count.
+    apart = poses - expected
+    away = _median(apart, common, shared)
+    distance = np.hypot(away[..., 0], away[..., 1]) / size
+    variance = np.array([person.variance[0] for person in people])[:, None] + PLACE_NOISE**2
+    same_place = 1 / (1 + np.square(distance) / variance / 2)
+
+    # Are they held alike, wherever they are?
+    apart = np.square((apart - away[:, :, None]) / size[..., None, None]) / _TOLERANCES.T
+    oks = (np.exp(apart.sum(axis=3) / -2) * common).sum(axis=2) / np.maximum(shared, FEWEST)
+
+    # Are they equally large? Measured by the keypoints that both have.
+    sizes = (_spread(xy, common, shared) for xy in (expected, poses))
+    grown = np.log(next(sizes) / next(sizes))
+    same_size = np.exp(-np.square(grown / SIZE_NOISE) / 2)
+
+    likeness = oks**2 * same_size * same_place
+    unlike_s = np.array([now_s - person.alike_s for person in people])[:, None]
+    nearness = np.where(shared > 0, 1 - distance / np.minimum(REACH_HZ * unlike_s + 1e-9, REACH), -1)
+    return np.where((likeness >= LEAST_LIKENESS) & (distance < REACH), likeness, 0), nearness, away
 
 
-def _median(values: Array, common: Array, count_: Array) -> Array:
-    """The median of values (J, I, 17, 2) where `common` (J, I, 17)."""
+def _median(values: Array, common: Array, shared: Array) -> Array:
+    """The median (J, I, 2) of values (J, I, 17, 2) where `common` (J, I, 17); very large where nothing is."""
     ordered = np.sort(np.where(common[..., None], values, np.inf), axis=2)
-    upper = np.minimum(count_ // 2, 16)[..., None, None]
-    lower = (np.maximum(count_ - 1, 0) // 2)[..., None, None]
+    upper = np.minimum(shared // 2, common.shape[2] - 1)[..., None, None]
+    lower = (np.maximum(shared - 1, 0) // 2)[..., None, None]
     middle = np.take_along_axis(ordered, lower, 2) + np.take_along_axis(ordered, upper, 2)
-    return np.where(count_[..., None] > 0, middle[:, :, 0] / 2, 1e6)
+    return np.where(shared[..., None] > 0, middle[:, :, 0] / 2, 1e6)
+
+
+def _spread(xy: Array, common: Array, shared: Array) -> Array:
+    """The standard deviation (J, I) of keypoints (J or 1, I or 1, 17, 2) where `common`; never 0."""
+    count = np.maximum(shared, 1)[..., None]
+    mean = (xy * common[..., None]).sum(axis=2) / count
+    squares = np.square(xy - mean[:, :, None]) * common[..., None]
+    spread: Array = np.sqrt((squares.sum(axis=(2, 3)) + 1) / count[..., 0])
+    return spread
 
 
 def _assigned(score: Array) -> dict[int, int]:
+    """Pair poses with people (J, I) for a high sum of scores; those of 0 and less never. Returns pose -> person.
+
+    Greedy, and then pairs change partners as long as that is better: greedy alone swaps people who cross, and more than
+    two who all have to change at once do not occur among the few that are close to each other.
+    """
     rows = score.tolist()
-    best = sorted(((s, j, i) for j, row in enumerate(rows) for i, s in enumerate(row) if s > 0), reverse=True)
+    best = sorted(((one, j, i) for j, row in enumerate(rows) for i, one in enumerate(row) if one > 0), reverse=True)
     pairs: dict[int, int] = {}
-    taken = set()
     for _, j, i in best:
-        if i not in pairs and j not in taken:
+        if i not in pairs and j not in pairs.values():
             pairs[i] = j
-            taken.add(j)
     better = True
     while better:
         better = False
         for i, k in combinations(pairs, 2):
             a, b = pairs[i], pairs[k]
-            if min(rows[b][i], rows[a][k]) > 0 and rows[b][i] + rows[a][k] > rows[a][i] + rows[b][k] + 1e-9:
+            gain = rows[b][i] + rows[a][k] - rows[a][i] - rows[b][k]
+            if min(rows[b][i], rows[a][k]) > 0 and gain > 1e-9:
                 pairs[i], pairs[k] = b, a
                 better = True
     return pairs

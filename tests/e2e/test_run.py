@@ -98,7 +98,7 @@ def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -
     """Where both are seen, each id is where the same painted person is, from the first message to the last."""
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:two", "camera.fps": 0}):
-        for _ in range(150):
+        for _ in range(84):  # later on, one of them is hidden for longer than anybody is remembered
             heard.topic("keypoints")
     painter = open_scene("two", width=640, height=480)
     who: dict[int, set[int]] = {}
@@ -113,8 +113,8 @@ def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -
             distances = [np.linalg.norm(middle - one.xy[one.visible].mean(axis=0)) for one in people]
             if pose["id"] is not None and min(distances) < 0.3 * max(distances):
                 who.setdefault(pose["id"], set()).add(int(np.argmin(distances)))
-    assert len(who) >= 2
-    assert all(len(actors) == 1 for actors in who.values()), who
+    assert sorted(who) == [1, 2]
+    assert sorted(map(list, who.values())) == [[0], [1]], who
 
 
 def test_single_person_mode_is_still_there(mosquitto: Start, tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
         watching.send_signal(signal.SIGINT)
         assert watching.wait(10) == 0
     lines = (tmp_path / "watched").read_text().splitlines()
-    people = [line for line in lines if "person 1/1" in line]
+    people = [line for line in lines if "person 1  " in line]
     assert len(people) > 30
     assert all("nose" in line and "box" in line and "test" in line for line in people[:5])
     assert ["test", "offline"] in [line.split() for line in lines]
