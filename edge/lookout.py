@@ -24,8 +24,7 @@ SAME_PERSON = 0.6
 HIDDEN = 0.4
 
 TURNS = (0, 1, 3, 2)  # in quarter turns, anticlockwise; the likeliest first
-_SHOULDERS = [INDEX["LEFT_SHOULDER"], INDEX["RIGHT_SHOULDER"]]
-_HIPS = [INDEX["LEFT_HIP"], INDEX["RIGHT_HIP"]]
+_TRUNK = [INDEX[part] for part in ("LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_HIP", "RIGHT_HIP")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,8 @@ class Lookout:
         self._wanted = _Wanted(0, (), TURNS[1:], -math.inf)
         self._saved = SAVED_MOST
         self._tried_s = dict.fromkeys(TURNS, -math.inf)
+        self._lost: set[int | None] = set()
+        self._hidden: set[int | None] = set()
         self._glimpsed_s = dict.fromkeys(TURNS, -math.inf)
 
     def turns(self, now_s: float) -> list[int]:
@@ -79,12 +80,15 @@ class Lookout:
         seconds = [turn for turn in TURNS if abs(now_s - self._glimpsed_s[turn]) < GLIMPSE_S]
         # With nobody but those who lie in sight there is a search for newcomers; with nobody, for everybody.
         search = [] if first == 0 and votes else [0] if votes else list(TURNS)
+        # Who vanished behind somebody else is not to be seen any way, most likely.
+        newly = [track for track in lost if track.id not in self._lost]
+        behind = {track.id for track in newly if any(_overlap(track.pose, other.pose) >= HIDDEN for other in seen)}
+        self._lost = {track.id for track in lost}
+        self._hidden = (self._hidden | behind) & self._lost
         for track in lost:
             # First the way in which they were last seen, for perhaps no frame was turned like that since.
             seconds.append(track.pose.turn)
-            # Behind somebody else they are not to be seen any way, most likely.
-            hidden = any(_overlap(track.pose, other.pose) >= HIDDEN for other in seen)
-            (search if hidden else seconds).extend(turns_for(track.pose))
+            (search if track.id in self._hidden else seconds).extend(turns_for(track.pose))
         for track in seen:
             seconds += turns_for(track.pose)[:1]
         since_s = max((track.last_seen_s for track in lost), default=-math.inf)
@@ -97,10 +101,18 @@ def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
 
 def turns_for(pose: Pose) -> list[int]:
     """All turns, the one that brings this person's head up first; without a trunk, the one they were seen with."""
-    shoulders, hips = (pose.xy[part][pose.visible[part]] for part in (_SHOULDERS, _HIPS))
-    if not len(shoulders) or not len(hips):
+    # A few single values of each person in each frame: lists are faster.
+    trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()
+    shoulders, hips = (
+        [place for place, seen in zip(trunk[half], visible[half], strict=True) if seen]
+        for half in (slice(0, 2), slice(2, 4))
+    )
+    if not shoulders or not hips:
         return sorted(TURNS, key=lambda turn: turn != pose.turn)
-    x, y = (shoulders.mean(axis=0) - hips.mean(axis=0)).tolist()
+    x, y = (
+        sum(place[axis] for place in shoulders) / len(shoulders) - sum(place[axis] for place in hips) / len(hips)
+        for axis in (0, 1)
+    )
     lean = math.degrees(math.atan2(x, -y))  # clockwise, of the head, from upright
     return sorted(TURNS, key=lambda turn: abs((90 * turn - lean + 180) % 360 - 180))
 

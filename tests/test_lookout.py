@@ -103,7 +103,9 @@ def test_who_is_hidden_behind_somebody_is_looked_for_at_a_low_rate_alone() -> No
         seconds += len(looks) - 1
         lookout.note([track(pose())], [behind], frame / 15)
     assert 2 <= seconds <= 5
-    lookout.note([track(pose(at=(420, 200)))], [behind], 5.1)
+    # Lost in the open, they are looked for at once.
+    alone = track(pose(at=(100, 200)), 3, last_seen_s=5.0)
+    lookout.note([track(pose())], [alone], 5.1)
     assert len(lookout.turns(5.2)) == 2
 
 

@@ -197,8 +197,9 @@ def _best_first(found: list[_Found], radius: float, stride: int, threshold: floa
     positions = np.array([pose.positions for pose in found]).reshape(-1, KEYPOINT_COUNT, 2)
     confidences = np.array([pose.confidences for pose in found]).reshape(-1, KEYPOINT_COUNT)
     shared = _near(positions[:, None], positions[None, :], radius)  # (P, P, 17)
-    suppressed = (shared & np.tri(len(found), k=-1, dtype=np.bool_)[..., None]).any(axis=1)
-    scores = np.where(suppressed, 0, confidences).mean(axis=1)
+    rank = np.arange(len(found))
+    suppressed = (shared & (rank[:, None] > rank)[..., None]).any(axis=1)
+    scores = np.where(suppressed, 0, confidences).sum(axis=1) / KEYPOINT_COUNT
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] >= threshold]
     return Decoded(
