@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from edge import app
+from edge import app, smoothing
 from edge.camera import open_source
 from edge.camera.synthetic import open_scene
 from edge.config import Config
+from edge.decode import posenet
 from edge.errors import ModelError
 from edge.inference.runtime import CpuRuntime
 from edge.pipeline import Pipeline, Stages
+from edge.tracking import Tracker
 from edge.types import Frame
 from tests.fakes import ListSource
 
@@ -54,6 +56,16 @@ def test_every_setting_reaches_its_stage() -> None:
     assert (steady.min_cutoff_hz, steady.beta_hz, steady.hysteresis) == (0.5, 9.0, 0.11)
     assert stages.lookout is not None
     assert stages.fit(painted("empty", 0), np.empty((353, 481, 3), np.uint8)).mirror
+
+
+def test_defaults_stand_in_two_places_and_are_the_same() -> None:
+    stages, _, _ = opened(Config())
+    assert stages.decode.keywords["settings"] == posenet.Settings()  # type: ignore[attr-defined]
+    assert stages.smoother is not None
+    assert stages.smoother._settings == smoothing.Settings()
+    tracker = Tracker()
+    assert stages.tracker is not None
+    assert (stages.tracker._min_hits, stages.tracker._max_age_s) == (tracker._min_hits, tracker._max_age_s)
 
 
 def test_what_is_switched_off_is_not_there() -> None:

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from edge import app, health, systemd
 from edge.camera import open_source
-from edge.camera.synthetic import open_scene
+from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
 from edge.filtering import keep_visible
@@ -37,16 +37,17 @@ from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Pipeline
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
-from edge.types import Frame, Letterbox, RawOutputs
+from edge.types import Frame, Letterbox, RawOutputs, fitted
 from tests.bench import steadiness
 from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
 from tests.e2e.sensor import ear, sensor
 
 console = Console(stderr=True)
+FITTED = fitted((640, 480), Config().model.input_size[::-1])
 
 
 class Memory:
-    """A source that costs nothing: the same few frames again and again."""
+    """A source that costs nothing: the same few frames to and fro, in the size that a camera would deliver."""
 
     live = False
     continuous = True
@@ -54,15 +55,12 @@ class Memory:
     dropped = unreadable = 0
 
     def __init__(self, frames: int) -> None:
-        painter = open_scene("two", width=640, height=480)
-        self._images = [np.empty((480, 640, 3), np.uint8) for _ in range(8)]
-        for number, image in enumerate(self._images):
-            painter.paint(number * 7, image)
+        self._images = [painted("two", 48 + number, FITTED).image for number in range(8)]
         self._frames = frames
 
     def __iter__(self) -> Iterator[Frame]:
         for n in range(self._frames):
-            yield Frame(self._images[n % 8], 640, 480, n, time.monotonic(), time.time())
+            yield Frame(self._images[min(n % 16, 15 - n % 16)], 640, 480, n, n / SCENE_FPS, time.time())
 
     def close(self) -> None:
         pass
@@ -76,7 +74,7 @@ class Synthetic:
     dropped = unreadable = 0
 
     def __init__(self, frames: int) -> None:
-        self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=Config().model.input_size[::-1])
+        self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)
         self.description = self._feed.description
         self._frames = frames
 
@@ -174,15 +172,15 @@ def stages(port: int) -> dict[str, float]:
 
     # Not one picture alone: how much there is to decode differs from one to the next.
     walkers, pairs, threes = ([outputs_of(scene, 7 * n) for n in range(20)] for scene in ("walk", "two", "three"))
-    nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, (471, 353))
+    nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, FITTED)
     thresholds, letterbox = pipeline._stages.thresholds, pairs[0][1]
     decoded = [decoders["multi"](outputs) for outputs, _ in pairs]
     poses = [keep_visible(one, letterbox, thresholds) for one in decoded]
     clock, turn = count(), count()
     tracker, smoother = Tracker(), Smoother(thresholds)
     tracks = [Tracker(min_hits=1).update(seen, 0) for seen in poses]
-    scene = open_scene("two", width=640, height=480, painted=(471, 353))
-    image = np.empty((353, 471, 3), np.uint8)
+    scene = open_scene("two", width=640, height=480, painted=FITTED)
+    image = np.empty((*FITTED[::-1], 3), np.uint8)
     for sequence in range(2000):
         scene.paint(sequence, image)
     (result,) = [one for one in pipeline.results(1) if one is not None]
