@@ -260,4 +260,5 @@ def _tensors(arrays: tuple[Array, Array, Array], quantization: Quantization | No
         raise ValueError("quantization is for uint8 and int8 alone")
     if len(quantization) != len(arrays) or any(scale <= 0 for scale, _ in quantization):
         raise ValueError("quantization takes three pairs of a scale, which is more than 0, and a zero point")
-    return (Tensor(array, *pair) for array, pair in zip(arrays, quantization, strict=True))
+    # Plain numbers, because numpy's own are slow one by one.
+    return (Tensor(array, float(scale), int(zero)) for array, (scale, zero) in zip(arrays, quantization, strict=True))
