@@ -99,7 +99,7 @@ def draw_skeletons(image: Image.Image, poses: list[Pose], ids: Sequence[int | No
         for index in pose.visible.nonzero()[0].tolist():
             x, y = xy[index]
             outer = width * (0.9 if index < 5 else 1.5)  # five of them share a face
-            for radius, fill in ((outer, DARK), (outer - k, _colour(index, own))):
+            for radius, fill in ((outer, DARK), (max(outer - k, k / 2), _colour(index, own))):  # people may be tiny
                 draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
         if ids is not None and who is not None:
             x, y = min((xy[index] for index in pose.visible.nonzero()[0]), key=lambda point: point[1])

@@ -133,7 +133,7 @@ def _read(path: Path, listed: coco.Listed) -> Image:
     if size != annotated and size[::-1] == annotated and orientation in {5, 6, 7, 8}:
         image = image.transpose(UPRIGHT[orientation])
     if image.size != annotated:
-        how = "it was turned since" if size[::-1] == annotated else "it is another one"
+        how = "it was turned since" if size[::-1] == annotated else "the annotations are of another picture or size"
         raise ValueError(f"{size[0]}x{size[1]} px, but {annotated[0]}x{annotated[1]} where it was annotated: {how}")
     return np.asarray(image)
 
@@ -148,7 +148,7 @@ def _tell(skipped: list[dict[str, str]], images: Path, notes: Console) -> None:
     if len(skipped) > SKIPPED_SHOWN:
         notes.print(f"... and {len(skipped) - SKIPPED_SHOWN} more, which --json lists")
     if skipped:
-        notes.print(f"{len(skipped)} of the pictures do not count; put them right, or use annotations without them")
+        notes.print(f"left out: {len(skipped)}; put them right, or use annotations without them")
 
 
 def _percentiles(values_ms: list[float]) -> dict[str, float]:

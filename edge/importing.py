@@ -86,7 +86,7 @@ def summary(imported: Imported) -> str:
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",
         f"  checked  {checked}",
-        "To use it, put into the configuration:",
+        "To use it, put into the configuration:" if imported.ran_on else "For later versions, which can run it:",
         "  [model]",
         f'  name = "{imported.name}"',
         f"  input_size = [{height}, {width}]",

@@ -74,12 +74,17 @@ class Lookout:
         for track in tracks:
             if track.id is None:
                 self._glimpsed_s[track.pose.turn] = now_s
-        votes = Counter(track.pose.turn for track in (*seen, *lost))
+        # Who is there counts most; somebody new who is there, more than somebody known who is not.
+        votes: Counter[int] = Counter()
+        for people, weight in ((seen, 4), ([track for track in tracks if track.id is None], 3), (lost, 2)):
+            for track in people:
+                votes[track.pose.turn] += weight
         first = max(TURNS, key=votes.__getitem__)
         # Somebody who was seen for the first time has to be seen again to be believed.
         seconds = [turn for turn in TURNS if abs(now_s - self._glimpsed_s[turn]) < GLIMPSE_S]
         # With nobody but those who lie in sight there is a search for newcomers; with nobody, for everybody.
-        search = [] if first == 0 and votes else [0] if votes else list(TURNS)
+        known = [*seen, *lost]
+        search = [] if first == 0 and known else [0] if known else list(TURNS)
         # Who vanished behind somebody else is not to be seen any way, most likely.
         newly = [track for track in lost if track.id not in self._lost]
         behind = {track.id for track in newly if any(_overlap(track.pose, other.pose) >= HIDDEN for other in seen)}

@@ -35,7 +35,7 @@ LEAST_LIKENESS = 0.04
 CHANGED_S = 0.25  # who did not look as expected for so long has another shape now
 FEWEST = 4  # keypoints; with fewer in common, two people are alike by chance
 REACH_HZ, REACH = 1.5, 1.0  # how far away somebody of another shape may be, by the time since they had theirs; at most
-ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far off they may be themselves
+ALONE, ALONE_REACH = 0.6, 0.4  # within that distance there is nobody else; how far off they may be themselves
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
 
@@ -212,7 +212,7 @@ def _alone(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, 
     poses, persons = Counter(i for _, i, _ in near), Counter(j for _, _, j in near)
     matches: dict[int, _Match] = {}
     for distance, i, j in near:
-        reach = min(ALONE_REACH + REACH_HZ * (now_s - people[j].track.last_seen_s), REACH)
+        reach = ALONE_REACH + REACH_HZ * (now_s - people[j].track.last_seen_s)
         if poses[i] == persons[j] == 1 and distance < reach:
             pose, person = seen[i].pose, people[j]
             common = pose.visible & person.known

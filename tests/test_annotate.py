@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_keypoints_are_marked_where_they_are_and_nothing_else_is_touched() -> No
     same[top:bottom, left:right] = True
     assert same.all()
     assert np.count_nonzero((drawn != image).any(axis=-1)) < 0.05 * same.size
+
+
+@pytest.mark.parametrize("size", [5, 20, 60, 120, 300])
+def test_people_may_be_tiny(size: int) -> None:
+    (pose,) = true_poses(scene("wave"), 20)
+    tiny = replace(pose, xy=(pose.xy - pose.xy.min(axis=0)) * np.float32(size / np.ptp(pose.xy, axis=0).max()) + 50)
+    drawn = np.asarray(draw_skeletons(Pillow.new("RGB", SIZE), [tiny], [1]))
+    assert drawn[40 : 60 + size, 40 : 60 + size].any()
 
 
 def test_nobody_is_nothing() -> None:

@@ -149,6 +149,16 @@ def test_nobody_is_looked_for_at_a_low_rate_every_way() -> None:
     assert seconds[:6] == [1, 3, 2, 1, 3, 2]
 
 
+def test_somebody_new_who_lies_comes_before_somebody_lost() -> None:
+    """Perhaps it is the same person, and in any case it is somebody who is there."""
+    lookout = Lookout()
+    gone = track(pose(), 1, last_seen_s=0.9)
+    lookout.note([track(pose(90, turn=1), None)], [gone], 1.0)
+    assert lookout.turns(1.05)[0] == 1
+    lookout.note([], [gone], 1.05)
+    assert lookout.turns(1.1)[0] == 0
+
+
 def test_somebody_glimpsed_is_looked_at_again() -> None:
     lookout = Lookout()
     lookout.note([track(pose())], [], 0.9)
