@@ -33,6 +33,8 @@ class FrameSource(Protocol):
     @property
     def continuous(self) -> bool: ...
     @property
+    def ready(self) -> bool: ...  # whether the next frame need not be waited for, as far as is known
+    @property
     def description(self) -> str: ...
     @property
     def dropped(self) -> int: ...
@@ -58,9 +60,6 @@ class Runtime(Protocol):
     def outputs(self) -> RawOutputs: ...
 
 
-# How long the second stage waits at most for the next invoke to begin, which may wait for a camera. Decoding before
-# that would hold up the inference thread: with two threads on two cores, it cost 10 % of the frame rate.
-HEAD_START_S = 0.002
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
 Decoder = Callable[[RawOutputs], Decoded]
@@ -122,7 +121,7 @@ class Pipeline:
         self._stages = stages
         self._handoff: queue.Queue[Inferred | BaseException | None] = queue.Queue(maxsize=1)
         self._stopping = threading.Event()
-        self._invoking = threading.Event()
+        self._done: Inferred | None = None  # and not handed over yet; of the inference thread alone
         # A daemon, because a camera driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._infer, name="inference", daemon=True)
 
@@ -142,8 +141,6 @@ class Pipeline:
                 return
             if isinstance(item, BaseException):
                 raise item
-            # The inference thread is on its way to the next invoke, and we would take turns with it on the interpreter.
-            self._invoking.wait(HEAD_START_S)
             yield self._followed(item)
 
     def result(self, frame: Frame) -> Result:
@@ -169,13 +166,24 @@ class Pipeline:
     def _infer(self) -> None:
         try:
             for inferred in map(self._inferred, self._source):  # no name for the frame: its picture is let go at once
-                self._handoff.put(inferred)
+                self._done = inferred
+                # Where the next frame is there already, this one goes over just before the next invoke: until then, the
+                # two threads would only take turns on the interpreter.
+                if not self._source.ready:
+                    self._hand_over()
                 if self._stopping.is_set():
                     return
+            self._hand_over()
         except BaseException as exc:  # noqa: BLE001 - raised again in the thread that can act on it
+            self._hand_over()
             self._handoff.put(exc)
         else:
             self._handoff.put(None)
+
+    def _hand_over(self) -> None:
+        if self._done is not None:
+            self._handoff.put(self._done)
+            self._done = None
 
     def _inferred(self, frame: Frame) -> Inferred:
         """The first stage."""
@@ -185,10 +193,9 @@ class Pipeline:
         looks, inference_s = [], 0.0
         for turn in turns:
             letterbox = self._stages.fit(frame, self._runtime.input(), turn)
+            self._hand_over()
             before_s = time.perf_counter()
-            self._invoking.set()
             self._runtime.invoke()
-            self._invoking.clear()
             inference_s += time.perf_counter() - before_s
             looks.append(Look(letterbox, self._runtime.outputs()))
         return Inferred(replace(frame, image=_NO_IMAGE), looks, started_s, inference_s)

@@ -17,8 +17,9 @@ class ListSource:
     dropped = 0
     unreadable = 0
 
-    def __init__(self, frames: Iterable[Frame]) -> None:
+    def __init__(self, frames: Iterable[Frame], *, ready: bool = False) -> None:
         self._frames = frames
+        self.ready = ready
         self.closed = threading.Event()
 
     def __iter__(self) -> Iterator[Frame]:

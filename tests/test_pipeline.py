@@ -40,9 +40,11 @@ def results(running: Pipeline) -> list[Result]:
     return [result for result in running.results(0.05) if result is not None]
 
 
-def test_every_frame_goes_through_once_and_in_order() -> None:
+@pytest.mark.parametrize("ready", [False, True])
+def test_every_frame_goes_through_once_and_in_order(ready: bool) -> None:
     runtime = painted_runtime()
-    done = results(pipeline(ListSource(blank_frame(n, brightness=130 + n) for n in range(40)), runtime))
+    frames = (blank_frame(n, brightness=130 + n) for n in range(40))
+    done = results(pipeline(ListSource(frames, ready=ready), runtime))
     assert [result.frame.sequence for result in done] == list(range(40))
     assert runtime.seen == [130 + n for n in range(40)]
     assert all(result.inference_s >= 0 for result in done)
@@ -64,11 +66,27 @@ def test_what_the_source_raises_is_raised_after_the_frames_before_it() -> None:
         yield blank_frame(1)
         raise CameraError("gone")
 
-    seen: list[int] = []
-    running = pipeline(ListSource(frames())).results(0.05)
-    with pytest.raises(CameraError, match="gone"):
-        seen.extend(result.frame.sequence for result in running if result)
-    assert seen == [0, 1]
+    for ready in (False, True):
+        seen: list[int] = []
+        running = pipeline(ListSource(frames(), ready=ready)).results(0.05)
+        with pytest.raises(CameraError, match="gone"):
+            seen.extend(result.frame.sequence for result in running if result)
+        assert seen == [0, 1]
+
+
+def test_a_frame_is_not_held_back_while_the_source_has_no_other() -> None:
+    more = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield blank_frame(0)
+        assert more.wait(10)
+
+    running = pipeline(ListSource(frames(), ready=False)).results(5)
+    first = next(running)
+    assert first is not None
+    assert first.frame.sequence == 0
+    more.set()
+    assert list(running) == []
 
 
 def test_a_source_that_is_silent_lets_the_clock_tick() -> None:

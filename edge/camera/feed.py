@@ -70,6 +70,11 @@ class Feed:
         # A daemon, because a driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next frame is there already."""
+        return self._slot is not None
+
     def __enter__(self) -> Self:
         return self
 

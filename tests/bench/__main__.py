@@ -52,6 +52,7 @@ class Memory:
     live = False
     continuous = True
     description = "in-memory frames"
+    ready = True
     dropped = unreadable = 0
 
     def __init__(self, frames: int) -> None:
@@ -77,6 +78,10 @@ class Synthetic:
         self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)
         self.description = self._feed.description
         self._frames = frames
+
+    @property
+    def ready(self) -> bool:
+        return self._feed.ready
 
     def __iter__(self) -> Iterator[Frame]:
         return islice(self._feed, self._frames)
