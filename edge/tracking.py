@@ -31,11 +31,12 @@ COAST_S = 1.0  # after that long out of sight, people are expected to stand
 
 SIZE_NOISE = 0.1  # of the logarithm
 ACROSS = 0.2  # how much differences along x count: who turns around gets narrower and no lower
-LEAST_LIKENESS = 0.04
+LEAST_LIKENESS = 0.08
 CHANGED_S = 0.25  # who did not look as expected for so long has another shape now
 FEWEST = 4  # keypoints; with fewer in common, two people are alike by chance
-REACH_HZ, REACH = 1.5, 1.0  # how far away somebody of another shape may be, by the time since they had theirs; at most
-ALONE, ALONE_REACH = 0.6, 0.4  # within that distance there is nobody else; how far off they may be themselves
+# How far away somebody of another shape may be: in standard deviations of the place, but never farther than that.
+REACH_SD, REACH = 6.0, 1.0
+ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far off they may be themselves
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
 
@@ -146,7 +147,7 @@ class Tracker:
         recent = [p for p in self._people if now_s - p.track.last_seen_s <= self._max_age_s]
         people = [p.predicted(now_s) for p in recent]
         seen = _measured(poses)
-        matches = _matches(people, seen, now_s)
+        matches = _matches(people, seen)
         self._people = [
             self._updated(people[match[0]], one, match, now_s) if match else self._new(one, now_s)
             for one, match in zip(seen, map(matches.get, range(len(seen))), strict=True)
@@ -178,8 +179,8 @@ _Match: TypeAlias = tuple[int, Floats, float]
 def _measured(poses: list[Pose]) -> list[_Seen]:
     if not poses:
         return []
-    visible = np.stack([pose.visible for pose in poses])[..., None]
-    xy = np.stack([pose.xy for pose in poses])
+    visible = np.array([pose.visible for pose in poses])[..., None]
+    xy = np.array([pose.xy for pose in poses])
     low, high = np.where(visible, xy, np.inf).min(axis=1), np.where(visible, xy, -np.inf).max(axis=1)
     return [
         _Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
@@ -187,21 +188,21 @@ def _measured(poses: list[Pose]) -> list[_Seen]:
     ]
 
 
-def _matches(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, _Match]:
+def _matches(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
     """Number of the pose -> who it is. Poses of newcomers are left out."""
-    matches = _alone(people, seen, now_s)
+    matches = _alone(people, seen)
     taken = {match[0] for match in matches.values()}
     others = [j for j in range(len(people)) if j not in taken]
     poses = [i for i in range(len(seen)) if i not in matches]
     if others and poses:
-        likeness, near, away = _compared([people[j] for j in others], [seen[i] for i in poses], now_s)
+        likeness, near, away = _compared([people[j] for j in others], [seen[i] for i in poses])
         named = np.array([[people[j].track.id is not None] for j in others])
         for i, j in _assigned(np.where(likeness > 0, 1 + likeness + named, near)).items():
             matches[poses[i]] = others[j], away[j, i].astype(np.float32), float(likeness[j, i])
     return matches
 
 
-def _alone(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, _Match]:
+def _alone(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
     """Those about whom there is no doubt, because nobody else is near: most people, most of the time."""
     near = [
         (math.hypot(one.x - p.x, one.y - p.y) / max(one.size_px, p.size_px), i, j)
@@ -212,24 +213,24 @@ def _alone(people: list[_Person], seen: list[_Seen], now_s: float) -> dict[int, 
     poses, persons = Counter(i for _, i, _ in near), Counter(j for _, _, j in near)
     matches: dict[int, _Match] = {}
     for distance, i, j in near:
-        reach = ALONE_REACH + REACH_HZ * (now_s - people[j].track.last_seen_s)
+        pose, person = seen[i].pose, people[j]
+        reach = min(ALONE_REACH + REACH_SD * math.sqrt(person.variance[0]), REACH)
         if poses[i] == persons[j] == 1 and distance < reach:
-            pose, person = seen[i].pose, people[j]
             common = pose.visible & person.known
             if common.any():
                 matches[i] = j, (pose.xy - person.xy)[common].mean(axis=0), 1.0
     return matches
 
 
-def _compared(people: list[_Person], seen: list[_Seen], now_s: float) -> tuple[Array, Array, Array]:
+def _compared(people: list[_Person], seen: list[_Seen]) -> tuple[Array, Array, Array]:
     """Compare J people, where they are expected, with I poses.
 
     Returns likeness (J, I): 0..1, 0 where it cannot be them; nearness (J, I): 1 at the same place, not more than 0
     where it is too far away; and how far away (J, I, 2) the pose is, px.
     """
-    expected = np.stack([person.xy for person in people])[:, None]  # (J, 1, 17, 2)
-    poses = np.stack([one.pose.xy for one in seen])[None]  # (1, I, 17, 2)
-    common = np.stack([person.known for person in people])[:, None] & np.stack([one.pose.visible for one in seen])
+    expected = np.array([person.xy for person in people])[:, None]  # (J, 1, 17, 2)
+    poses = np.array([one.pose.xy for one in seen])[None]  # (1, I, 17, 2)
+    common = np.array([person.known for person in people])[:, None] & np.array([one.pose.visible for one in seen])
     shared = common.sum(axis=2)  # (J, I) keypoints
     size = np.maximum(np.array([person.size_px for person in people])[:, None], [one.size_px for one in seen])
 
@@ -250,18 +251,17 @@ def _compared(people: list[_Person], seen: list[_Seen], now_s: float) -> tuple[A
     same_size = np.exp(-np.square(grown / SIZE_NOISE) / 2)
 
     likeness = oks**2 * same_size * same_place
-    unlike_s = np.array([now_s - person.alike_s for person in people])[:, None]
-    nearness = np.where(shared > 0, 1 - distance / np.minimum(REACH_HZ * unlike_s + 1e-9, REACH), -1)
+    nearness = np.where(shared > 0, 1 - distance / np.minimum(REACH_SD * np.sqrt(variance), REACH), -1)
     return np.where((likeness >= LEAST_LIKENESS) & (distance < REACH), likeness, 0), nearness, away
 
 
 def _median(values: Array, common: Array, shared: Array) -> Array:
     """The median (J, I, 2) of values (J, I, 17, 2) where `common` (J, I, 17); very large where nothing is."""
     ordered = np.sort(np.where(common[..., None], values, np.inf), axis=2)
-    upper = np.minimum(shared // 2, common.shape[2] - 1)[..., None, None]
-    lower = (np.maximum(shared - 1, 0) // 2)[..., None, None]
-    middle = np.take_along_axis(ordered, lower, 2) + np.take_along_axis(ordered, upper, 2)
-    return np.where(shared[..., None] > 0, middle[:, :, 0] / 2, 1e6)
+    lower, upper = np.maximum(shared - 1, 0) // 2, np.minimum(shared // 2, common.shape[2] - 1)
+    j, i = np.arange(shared.shape[0])[:, None], np.arange(shared.shape[1])  # np.take_along_axis is slower
+    middle = (ordered[j, i, lower] + ordered[j, i, upper]) / 2
+    return np.where(shared[..., None] > 0, middle, 1e6)
 
 
 def _spread(xy: Array, common: Array, shared: Array) -> Array:

@@ -4,7 +4,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from edge.camera.synthetic import SCENE_FPS, open_scene
+from edge.camera.acts import fall, wave
+from edge.camera.synthetic import SCENE_FPS, Actor, Scene, open_scene
 from edge.tracking import Tracker
 from edge.types import Array, Floats, Pose
 
@@ -197,6 +198,19 @@ def test_a_fall_keeps_its_id(seed: int, blind_s: float) -> None:
         one = noticed(rng, truth.xy, truth.visible, missed=0.0)
         ids |= {track.id for track in tracker.update([one] if one else [], n / SCENE_FPS)}
     assert ids - {None} == {1}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fall_beside_somebody_keeps_both_ids(seed: int) -> None:
+    """Seen in every frame, and so near that it might be the other one."""
+    painter = Scene((Actor(fall), Actor(wave, x=0.35 + 0.1 * seed, size=0.7)), 640, 480, seed)
+    tracker, diary = Tracker(), Diary()
+    rng = np.random.default_rng(seed)
+    for n in range(160):
+        seen = [(who, noticed(rng, one.xy, one.visible, missed=0.0)) for who, one in enumerate(painter.truth(n))]
+        diary.note(tracker, shuffled(rng, [(who, one) for who, one in seen if one]), n / SCENE_FPS)
+    assert [len(diary.ids[who]) for who in (0, 1)] == [1, 1]
+    assert diary.ids[0] != diary.ids[1]
 
 
 def test_somebody_new_far_away_is_not_who_just_left() -> None:
