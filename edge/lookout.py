@@ -17,7 +17,7 @@ from edge.types import Pose, Track
 
 # At most 4 + n / 6 second looks at n frames: less than 20 % over every minute with two frames a second or more.
 SHARE, SAVED_MOST = 1 / 6, 4.0
-SEARCH_S = 1.0  # between two second looks without a reason
+SEARCH_S = 1.0  # between two second looks without a reason, and before the first one for somebody who is hidden
 GLIMPSE_S = 1.0  # how long there is reason to look for somebody who is not yet believed
 # How much of the smaller of two boxes lies in the other:
 SAME_PERSON = 0.6
@@ -57,7 +57,7 @@ class Lookout:
         if now_s < max(self._tried_s.values()):  # the clock went back
             self._tried_s = dict.fromkeys(TURNS, -math.inf)
         self._saved = min(self._saved + SHARE, SAVED_MOST)
-        idle_s = now_s - max(self._tried_s.values())
+        idle_s = now_s - max(*self._tried_s.values(), wanted.since_s)
         seconds = wanted.seconds or (wanted.search if idle_s >= SEARCH_S else ())
         if not seconds or self._saved < 1:
             return [wanted.first]

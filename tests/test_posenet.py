@@ -160,19 +160,16 @@ def test_most_sure_first_and_equals_in_raster_order() -> None:
     for row, column, k in ((4, 0, 3), (0, 5, 9), (0, 2, 9), (0, 2, 1), (2, 3, 7)):
         heatmaps[row, column, k] = 2
     heatmaps[2, 3, 7] = 2.5
-    roots, keypoints = _roots(Tensor(heatmaps), Tensor(np.zeros((5, 6, 34), np.float32)), 16, 0.2)
-    assert roots.tolist() == [[2, 3], [0, 2], [0, 2], [0, 5], [4, 0]]
-    assert keypoints.tolist() == [7, 1, 9, 9, 3]
+    roots = _roots(Tensor(heatmaps), Field(Tensor(np.zeros((5, 6, 34), np.float32))), 0.2)
+    assert list(roots) == [((2, 3), 7), ((0, 2), 1), ((0, 2), 9), ((0, 5), 9), ((4, 0), 3)]
 
 
 def test_every_cell_of_a_plateau_may_be_a_root_and_a_slope_has_one() -> None:
     heatmaps = np.full((4, 5, 17), -9, np.float32)
     heatmaps[1, 1:4, 0] = 3
     heatmaps[3, :, 5] = [1, 2, 3, 4, 5]
-    roots, keypoints = _roots(Tensor(heatmaps), Tensor(np.zeros((4, 5, 34), np.float32)), 16, 0.2)
-    assert [(*yx, k) for yx, k in zip(roots.tolist(), keypoints.tolist(), strict=True)] == [
-        (3, 4, 5), (1, 1, 0), (1, 2, 0), (1, 3, 0),
-    ]  # fmt: skip
+    roots = _roots(Tensor(heatmaps), Field(Tensor(np.zeros((4, 5, 34), np.float32))), 0.2)
+    assert list(roots) == [((3, 4), 5), ((1, 1), 0), ((1, 2), 0), ((1, 3), 0)]
 
 
 # The numbers of libcoral's own unit tests of its decoder.
@@ -205,8 +202,8 @@ def test_roots_are_moved_by_their_offsets() -> None:
     heatmaps = np.zeros((5, 4, 3), np.float32)
     heatmaps[1, 2, 2], heatmaps[3, 0, 1] = 1, 2
     offsets = np.ones((5, 4, 6), np.float32)
-    roots, keypoints = _roots(Tensor(heatmaps), Tensor(offsets), 1, float(sigmoid(0.5)))
-    assert (roots.tolist(), keypoints.tolist()) == ([[4, 1], [2, 3]], [1, 2])
+    roots = _roots(Tensor(heatmaps), Field(Tensor(offsets)), float(sigmoid(0.5)))
+    assert list(roots) == [((4, 1), 1), ((2, 3), 2)]
 
 
 @pytest.mark.parametrize(("radius2", "scores"), [(0.9, (0.35, 0.15)), (1.5, (0.35, 0.1)), (2.1, (0.35, 0.0))])
@@ -215,7 +212,7 @@ def test_soft_suppression(radius2: float, scores: tuple[float, float]) -> None:
     far = np.arange(15)[:, None] * np.ones(2)
     poses = []
     for person, (places, confidences) in enumerate((([(0, 0), (1, 1)], [0.1, 0.2]), ([(0, 1), (2, 2)], [0.3, 0.4]))):
-        positions = np.concatenate((np.array(places, float), far + 50 * (person + 1)))
+        positions = [*places, *map(tuple, (far + 50 * (person + 1)).tolist())]
         poses.append(_Found(positions, [*confidences, *[0.0] * 15], sum(confidences) / 17))
     decoded = _best_first(poses, radius2**0.5, 1, 0.0)
     assert decoded.scores * 17 / 2 == pytest.approx(np.array(scores), abs=1e-6)

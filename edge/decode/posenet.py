@@ -65,7 +65,7 @@ class _Step:
 class _Found:
     """A pose on the grid."""
 
-    positions: Array  # (17, 2)
+    positions: list[Position]  # of all 17 keypoints
     confidences: list[float]
     score: float  # their mean
 
@@ -95,7 +95,7 @@ class _Walker:
             if end is None:
                 end = self._taken[start] = self._end_of(step, (y, x))
             positions[step.target], confidences[step.target] = end
-        return _Found(np.array(positions), confidences, sum(confidences) / KEYPOINT_COUNT)
+        return _Found(positions, confidences, sum(confidences) / KEYPOINT_COUNT)
 
     def _end_of(self, step: _Step, source: Position) -> tuple[Position, float]:
         """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
@@ -143,40 +143,36 @@ def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decod
 
 def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
     forward, backward = mid if len(mid) > 1 else _halves(mid[0])
-    walker = _Walker(Field(heatmaps), *(Field(offsets, stride=stride) for offsets in (short, forward, backward)))
-    roots, kinds = _roots(heatmaps, short, stride, settings.score_threshold)
+    logits, *offsets = Field(heatmaps), *(Field(tensor, stride=stride) for tensor in (short, forward, backward))
+    walker = _Walker(logits, *offsets)
     radius = settings.nms_radius_px / stride
-    unclaimed = np.ones(len(roots), np.bool_)
     found: list[_Found] = []
-    for number, (root, keypoint) in enumerate(zip(roots.tolist(), kinds.tolist(), strict=True)):
+    for root, keypoint in _roots(heatmaps, offsets[0], settings.score_threshold):
         if len(found) == settings.max_poses:
             break
-        if unclaimed[number]:
+        if not any(math.dist(root, pose.positions[keypoint]) <= radius for pose in found):
             pose = walker.pose(root, keypoint)
             if pose.score >= settings.score_threshold:
                 found.append(pose)
-                unclaimed &= ~_near(roots, pose.positions[kinds], radius)
     return _best_first(found, radius, stride, settings.score_threshold)
 
 
-def _roots(heatmaps: Tensor, short: Tensor, stride: int, threshold: float) -> tuple[Array, Array]:
-    """Where poses may start, the surest first: cells that are sure enough, and not less so than any neighbour.
+def _roots(heatmaps: Tensor, short: Field, threshold: float) -> Iterator[tuple[Position, int]]:
+    """Where poses may start, and with which keypoint; the surest first, and equals in raster order.
 
-    Returns positions (R, 2), which are the cells moved by their short offsets, and keypoint numbers (R,). Equals come
-    in raster order.
+    These are the cells that are sure enough and not less so than any neighbour, moved by their short offsets.
     """
     # The raw values are in the order of the real ones, so that only the threshold has to be quantised.
     values, least = heatmaps.data, _logit(threshold) / heatmaps.scale + heatmaps.zero_point
     if values.dtype.kind != "f" and math.isfinite(least):
         least = math.ceil(least)  # compared with integers, integers need no conversion of them all
     cells = np.flatnonzero((values >= least) & _is_peak(values))
-    surest = np.argsort(-values.reshape(-1)[cells].astype(np.float32), kind="stable")
-    row, column, keypoint = np.unravel_index(cells[surest], values.shape)
-    y = row + short.real(short.data[row, column, keypoint]) / stride
-    x = column + short.real(short.data[row, column, keypoint + values.shape[2]]) / stride
-    # Unlike clip(), these two make something of NaN as well: a broken network shall not end the program.
-    last = np.array(values.shape[:2]) - 1
-    return np.fmin(np.fmax(np.stack((y, x), axis=1), 0), last), keypoint
+    _, width, kinds = values.shape
+    falling = (-level for level in values.reshape(-1)[cells].tolist())
+    for _, cell in sorted(zip(falling, cells.tolist(), strict=True)):
+        place, keypoint = divmod(cell, kinds)
+        row, column = divmod(place, width)
+        yield short.follow((row, column), keypoint), keypoint
 
 
 def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
@@ -194,26 +190,20 @@ def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
 def _best_first(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
     """Score the poses without what better ones have as well (soft non-maximum suppression), and keep the good ones."""
     found = sorted(found, key=lambda pose: -pose.score)
-    positions = np.array([pose.positions for pose in found]).reshape(-1, KEYPOINT_COUNT, 2)
-    confidences = np.array([pose.confidences for pose in found]).reshape(-1, KEYPOINT_COUNT)
-    shared = _near(positions[:, None], positions[None, :], radius)  # (P, P, 17)
-    rank = np.arange(len(found))
-    suppressed = (shared & (rank[:, None] > rank)[..., None]).any(axis=1)
-    scores = np.where(suppressed, 0, confidences).sum(axis=1) / KEYPOINT_COUNT
-    order = np.argsort(-scores, kind="stable")
-    order = order[scores[order] >= threshold]
-    return Decoded(
-        (positions[order] * stride).astype(np.float32),
-        confidences[order].astype(np.float32),
-        scores[order].astype(np.float32),
-    )
-
-
-def _near(one: Array, other: Array, radius: float) -> npt.NDArray[np.bool_]:
-    """Whether positions (..., 2) are so near each other that they are the same."""
-    apart = one - other
-    near: npt.NDArray[np.bool_] = np.hypot(apart[..., 0], apart[..., 1]) <= radius
-    return near
+    kept: list[tuple[float, _Found]] = []
+    for rank, pose in enumerate(found):
+        own = (
+            confidence
+            for keypoint, (place, confidence) in enumerate(zip(pose.positions, pose.confidences, strict=True))
+            if not any(math.dist(place, better.positions[keypoint]) <= radius for better in found[:rank])
+        )
+        score = sum(own) / KEYPOINT_COUNT
+        if score >= threshold:
+            kept.append((score, pose))
+    kept.sort(key=lambda one: -one[0])
+    positions = np.array([pose.positions for _, pose in kept], np.float32).reshape(-1, KEYPOINT_COUNT, 2)
+    confidences = np.array([pose.confidences for _, pose in kept], np.float32).reshape(-1, KEYPOINT_COUNT)
+    return Decoded(positions * np.float32(stride), confidences, np.array([score for score, _ in kept], np.float32))
 
 
 def _logit(probability: float) -> float:
