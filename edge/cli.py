@@ -111,6 +111,24 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Look at the machine around the sensor, also while it runs, and say how to mend what is wrong.
+
+    Best with sudo: what others may not see is said to be unknown. Exit code 1 if there is a problem, else 0.
+    """
+    _log_to_stderr(LogLevel.error)
+    from edge import doctor as medicine
+
+    report = medicine.examine(config)
+    if as_json:
+        typer.echo(json.dumps(medicine.as_json(report)))
+    else:
+        medicine.show(report)
+    if medicine.has_problem(report):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+@app.command()
 def watch(
     config: ConfigFile = None,
     host: Annotated[str | None, typer.Option(help="Broker, instead of the configured one.")] = None,

@@ -82,6 +82,11 @@ class CpuRuntime:
         }
 
 
+def installed() -> str:
+    """Name and version of the runtime. Raises ModelError if none can be imported."""
+    return _import_package()[0]
+
+
 def needs_check() -> bool:
     """Whether the runtime that is installed dies of damaged models instead of refusing them."""
     return _import_package()[0].startswith("tflite-runtime")

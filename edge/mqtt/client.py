@@ -36,7 +36,7 @@ MAX_PENDING = 64
 _UNSUPPORTED_PROTOCOL = 0x84
 _SESSION_TAKEN_OVER = 0x8E
 # Nothing but the owner can mend these; the word says where.
-_LOGIN_REFUSED = {
+LOGIN_REFUSED = {
     0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
     0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
 }
@@ -55,7 +55,7 @@ class Connection:
         self._backoff_s = SHORTEST_BACKOFF_S
         self._complaint = ""
         self._secret = password(mqtt)
-        self._tls = _tls_context(mqtt) if mqtt.tls.enabled else None
+        self._tls = tls_context(mqtt) if mqtt.tls.enabled else None
         self._answered = False  # the broker, in this attempt
         self._closed = threading.Event()
         self._gone = threading.Event()  # the connection, after we closed it
@@ -140,11 +140,11 @@ class Connection:
             if reason.value == _UNSUPPORTED_PROTOCOL:
                 self._change_protocol(client)
                 return
-            problem = _LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
+            problem = LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
             if self._mqtt.username and self._secret is None:
                 problem += "; none was sent: mqtt.password_file is empty, and outside systemd there is no credential"
             self._complain(problem)
-            if reason.value in _LOGIN_REFUSED:
+            if reason.value in LOGIN_REFUSED:
                 self._backoff_s = LONGEST_BACKOFF_S
             self.tried.set()
             return
@@ -161,7 +161,7 @@ class Connection:
             return
         # paho calls this while it handles the exception, and does not hand it over.
         cause = sys.exc_info()[1]
-        self._complain(_explain(cause, self._mqtt))
+        self._complain(explain(cause, self._mqtt))
         self.tried.set()
         self._wait_longer(client)
 
@@ -339,7 +339,8 @@ def _expiring(expiry_s: int | None) -> Properties:
     return properties
 
 
-def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+    """What a connection is to trust, and to show. Raises ConfigError if a certificate cannot be used."""
     tls = mqtt.tls
     try:
         context = ssl.create_default_context(cafile=tls.ca_file or None)
@@ -359,7 +360,8 @@ def _lost(reason: Any, held_s: float) -> str:
     return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
 
 
-def _explain(cause: BaseException | None, mqtt: Mqtt) -> str:
+def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
+    """Why there is no connection, and what to do, with "; " between."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
     if isinstance(cause, ssl.SSLError):

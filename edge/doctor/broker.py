@@ -1,0 +1,126 @@
+"""The broker, step by step: name, port, TLS, login, and each topic of ours. Nobody who listens hears of it."""
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from edge.config import Config, Mqtt, password
+from edge.doctor.machine import SUDO, Finding, split
+from edge.errors import ConfigError
+from edge.mqtt.client import LOGIN_REFUSED, explain, tls_context
+from edge.mqtt.messages import PAYLOADS, Topics
+from edge.mqtt.probe import FAILURE, UNSUPPORTED_PROTOCOL, WELCOME, Probe
+
+STEP_S = 3.0
+DAY_S = 86400
+EXPIRES_SOON_DAYS = 14
+
+
+def broker(root: Path, config: Config) -> Iterator[Finding]:
+    """Each step as a Finding, until one is a problem."""
+    mqtt = config.mqtt
+    try:
+        addresses = {entry[4][0] for entry in socket.getaddrinfo(mqtt.host, mqtt.port, type=socket.SOCK_STREAM)}
+        yield Finding("name", "ok", f"{mqtt.host} is {', '.join(sorted(map(str, addresses)))}")
+        with socket.create_connection((mqtt.host, mqtt.port), STEP_S):
+            yield Finding("port", "ok", f"{mqtt.port} is open")
+    except OSError as exc:
+        step = "name" if isinstance(exc, socket.gaierror) else "port"
+        yield Finding(step, "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
+        return
+    try:
+        yield _tls(mqtt)
+    except ConfigError as exc:
+        yield Finding("TLS", "problem", *split(str(exc)))
+        return
+    except OSError as exc:
+        yield Finding("TLS", "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
+        return
+    try:
+        secret = _password(root, mqtt)
+    except (ConfigError, PermissionError):
+        yield Finding("login", "unknown", "the password can be read by root alone", SUDO)
+        return
+    client_id = f"edge-pose-{config.device.topic_id}-doctor"  # another one than the daemon's, or it would be thrown out
+    for version in (5, 4):
+        try:
+            with Probe(_open(mqtt), version) as probe:
+                code = probe.connect(client_id, mqtt.username, secret)
+                if code == UNSUPPORTED_PROTOCOL and version == 5:
+                    continue
+                yield _login(mqtt, code, version, sent=secret is not None)
+                if code == WELCOME:
+                    yield from _topics(probe, config, version)
+                    probe.leave()
+                return
+        except OSError as exc:
+            # Some old brokers hang up on MQTT 5 without a word.
+            if version == 4 or isinstance(exc, TimeoutError):
+                yield Finding("login", "problem", f"no answer: {exc}", "is it an MQTT broker, and not overloaded?")
+                return
+
+
+def _open(mqtt: Mqtt) -> socket.socket:
+    stream = socket.create_connection((mqtt.host, mqtt.port), STEP_S)
+    if not mqtt.tls.enabled:
+        return stream
+    try:
+        return tls_context(mqtt).wrap_socket(stream, server_hostname=mqtt.host)
+    except OSError:
+        stream.close()
+        raise
+
+
+def _tls(mqtt: Mqtt) -> Finding:
+    """Raises ConfigError or OSError if it does not come about."""
+    if not mqtt.tls.enabled:
+        return Finding("TLS", "ok", "off (mqtt.tls.enabled)")
+    with _open(mqtt) as stream:
+        assert isinstance(stream, ssl.SSLSocket)
+        certificate = stream.getpeercert() or {}
+        version = stream.version()
+    left_days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
+    text = f"{version}, the broker's certificate is trusted and good for {left_days:.0f} days"
+    if left_days < EXPIRES_SOON_DAYS:
+        return Finding("TLS", "warning", text, "renew the broker's certificate")
+    return Finding("TLS", "ok", text)
+
+
+def _password(root: Path, mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
+    """As systemd would hand it to the daemon. Raises ConfigError or PermissionError if it cannot be read here."""
+    return password(mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **environ})
+
+
+def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Finding:
+    protocol = "MQTT 5" if version == 5 else "MQTT 3.1.1"
+    user = f"as {mqtt.username!r}" if mqtt.username else "without a user name"
+    if code == WELCOME:
+        return Finding("login", "ok", f"let in {user}, {protocol}")
+    refusal = LOGIN_REFUSED.get(code, f"the broker refuses the connection (reason code 0x{code:02x}); see its log")
+    text, fix = split(refusal)
+    return Finding("login", "problem", f"{text} ({user}, {'with' if sent else 'without'} a password)", fix)
+
+
+def _topics(probe: Probe, config: Config, version: int) -> Iterator[Finding]:
+    """What the broker's access list says of each topic that the daemon publishes on."""
+    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+    if version != 5:
+        yield Finding("topics", "unknown", "MQTT 3.1.1 does not tell a sensor that it may not publish", "use MQTT 5")
+        return
+    wanted = [topics.status, *(f"{topics.root}/{name}" for name in PAYLOADS)]
+    codes = {topic: probe.may_publish(topic) for topic in wanted}
+    refused = [topic for topic, code in codes.items() if code >= FAILURE]
+    if refused:
+        who = config.mqtt.username or "anybody"
+        text = f"may not publish on {_listed(refused, codes)}"
+        yield Finding("topics", "problem", text, f"allow {who} to write {topics.root}/# in the broker's access list")
+    else:
+        names = ", ".join(topic.rpartition("/")[2] for topic in wanted)
+        yield Finding("topics", "ok", f"may publish on {topics.root}/: {names}")
+
+
+def _listed(topics: Sequence[str], codes: Mapping[str, int]) -> str:
+    return ", ".join(f"{topic} (0x{codes[topic]:02x})" for topic in topics)
