@@ -117,14 +117,14 @@ def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
     Best with sudo: what others may not see is said to be unknown. Exit code 1 if there is a problem, else 0.
     """
     _log_to_stderr(LogLevel.error)
-    from edge import doctor as medicine
+    from edge.doctor import examination, report
 
-    report = medicine.examine(config)
+    found = examination.examine(config)
     if as_json:
-        typer.echo(json.dumps(medicine.as_json(report)))
+        typer.echo(json.dumps(report.as_json(found)))
     else:
-        medicine.show(report)
-    if medicine.has_problem(report):
+        report.show(found)
+    if report.has_problem(found):
         raise typer.Exit(EXIT_FAILURE)
 
 

@@ -19,7 +19,7 @@ DAY_S = 86400
 EXPIRES_SOON_DAYS = 14
 
 
-def broker(root: Path, config: Config) -> Iterator[Finding]:
+def steps(root: Path, config: Config) -> Iterator[Finding]:
     """Each step as a Finding, until one is a problem."""
     mqtt = config.mqtt
     try:
@@ -35,6 +35,10 @@ def broker(root: Path, config: Config) -> Iterator[Finding]:
         yield _tls(mqtt)
     except ConfigError as exc:
         yield Finding("TLS", "problem", *split(str(exc)))
+        return
+    except ConnectionError:  # the port was open a moment ago
+        fix = f"is mqtt.port = {mqtt.port} the TLS port? If the broker has none: mqtt.tls.enabled = false"
+        yield Finding("TLS", "problem", f"{mqtt.host}:{mqtt.port}: it hangs up on TLS", fix)
         return
     except OSError as exc:
         yield Finding("TLS", "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
@@ -59,7 +63,7 @@ def broker(root: Path, config: Config) -> Iterator[Finding]:
         except OSError as exc:
             # Some old brokers hang up on MQTT 5 without a word.
             if version == 4 or isinstance(exc, TimeoutError):
-                yield Finding("login", "problem", f"no answer: {exc}", "is it an MQTT broker, and not overloaded?")
+                yield _no_answer(exc)
                 return
 
 
@@ -102,6 +106,14 @@ def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Finding:
     refusal = LOGIN_REFUSED.get(code, f"the broker refuses the connection (reason code 0x{code:02x}); see its log")
     text, fix = split(refusal)
     return Finding("login", "problem", f"{text} ({user}, {'with' if sent else 'without'} a password)", fix)
+
+
+def _no_answer(exc: OSError) -> Finding:
+    reason = str(getattr(exc, "reason", exc))
+    if "CERTIFICATE" in reason:  # TLS 1.3 says so only after the handshake
+        fix = "name a certificate that the broker trusts: mqtt.tls.cert_file and mqtt.tls.key_file"
+        return Finding("login", "problem", f"the broker wants to know us by a certificate ({reason})", fix)
+    return Finding("login", "problem", f"no answer: {reason}", "is it an MQTT broker, and is mqtt.tls as it wants it?")
 
 
 def _topics(probe: Probe, config: Config, version: int) -> Iterator[Finding]:

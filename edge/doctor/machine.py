@@ -25,6 +25,9 @@ class Finding:
     fix: str = ""
 
 
+Report: TypeAlias = dict[str, list[Finding]]  # by the title of their group
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How a command ended. `code` is None if it is not there or took too long, and negative after a signal."""

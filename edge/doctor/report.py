@@ -1,0 +1,42 @@
+"""What `edge-pose doctor` found: one screen for people, a list for machines."""
+
+from rich.console import Console
+from rich.text import Text
+
+from edge.doctor.machine import Level, Report
+
+_MARKS: dict[Level, tuple[str, str]] = {
+    "ok": ("✓", "green"), "unknown": ("?", "cyan"), "warning": ("!", "bold yellow"), "problem": ("✗", "bold red"),
+}  # fmt: skip
+
+
+def as_json(report: Report) -> list[dict[str, str]]:
+    """A flat list for machines."""
+    return [
+        {"group": title, "name": one.name, "level": one.level, "text": one.text, "fix": one.fix}
+        for title, findings in report.items()
+        for one in findings
+    ]
+
+
+def show(report: Report) -> None:
+    """One screen; lines are never broken or cut, so that they can be copied."""
+    console = Console(highlight=False)
+    levels = [one.level for findings in report.values() for one in findings]
+    width = max(len(one.name) for findings in report.values() for one in findings)
+    for title, findings in report.items():
+        console.print(Text(title, style="bold"), soft_wrap=True)
+        for one in findings:
+            mark, style = _MARKS[one.level]
+            line = Text.assemble("  ", (mark, style), f" {one.name:<{width}}  ")
+            line.append(f"unknown: {one.text}" if one.level == "unknown" else one.text)
+            console.print(line, soft_wrap=True)
+            if one.fix:
+                console.print(Text(f"    {'':<{width}}  → {one.fix}", style=style), soft_wrap=True)
+    counts = [f"{levels.count(level)} {level}{'s' * (levels.count(level) > 1)}" for level in ("problem", "warning")]
+    unknown = f", {levels.count('unknown')} unknown" if "unknown" in levels else ""
+    console.print(f"{counts[0]}, {counts[1]}{unknown}")
+
+
+def has_problem(report: Report) -> bool:
+    return any(one.level == "problem" for findings in report.values() for one in findings)
