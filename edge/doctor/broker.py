@@ -4,7 +4,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edge.config import Config, Mqtt, password
@@ -21,34 +21,79 @@ EXPIRES_SOON_DAYS = 14
 
 def steps(root: Path, config: Config) -> Iterator[Finding]:
     """Each step as a Finding, until one is a problem."""
-    mqtt = config.mqtt
+    for title, step in (("name", _name), ("port", _port), ("TLS", _tls)):
+        finding = _tried(title, step, config.mqtt)
+        yield finding
+        if finding.level == "problem":
+            return
     try:
-        addresses = {entry[4][0] for entry in socket.getaddrinfo(mqtt.host, mqtt.port, type=socket.SOCK_STREAM)}
-        yield Finding("name", "ok", f"{mqtt.host} is {', '.join(sorted(map(str, addresses)))}")
-        with socket.create_connection((mqtt.host, mqtt.port), STEP_S):
-            yield Finding("port", "ok", f"{mqtt.port} is open")
-    except OSError as exc:
-        step = "name" if isinstance(exc, socket.gaierror) else "port"
-        yield Finding(step, "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
-        return
-    try:
-        yield _tls(mqtt)
-    except ConfigError as exc:
-        yield Finding("TLS", "problem", *split(str(exc)))
-        return
-    except ConnectionError:  # the port was open a moment ago
-        fix = f"is mqtt.port = {mqtt.port} the TLS port? If the broker has none: mqtt.tls.enabled = false"
-        yield Finding("TLS", "problem", f"{mqtt.host}:{mqtt.port}: it hangs up on TLS", fix)
-        return
-    except OSError as exc:
-        yield Finding("TLS", "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
-        return
-    try:
-        secret = _password(root, mqtt)
+        secret = _password(root, config.mqtt)
     except (ConfigError, PermissionError):
         yield Finding("login", "unknown", "the password can be read by root alone", SUDO)
         return
-    client_id = f"edge-pose-{config.device.topic_id}-doctor"  # another one than the daemon's, or it would be thrown out
+    yield from _session(config, secret)
+
+
+def _tried(title: str, step: Callable[[Mqtt], Finding], mqtt: Mqtt) -> Finding:
+    try:
+        return step(mqtt)
+    except ConfigError as exc:
+        return Finding(title, "problem", *split(str(exc)))
+    except OSError as exc:
+        return Finding(title, "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
+
+
+def _name(mqtt: Mqtt) -> Finding:
+    found = socket.getaddrinfo(mqtt.host, mqtt.port, type=socket.SOCK_STREAM)
+    addresses = sorted({str(address[0]) for *_, address in found})
+    return Finding("name", "ok", f"{mqtt.host} is {', '.join(addresses)}")
+
+
+def _port(mqtt: Mqtt) -> Finding:
+    socket.create_connection((mqtt.host, mqtt.port), STEP_S).close()
+    return Finding("port", "ok", f"{mqtt.port} is open")
+
+
+def _tls(mqtt: Mqtt) -> Finding:
+    if not mqtt.tls.enabled:
+        return Finding("TLS", "ok", "off (mqtt.tls.enabled)")
+    try:
+        stream = _open(mqtt)
+    except ConnectionError:  # the port was open a moment ago
+        fix = f"is mqtt.port = {mqtt.port} the TLS port? If the broker has none: mqtt.tls.enabled = false"
+        return Finding("TLS", "problem", f"{mqtt.host}:{mqtt.port}: it hangs up on TLS", fix)
+    with stream:
+        assert isinstance(stream, ssl.SSLSocket)
+        certificate = stream.getpeercert() or {}
+        version = stream.version()
+    left_days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
+    text = f"{version}, the broker's certificate is trusted and good for {left_days:.0f} days"
+    if left_days < EXPIRES_SOON_DAYS:
+        return Finding("TLS", "warning", text, "renew the broker's certificate")
+    return Finding("TLS", "ok", text)
+
+
+def _open(mqtt: Mqtt) -> socket.socket:
+    context = tls_context(mqtt) if mqtt.tls.enabled else None
+    stream = socket.create_connection((mqtt.host, mqtt.port), STEP_S)
+    if context is None:
+        return stream
+    try:
+        return context.wrap_socket(stream, server_hostname=mqtt.host)
+    except OSError:
+        stream.close()
+        raise
+
+
+def _password(root: Path, mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
+    """As systemd would hand it to the daemon. Raises ConfigError or PermissionError if it cannot be read here."""
+    return password(mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **environ})
+
+
+def _session(config: Config, secret: str | None) -> Iterator[Finding]:
+    """Login, and what may be published; in MQTT 5, or 3.1.1 where the broker wants that."""
+    mqtt = config.mqtt
+    client_id = f"edge-pose-{config.device.topic_id}-doctor"  # with the daemon's, that one would be thrown out
     for version in (5, 4):
         try:
             with Probe(_open(mqtt), version) as probe:
@@ -65,37 +110,6 @@ def steps(root: Path, config: Config) -> Iterator[Finding]:
             if version == 4 or isinstance(exc, TimeoutError):
                 yield _no_answer(exc)
                 return
-
-
-def _open(mqtt: Mqtt) -> socket.socket:
-    stream = socket.create_connection((mqtt.host, mqtt.port), STEP_S)
-    if not mqtt.tls.enabled:
-        return stream
-    try:
-        return tls_context(mqtt).wrap_socket(stream, server_hostname=mqtt.host)
-    except OSError:
-        stream.close()
-        raise
-
-
-def _tls(mqtt: Mqtt) -> Finding:
-    """Raises ConfigError or OSError if it does not come about."""
-    if not mqtt.tls.enabled:
-        return Finding("TLS", "ok", "off (mqtt.tls.enabled)")
-    with _open(mqtt) as stream:
-        assert isinstance(stream, ssl.SSLSocket)
-        certificate = stream.getpeercert() or {}
-        version = stream.version()
-    left_days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
-    text = f"{version}, the broker's certificate is trusted and good for {left_days:.0f} days"
-    if left_days < EXPIRES_SOON_DAYS:
-        return Finding("TLS", "warning", text, "renew the broker's certificate")
-    return Finding("TLS", "ok", text)
-
-
-def _password(root: Path, mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
-    """As systemd would hand it to the daemon. Raises ConfigError or PermissionError if it cannot be read here."""
-    return password(mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **environ})
 
 
 def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Finding:
