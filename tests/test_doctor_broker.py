@@ -178,6 +178,25 @@ def test_a_broker_that_knows_no_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
     assert found["topics"].level == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("answers", "level"),
+    [
+        ([b"\xe0\x01\x87"], "problem"),  # hangs up on whom it refuses, and says why
+        ([], "warning"),  # hangs up without a word
+        ([b"\xe0\x01\x9b"], "unknown"),  # does not take QoS 2
+        ([b"\x50\x03\x00\x01\x10", b"\x50\x03\x00\x02\x87"], "problem"),  # nobody listens to the first
+    ],
+)
+def test_what_brokers_answer_to_a_topic(tmp_path: Path, answers: list[bytes], level: str) -> None:
+    def answer(_packet: bytes) -> bytes:
+        return b"\x20\x03\x00\x00\x00" + b"".join(answers)
+
+    with answering(answer) as port:
+        found = look(tmp_path, port=port)
+    assert found["login"].level == "ok"
+    assert found["topics"].level == level
+
+
 def _say(text: bytes, _packet: bytes) -> bytes:
     return text
 

@@ -4,15 +4,15 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.config import Config, Mqtt, password
-from edge.doctor.machine import SUDO, Finding, split
+from edge.doctor.machine import SUDO, Finding, denied, split
 from edge.errors import ConfigError
 from edge.mqtt.client import LOGIN_REFUSED, explain, tls_context
 from edge.mqtt.messages import PAYLOADS, Topics
-from edge.mqtt.probe import FAILURE, UNSUPPORTED_PROTOCOL, WELCOME, Probe
+from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
 
 STEP_S = 3.0
 DAY_S = 86400
@@ -27,9 +27,13 @@ def steps(root: Path, config: Config) -> Iterator[Finding]:
         if finding.level == "problem":
             return
     try:
-        secret = _password(root, config.mqtt)
-    except (ConfigError, PermissionError):
-        yield Finding("login", "unknown", "the password can be read by root alone", SUDO)
+        # Where the unit has systemd take it from, unless systemd has handed it over.
+        secret = password(config.mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **os.environ})
+    except (ConfigError, OSError) as exc:
+        if denied(exc):
+            yield Finding("login", "unknown", "the password cannot be read by this user", SUDO)
+        else:
+            yield Finding("login", "problem", *split(str(exc)))
         return
     yield from _session(config, secret)
 
@@ -85,11 +89,6 @@ def _open(mqtt: Mqtt) -> socket.socket:
         raise
 
 
-def _password(root: Path, mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
-    """As systemd would hand it to the daemon. Raises ConfigError or PermissionError if it cannot be read here."""
-    return password(mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **environ})
-
-
 def _session(config: Config, secret: str | None) -> Iterator[Finding]:
     """Login, and what may be published; in MQTT 5, or 3.1.1 where the broker wants that."""
     mqtt = config.mqtt
@@ -102,7 +101,7 @@ def _session(config: Config, secret: str | None) -> Iterator[Finding]:
                     continue
                 yield _login(mqtt, code, version, sent=secret is not None)
                 if code == WELCOME:
-                    yield from _topics(probe, config, version)
+                    yield _topics(probe, config, version)
                     probe.leave()
                 return
         except OSError as exc:
@@ -130,23 +129,27 @@ def _no_answer(exc: OSError) -> Finding:
     return Finding("login", "problem", f"no answer: {reason}", "is it an MQTT broker, and is mqtt.tls as it wants it?")
 
 
-def _topics(probe: Probe, config: Config, version: int) -> Iterator[Finding]:
+def _topics(probe: Probe, config: Config, version: int) -> Finding:
     """What the broker's access list says of each topic that the daemon publishes on."""
-    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     if version != 5:
-        yield Finding("topics", "unknown", "MQTT 3.1.1 does not tell a sensor that it may not publish", "use MQTT 5")
-        return
+        return Finding("topics", "unknown", "MQTT 3.1.1 does not tell who may publish", "update the broker to MQTT 5")
+    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     wanted = [topics.status, *(f"{topics.root}/{name}" for name in PAYLOADS)]
-    codes = {topic: probe.may_publish(topic) for topic in wanted}
-    refused = [topic for topic, code in codes.items() if code >= FAILURE]
+    fix = f"allow {config.mqtt.username or 'anybody'} to write {topics.root}/# in the broker's access list"
+    refused: list[str] = []
+    for topic in wanted:
+        try:
+            code = probe.may_publish(topic)
+        except OSError as exc:
+            if not refused:
+                text = f"the broker did not answer whether {topic} may be published ({exc})"
+                return Finding("topics", "warning", text, fix)
+            break  # some hang up on whom they refuse
+        if code == QOS_NOT_SUPPORTED:
+            return Finding("topics", "unknown", "the broker does not take QoS 2, by which it can be asked")
+        if code >= FAILURE:
+            refused.append(f"{topic} (0x{code:02x})")
     if refused:
-        who = config.mqtt.username or "anybody"
-        text = f"may not publish on {_listed(refused, codes)}"
-        yield Finding("topics", "problem", text, f"allow {who} to write {topics.root}/# in the broker's access list")
-    else:
-        names = ", ".join(topic.rpartition("/")[2] for topic in wanted)
-        yield Finding("topics", "ok", f"may publish on {topics.root}/: {names}")
-
-
-def _listed(topics: Sequence[str], codes: Mapping[str, int]) -> str:
-    return ", ".join(f"{topic} (0x{codes[topic]:02x})" for topic in topics)
+        return Finding("topics", "problem", f"may not publish on {', '.join(refused)}", fix)
+    names = ", ".join(topic.rpartition("/")[2] for topic in wanted)
+    return Finding("topics", "ok", f"may publish on {topics.root}/: {names}")

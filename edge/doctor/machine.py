@@ -75,3 +75,13 @@ def split(message: str) -> tuple[str, str]:
     """Our errors read "what is wrong; what to do": both parts."""
     text, _, fix = message.rpartition("; ")
     return (text, fix) if text else (fix, "")
+
+
+def denied(exc: BaseException) -> bool:
+    """Whether a file could not be read for want of permission."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, PermissionError):
+            return True
+        cause = cause.__cause__
+    return False

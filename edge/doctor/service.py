@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge import config as configuration
 from edge.doctor.access import Account, group_name
-from edge.doctor.machine import SUDO, Finding, Level, Run, split
+from edge.doctor.machine import SUDO, Finding, Level, Run, denied, split
 from edge.errors import EXIT_CONFIG, ConfigError
 
 UNIT = "edge-pose.service"
@@ -127,7 +127,7 @@ def config(path: Path | None) -> tuple[Finding, configuration.Config | None]:
     try:
         loaded = configuration.load(path)
     except ConfigError as exc:
-        if _denied(exc):
+        if denied(exc):
             finding = Finding("configuration", "unknown", str(exc), SUDO)
         else:
             finding = Finding("configuration", "problem", *split(str(exc)))
@@ -146,13 +146,3 @@ def user(root: Path, account: Account | None, unit: Mapping[str, str]) -> Findin
         return Finding("user", level, f"there is no user {name}", f"sudo useradd --system --groups video {name}")
     groups = ", ".join(sorted(group_name(root, number) for number in account.groups))
     return Finding("user", "ok", f"{account.name}, in the groups {groups}")
-
-
-def _denied(exc: BaseException) -> bool:
-    """Whether a file could not be read for want of permission."""
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, PermissionError):
-            return True
-        cause = cause.__cause__
-    return False

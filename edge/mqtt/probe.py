@@ -6,12 +6,14 @@ and delivers it after the second, which never comes from here. paho always takes
 
 import socket
 import struct
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 WELCOME = 0
 UNSUPPORTED_PROTOCOL = 0x84
 NOT_AUTHORISED = 0x87
+QOS_NOT_SUPPORTED = 0x9B
 FAILURE = 0x80  # reason codes from here on are refusals
 
 _CONNECT, _CONNACK, _PUBLISH_QOS_2, _PUBREC, _DISCONNECT = 0x10, 0x20, 0x34, 0x50, 0xE0
@@ -24,7 +26,7 @@ _OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: 0x86, 5: NOT_AUTHORI
 class Probe:
     """A clean session with the broker at the other end of `stream`, in MQTT `version` 5, or 4 for 3.1.1.
 
-    Every method raises OSError when the broker hangs up or is silent for longer than the stream's timeout.
+    `connect` and `may_publish` raise OSError when the broker hangs up or is silent for longer than the stream's timeout.
     """
 
     def __init__(self, stream: socket.socket, version: int = 5) -> None:
@@ -71,8 +73,9 @@ class Probe:
                 return body[0] if body else NOT_AUTHORISED
 
     def leave(self) -> None:
-        """Say goodbye, upon which the broker forgets what was not completed."""
-        self._send(_DISCONNECT, b"")
+        """Say goodbye, upon which the broker forgets what was not completed; never raises."""
+        with suppress(OSError):
+            self._send(_DISCONNECT, b"")
 
     def _no_properties(self) -> bytes:
         return b"\0" if self._version == 5 else b""
