@@ -154,6 +154,9 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
                     return
                 if packet := connection.recv(1000):
                     connection.sendall(answer(packet))
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1000):  # or what was sent might be lost
+                        pass
 
     with socket.create_server((LOOPBACK, 0)) as server:
         thread = threading.Thread(target=serve)

@@ -26,7 +26,7 @@ _OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: 0x86, 5: NOT_AUTHORI
 class Probe:
     """A clean session with the broker at the other end of `stream`, in MQTT `version` 5, or 4 for 3.1.1.
 
-    `connect` and `may_publish` raise OSError when the broker hangs up or is silent for longer than the stream's timeout.
+    `connect` and `may_publish` raise OSError when the broker hangs up, or is silent for the stream's timeout.
     """
 
     def __init__(self, stream: socket.socket, version: int = 5) -> None:
