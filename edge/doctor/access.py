@@ -1,5 +1,6 @@
 """Who may open which device, and who has it open."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +60,14 @@ def permission(name: str, root: Path, nodes: Sequence[Path], user: Account | Non
 
 
 def holders(root: Path, nodes: Sequence[Path]) -> tuple[list[Holder], bool]:
-    """The processes that have one of `nodes` open, and whether all processes could be looked at."""
+    """The processes that have one of `nodes` open, and whether all processes of others could be looked at."""
     wanted = {str(node.resolve()) for node in nodes}
     found, complete = [], True
     for process in (root / "proc").glob("[0-9]*"):
         try:
             opened = {str(link.readlink()) for link in (process / "fd").iterdir()}
         except PermissionError:
-            complete = False
+            complete = os.geteuid() == 0  # what even root may not see is not of this machine: a container's outside
             continue
         except OSError:  # it has just ended
             continue

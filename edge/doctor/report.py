@@ -33,7 +33,7 @@ def show(report: Report) -> None:
             console.print(line, soft_wrap=True)
             if one.fix:
                 console.print(Text(f"    {'':<{width}}  → {one.fix}", style=style), soft_wrap=True)
-    counts = [f"{levels.count(level)} {level}{'s' * (levels.count(level) > 1)}" for level in ("problem", "warning")]
+    counts = [f"{levels.count(level)} {level}{'s' * (levels.count(level) != 1)}" for level in ("problem", "warning")]
     unknown = f", {levels.count('unknown')} unknown" if "unknown" in levels else ""
     console.print(f"{counts[0]}, {counts[1]}{unknown}")
 
