@@ -38,8 +38,11 @@ class LogLevel(StrEnum):
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False),
-]
+    typer.Option(
+        "--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False,
+        readable=False,  # what cannot be read is the configuration's fault and not of this command line's use
+    ),
+]  # fmt: skip
 OptionalConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file, else all defaults.", show_default=False)
 ]

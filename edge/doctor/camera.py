@@ -68,7 +68,8 @@ def _in_use(root: Path, nodes: Sequence[Path], user: Account | None) -> Finding:
     users, complete = holders(root, nodes)
     others = [f"{one.command} (process {one.pid})" for one in users if not one.ours]
     if others:
-        text = f"{', '.join(others)} has it open"
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        text = f"open in {', '.join(others[:3])}{more}"
         return Finding("camera access", "problem", text, "end that program, or keep it from the camera")
     if users:
         return Finding("camera access", "ok", f"in use by edge-pose itself (process {users[0].pid})")

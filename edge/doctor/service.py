@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ USER = "edge-pose"
 INSTANCES = "edge-pose@*.service"
 LINES = 500  # of the journal that are looked at
 LONGEST_LINE = 300
+RECENT_S = 86400
 
 _PROPERTIES = (
     "LoadState,UnitFileState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,StatusText,User,SupplementaryGroups"
@@ -68,7 +70,7 @@ def _state(name: str, unit: str, show: Mapping[str, str]) -> Finding:
         if not _starts(show):
             return Finding(name, "warning", f"{text}; but does not start by itself", f"sudo systemctl enable {unit}")
         if (restarts := int(show["NRestarts"] or 0)) > 0:
-            return Finding(name, "warning", f"{text}; was restarted {restarts} times", f"journalctl -u {unit}")
+            return Finding(name, "warning", f"{text}; restarts: {restarts}", f"journalctl -u {unit}")
         return Finding(name, "ok", text)
     return _down(name, unit, show)
 
@@ -88,7 +90,7 @@ def _down(name: str, unit: str, show: Mapping[str, str]) -> Finding:
     else:
         text, fix = _BEFORE_START.get(status, ("it ended", fix))
         text = f"{text} (exit code {status})"
-    state = f"does not stay up, after {restarts} restarts" if show["ActiveState"] == "activating" else "has failed"
+    state = f"does not stay up (restarts: {restarts})" if show["ActiveState"] == "activating" else "has failed"
     return Finding(name, "problem", f"{state}: {text}", fix)
 
 
@@ -101,6 +103,7 @@ def _last_crash(name: str, unit: str, show: Mapping[str, str], run: Run) -> Find
     """When and how it last ended by itself, and what it said before: that line tells what to mend."""
     ran = run(["journalctl", "--unit", unit, "--output=json", f"--lines={LINES}", "--no-pager"])
     crash = said = ""
+    crashed_s = 0.0
     for entry in map(json.loads, ran.out.splitlines()):
         message = entry.get("MESSAGE")
         if not isinstance(message, str):  # bytes that are no text come as a list
@@ -108,17 +111,20 @@ def _last_crash(name: str, unit: str, show: Mapping[str, str], run: Run) -> Find
         if entry.get("_SYSTEMD_UNIT") == unit:
             said = " ".join(message.split()) or said
         elif (ended := _ENDED.search(message)) and ended[2] != "0/SUCCESS":
-            when = datetime.fromtimestamp(int(entry["__REALTIME_TIMESTAMP"]) / 1e6).astimezone()
-            crash = f"{when:%Y-%m-%d %H:%M}, {ended[1]} {ended[2]}: {said[:LONGEST_LINE] or 'it said nothing'}"
-            said = ""
+            crashed_s = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+            when = datetime.fromtimestamp(crashed_s).astimezone()
+            words = f"after «{said[:LONGEST_LINE]}»" if said else "without a word"
+            crash, said = f"{when:%Y-%m-%d %H:%M}, {ended[1]} {ended[2]} {words}", ""
     if not ran.out:
         if "not seeing messages" in ran.err or ran.code != 0:
             return Finding(name, "unknown", "the journal cannot be read", SUDO)
         return Finding(name, "ok", "the journal has nothing of it")
     if not crash:
         return Finding(name, "ok", f"none in the last {LINES} lines of the journal")
+    if show["ActiveState"] == "active" and time.time() - crashed_s > RECENT_S:
+        return Finding(name, "ok", crash)
     level: Level = "warning" if show["ActiveState"] == "active" else "problem"
-    return Finding(name, level, crash, f"mend what it names; more: journalctl -u {unit}")
+    return Finding(name, level, crash, f"mend what it says; there is more in: journalctl -u {unit}")
 
 
 def config(path: Path | None) -> tuple[Finding, configuration.Config | None]:

@@ -10,6 +10,7 @@ from edge.doctor.machine import Finding, Level, Run, split
 from edge.errors import EdgeError
 
 OLDEST_PYTHON = (3, 11)
+APT = "dist-packages"  # where apt puts packages, and pip does not
 # Imported elsewhere, since what does not fit may crash. -P: nothing that lies in the current folder by chance.
 CHILD = (sys.executable, "-P", "-c")
 
@@ -44,24 +45,31 @@ def numpy(run: Run, *, picamera2: bool) -> list[Finding]:
     ran = run([*CHILD, _NUMPY])
     numpy_file, simplejpeg_file, version = ([*ran.out.splitlines(), "", "", ""])[:3]
     if not version:
-        fix = f"sudo {pip()} install --force-reinstall edge-pose"
-        return [Finding("numpy", "problem", f"cannot be imported: {ran.last_words}", fix)]
+        return [Finding("numpy", "problem", f"cannot be imported: {ran.last_words}", "install edge-pose again")]
     found = [Finding("numpy", "ok", f"{version}, {_origin(numpy_file)}")]
     if not simplejpeg_file:
         return found
     if ran.code == 0:
         return [*found, Finding("simplejpeg", "ok", f"fits numpy, {_origin(simplejpeg_file)}")]
-    intruders = [
-        name for name, file in (("numpy", numpy_file), ("simplejpeg", simplejpeg_file)) if "dist-packages" not in file
-    ]
-    fix = (
-        f"sudo {pip()} uninstall {' '.join(intruders)}: then those of apt count, which fit each other"
-        if intruders
-        else "sudo apt install --reinstall python3-numpy python3-simplejpeg"
-    )
     level: Level = "problem" if picamera2 else "warning"
     text = f"was not compiled for numpy {version}, so that picamera2 cannot be imported: {ran.last_words}"
-    return [*found, Finding("simplejpeg", level, text, fix)]
+    return [*found, Finding("simplejpeg", level, text, _fit(numpy_file, simplejpeg_file))]
+
+
+def _fit(numpy_file: str, simplejpeg_file: str) -> str:
+    """How to get a pair that fits: those of apt do, so what hides one of them has to go."""
+    match APT in numpy_file, APT in simplejpeg_file:
+        case True, True:
+            return "sudo apt install --reinstall python3-numpy python3-simplejpeg"
+        case True, False:
+            return f"sudo {pip()} uninstall simplejpeg: then apt's counts, which fits"
+        case False, True:
+            # The newest ml_dtypes, which LiteRT brings along, wants another numpy than Debian 12 has.
+            return (
+                f"sudo {pip()} uninstall numpy && sudo {pip()} install 'ml_dtypes<0.6': then apt's counts, which fits"
+            )
+        case _:
+            return f"sudo {pip()} install --upgrade simplejpeg"
 
 
 def runtime(run: Run) -> Finding:
@@ -69,8 +77,8 @@ def runtime(run: Run) -> Finding:
     ran = run([*CHILD, _RUNTIME, str(Path(checks.__file__).parents[1])])
     if ran.code == 0:
         return Finding("runtime", "ok", ran.out.strip())
-    fix = f"sudo {pip()} install ai-edge-litert"
-    return Finding("runtime", "problem", f"no runtime for models can be imported: {ran.last_words}", fix)
+    text = f"no runtime for models can be imported: {ran.last_words}"
+    return Finding("runtime", "problem", text, "install edge-pose again")
 
 
 def pycoral(spec: ModuleSpec | None = None) -> Finding:
@@ -105,6 +113,6 @@ def pip() -> str:
 
 
 def _origin(file: str) -> str:
-    if "dist-packages" in file:
+    if APT in file:
         return "from apt"
     return "from pip" if file.startswith(sys.prefix) else f"from {file}"
