@@ -1,6 +1,7 @@
 """`edge-pose doctor`: the software, the machine, the service, and the whole of it."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -16,6 +17,7 @@ from edge import config as configuration
 from edge.doctor import examination, report, service, software, system
 from edge.doctor.access import Account
 from edge.doctor.machine import COMMAND_S, SUDO, Finding, Ran, run, split
+from edge.inference import catalogue
 from tests.e2e.sensor import run_edge
 
 ABI = "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility. Expected 96')"
@@ -118,6 +120,7 @@ def test_the_pycoral_of_pypi_is_another_one(tmp_path: Path) -> None:
 
 
 def test_models_that_are_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", tmp_path / "none")
     assert [one.level for one in software.models()] == ["ok"]
     shipped = Path(configuration.__file__).parents[1] / "models"
     own = tmp_path / "edge-pose/models"
@@ -304,6 +307,21 @@ def test_the_configuration(tmp_path: Path) -> None:
     assert config.camera.source == "synthetic:walk"  # what can be used is used
     path.write_text('[mqtt]\nhost = "localhost"\n')
     assert service.config(path)[0].level == "ok"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT ROOT: only root can become somebody else")
+def test_what_may_not_be_read_is_unknown_and_no_problem(tmp_path: Path) -> None:
+    path, secret = tmp_path / "edge-pose.toml", tmp_path / "password"
+    path.write_text(f'[mqtt]\nhost = "localhost"\nusername = "edge"\npassword_file = "{secret}"\n')
+    for private in (path, secret):
+        private.touch(0o600)
+    os.seteuid(65534)  # who may not even look into the folders of these tests
+    try:
+        finding, config = service.config(path)
+    finally:
+        os.seteuid(0)
+    assert (finding.level, finding.fix) == ("unknown", SUDO)
+    assert config is None
 
 
 def test_the_user(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "proc").symlink_to("/proc")
     (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nedge-pose:x:990:991::/:/bin/false\n")
     ours = os.getegid()  # the owner of files that are made here
-    (tmp_path / "etc/group").write_text(f"video:x:{ours}:pi\nedge-pose:x:991:\nplugdev:x:46:pi,edge-pose\n")
+    (tmp_path / "etc/group").write_text(f"video:x:{ours}:pi\nedge-pose:x:991:\nplugdev:x:46:pi,edge-pose\n+:::\n")
     return tmp_path
 
 

@@ -57,7 +57,11 @@ def coral(root: Path, wanted: str, user: Account | None) -> list[Finding]:
     for one in corals(root):
         if not one.node.exists():
             shown = f"/{one.node.relative_to(root)}"
-            fix = "install its driver, gasket-dkms, and restart" if "PCIe" in one.text else "plug it in anew"
+            fix = (
+                "install its driver, gasket-dkms, and restart"
+                if one.node.name.startswith("apex")
+                else "plug it in anew"
+            )
             found.append(Finding("Coral", "problem", f"{one.text}, but there is no {shown}", fix))
         elif refused := permission("Coral", root, [one.node], user):
             found.append(refused)
@@ -91,7 +95,7 @@ def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Finding:
     if built_for:
         return Finding("libedgetpu", "ok", f"{version}, built for TensorFlow {built_for[1]}, with {installed.text}")
     if version and installed.level == "ok" and not _old(installed.text):
-        text = f"Google's {version} is older than {installed.text}, and crashes with it"
+        text = f"Google's {version} is older than {installed.text}, and is known to crash with it"
         return Finding("libedgetpu", level, text, _NEWER_LIBRARY)
     return Finding("libedgetpu", "ok", f"{version or 'not from apt'}; {ran.out.strip()}")
 

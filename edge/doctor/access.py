@@ -80,7 +80,11 @@ def holders(root: Path, nodes: Sequence[Path]) -> tuple[list[Holder], bool]:
 
 def _groups(root: Path) -> dict[str, tuple[int, list[str]]]:
     lines = [line.split(":") for line in read(root / "etc/group").splitlines()]
-    return {fields[0]: (int(fields[2]), fields[3].split(",")) for fields in lines if len(fields) > 3}
+    return {
+        fields[0]: (int(fields[2]), fields[3].split(","))
+        for fields in lines
+        if len(fields) > 3 and fields[2].isdecimal()  # it is not in a line that refers to another list: +:::
+    }
 
 
 def _may_open(node: Path, user: Account) -> bool:

@@ -24,7 +24,7 @@ def steps(root: Path, config: Config) -> Iterator[Finding]:
     for title, step in (("name", _name), ("port", _port), ("TLS", _tls)):
         finding = _tried(title, step, config.mqtt)
         yield finding
-        if finding.level == "problem":
+        if finding.level in ("problem", "unknown"):
             return
     try:
         # Where the unit has systemd take it from, unless systemd has handed it over.
@@ -42,7 +42,7 @@ def _tried(title: str, step: Callable[[Mqtt], Finding], mqtt: Mqtt) -> Finding:
     try:
         return step(mqtt)
     except ConfigError as exc:
-        return Finding(title, "problem", *split(str(exc)))
+        return Finding(title, "unknown", str(exc), SUDO) if denied(exc) else Finding(title, "problem", *split(str(exc)))
     except OSError as exc:
         return Finding(title, "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
 

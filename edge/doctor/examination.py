@@ -38,9 +38,17 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
             "runtime": partial(software.runtime, run),
             "models": software.models,
         },
-        "camera": {"camera": partial(_camera, root, run, config, user)},
+        "camera": {
+            "camera": partial(camera.camera, root, run, config.camera.source, user)
+            if config
+            else partial(_unread, "camera", configured)
+        },
         "accelerator": {"Coral": partial(_accelerator, root, run, wanted.inference.device, user)},
-        "broker": {"broker": partial(_broker, root, configured, config)},
+        "broker": {
+            "broker": partial(broker.steps, root, config)
+            if config and configured.level != "problem"
+            else partial(_unread, "broker", configured)
+        },
         "machine": {
             "board": partial(system.name, root),
             "power": lambda: system.power(pi, health.throttled_flags(), run),
@@ -65,18 +73,8 @@ def _accelerator(root: Path, run: Run, device: str, user: Account | None) -> Ite
     yield software.pycoral()
 
 
-def _camera(root: Path, run: Run, config: Config | None, user: Account | None) -> Iterable[Finding]:
-    if config is None:
-        return [Finding("camera", "unknown", "the configuration comes first")]
-    return camera.camera(root, run, config.camera.source, user)
-
-
-def _broker(root: Path, configured: Finding, config: Config | None) -> Iterable[Finding]:
-    if config is None or configured.level == "problem":
-        return [Finding("broker", "unknown", "the configuration comes first")]
-    if not config.mqtt.host:
-        return [Finding("broker", "unknown", "the configuration cannot be read", SUDO)]
-    return broker.steps(root, config)
+def _unread(name: str, configured: Finding) -> Finding:
+    return Finding(name, "unknown", "the configuration comes first", SUDO if configured.level == "unknown" else "")
 
 
 def _start(name: str, check: Check) -> Callable[[float], list[Finding]]:

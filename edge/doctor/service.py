@@ -62,7 +62,7 @@ def services(run: Run, unit: Mapping[str, str]) -> Iterator[Finding]:
 
 def _state(name: str, unit: str, show: Mapping[str, str]) -> Finding:
     if show["LoadState"] == "not-found":
-        return Finding(name, "warning", f"{unit} is not installed", "see «Install on a Raspberry Pi» in the README")
+        return Finding(name, "warning", f"{unit} is not installed", "install it as the README says")
     if show["LoadState"] != "loaded":
         return Finding(name, "problem", f"{unit} is {show['LoadState']}", f"systemctl status {unit}")
     if show["ActiveState"] == "active":

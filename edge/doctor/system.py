@@ -39,7 +39,9 @@ def power(pi: str, flags: int | None, run: Run) -> Finding:
     if flags is None:
         told = run(["vcgencmd", "get_throttled"]).out.partition("=")[2].strip()
         if not told:
-            return Finding("power", "unknown", "the firmware does not tell", "run with sudo, where vcgencmd is")
+            return Finding(
+                "power", "unknown", "the firmware does not tell", "sudo apt install raspi-utils, and run with sudo"
+            )
         flags = int(told, 16)
     now, before = _named(flags), _named(flags >> _SINCE_BOOT)
     if not flags:
