@@ -66,6 +66,8 @@ def test_numpy_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (broken,) = software.numpy(run, picamera2=True)
     assert broken.level == "problem"
     assert "libopenblas" in broken.text
+    slow = Commands()  # gives no answer
+    assert software.numpy(slow, picamera2=True)[0].level == software.runtime(slow).level == "unknown"
 
 
 def test_simplejpeg_that_fits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -169,6 +169,11 @@ def test_the_pi_camera(
     assert word in found[0].text
 
 
+def test_a_pi_camera_that_does_not_answer_may_only_be_slow(root: Path) -> None:
+    (found,) = camera.camera(root, lambda _command: Ran(None, err="no answer within 8 s"), "picamera2", None)
+    assert found.level == "warning"
+
+
 def test_the_pi_camera_in_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "lib").mkdir()
     (root / "lib/picamera2.py").write_text(PICAMERA2)

@@ -39,7 +39,8 @@ def _usb_camera(root: Path, node: Path, user: Account | None) -> list[Finding]:
 def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
     ran = run([*CHILD, _LIST])
     if ran.code is None:
-        return [Finding("camera", "problem", f"picamera2: {ran.last_words}", "restart the device; check the cable")]
+        fix = "if it says so again on an idle machine: check the camera's cable, and restart the device"
+        return [Finding("camera", "warning", f"picamera2 did not name the cameras: {ran.last_words}", fix)]
     if "ModuleNotFoundError" in ran.last_words:
         fix = "sudo apt install python3-picamera2, in an environment made with --system-site-packages"
         return [Finding("camera", "problem", f"picamera2 cannot be imported: {ran.last_words}", fix)]

@@ -43,6 +43,8 @@ def python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Finding:
 def numpy(run: Run, *, picamera2: bool) -> list[Finding]:
     """numpy, and whether simplejpeg, which picamera2 needs, was compiled for it."""
     ran = run([*CHILD, _NUMPY])
+    if ran.code is None:  # too slow, which a busy machine may be
+        return [Finding("numpy", "unknown", ran.last_words)]
     numpy_file, simplejpeg_file, version = ([*ran.out.splitlines(), "", "", ""])[:3]
     if not version:
         return [Finding("numpy", "problem", f"cannot be imported: {ran.last_words}", "install edge-pose again")]
@@ -75,6 +77,8 @@ def _fit(numpy_file: str, simplejpeg_file: str) -> str:
 def runtime(run: Run) -> Finding:
     """LiteRT or tflite-runtime; the text is its name and version if it is ok."""
     ran = run([*CHILD, _RUNTIME, str(Path(checks.__file__).parents[1])])
+    if ran.code is None:
+        return Finding("runtime", "unknown", ran.last_words)
     if ran.code == 0:
         return Finding("runtime", "ok", ran.out.strip())
     text = f"no runtime for models can be imported: {ran.last_words}"
