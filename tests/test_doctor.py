@@ -378,6 +378,13 @@ def test_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert not report.has_problem({"machine": findings["machine"][:1], "camera": findings["camera"]})
 
 
+def test_a_tick_that_a_terminal_cannot_show_is_no_question_mark(tmp_path: Path) -> None:
+    path = tmp_path / "edge-pose.toml"
+    path.write_text('[mqtt]\nhost = "localhost"\n[camera]\nsource = "synthetic:walk"\n')
+    done = run_edge("doctor", "--config", str(path), environ={"PYTHONIOENCODING": "latin-1"})
+    assert "  + configuration" in done.stdout
+
+
 def test_every_line_is_explained() -> None:
     package = Path(examination.__file__).parent
     sources = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))

@@ -5,9 +5,9 @@ from rich.text import Text
 
 from edge.doctor.machine import Level, Report
 
-_MARKS: dict[Level, tuple[str, str]] = {
-    "ok": ("✓", "green"), "unknown": ("?", "cyan"), "warning": ("!", "bold yellow"), "problem": ("✗", "bold red"),
-}  # fmt: skip
+_MARKS: dict[Level, str] = {"ok": "✓", "unknown": "?", "warning": "!", "problem": "✗"}
+_PLAIN_MARKS: dict[Level, str] = {"ok": "+", "unknown": "?", "warning": "!", "problem": "X"}
+_STYLES: dict[Level, str] = {"ok": "green", "unknown": "cyan", "warning": "bold yellow", "problem": "bold red"}
 
 
 def as_json(report: Report) -> list[dict[str, str]]:
@@ -22,13 +22,14 @@ def as_json(report: Report) -> list[dict[str, str]]:
 def show(report: Report) -> None:
     """One screen; lines are never broken or cut, so that they can be copied."""
     console = Console(highlight=False)
+    marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS  # or a tick would become a question mark
     levels = [one.level for findings in report.values() for one in findings]
     width = max(len(one.name) for findings in report.values() for one in findings)
     for title, findings in report.items():
         console.print(Text(title, style="bold"), soft_wrap=True)
         for one in findings:
-            mark, style = _MARKS[one.level]
-            line = Text.assemble("  ", (mark, style), f" {one.name:<{width}}  ")
+            style = _STYLES[one.level]
+            line = Text.assemble("  ", (marks[one.level], style), f" {one.name:<{width}}  ")
             line.append(f"unknown: {one.text}" if one.level == "unknown" else one.text)
             console.print(line, soft_wrap=True)
             if one.fix:
