@@ -113,7 +113,9 @@ def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
 @app.command()
 def watch(
     config: ConfigFile = None,
-    host: Annotated[str | None, typer.Option(help="Broker, instead of the configured one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Broker, instead of the configured one.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
     as_json: AsJson = False,
 ) -> None:
