@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -134,7 +135,9 @@ def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
 @app.command()
 def watch(
     config: ConfigFile = None,
-    host: Annotated[str | None, typer.Option(help="Broker, instead of the configured one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Broker, instead of the configured one.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -158,6 +161,9 @@ def annotate(
 ) -> None:
     """Draw skeletons on a frame or a video and write that: the one command that does, and only where you say."""
     _check_folder(out, "OUT")
+    # What is half written is taken away, also when a shell has switched Ctrl-C off for what runs in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     from edge.annotate import run as run_annotate
 
     run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)

@@ -211,6 +211,15 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     return secret
 
 
+def host_and_port(named: str, option: str, usual_port: int) -> tuple[str, int]:
+    """HOST or HOST:PORT, as a command line takes it by `option`. Raises ConfigError."""
+    found = re.fullmatch(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\s/]+))(?::(?P<port>\d{1,5}))?", named)
+    port = int(found["port"] or usual_port) if found else 0
+    if not found or not 1 <= port <= 65535:
+        raise ConfigError(f"{option}: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
+    return found["v6"] or found["host"], port
+
+
 def _origin(key: str, origin: str, overridden: Mapping[str, str]) -> str:
     return f"environment: {overridden[key]}" if key in overridden else origin
 
