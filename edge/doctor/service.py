@@ -49,15 +49,17 @@ def services(run: Run, unit: Mapping[str, str]) -> Iterator[Finding]:
     instances = [line.split()[0] for line in listed.splitlines() if line.strip()]
     unused = unit["LoadState"] == "not-found" or (unit["ActiveState"] == "inactive" and not _starts(unit))
     if not (instances and unused):
-        yield _state("service", UNIT, unit)
-        if unit["LoadState"] != "not-found":
-            yield _last_crash("last crash", UNIT, unit, run)
+        yield from _service("", UNIT, unit, run)
     for instance in instances:
-        name = instance.removeprefix("edge-pose").removesuffix(".service")
-        properties = show(run, instance)
-        if properties:
-            yield _state(f"service {name}", instance, properties)
-            yield _last_crash(f"last crash {name}", instance, properties, run)
+        if properties := show(run, instance):
+            yield from _service(instance.removeprefix("edge-pose").removesuffix(".service"), instance, properties, run)
+
+
+def _service(which: str, unit: str, show: Mapping[str, str], run: Run) -> Iterator[Finding]:
+    state = _state(f"service {which}".strip(), unit, show)
+    yield state
+    if show["LoadState"] != "not-found":
+        yield _last_crash(f"last crash {which}".strip(), unit, run, down=state.level == "problem")
 
 
 def _state(name: str, unit: str, show: Mapping[str, str]) -> Finding:
@@ -99,7 +101,7 @@ def _starts(show: Mapping[str, str]) -> bool:
     return show["UnitFileState"] not in ("disabled", "static", "indirect")
 
 
-def _last_crash(name: str, unit: str, show: Mapping[str, str], run: Run) -> Finding:
+def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Finding:
     """When and how it last ended by itself, and what it said before: that line tells what to mend."""
     ran = run(["journalctl", "--unit", unit, "--output=json", f"--lines={LINES}", "--no-pager"])
     crash = said = ""
@@ -121,10 +123,11 @@ def _last_crash(name: str, unit: str, show: Mapping[str, str], run: Run) -> Find
         return Finding(name, "ok", "the journal has nothing of it")
     if not crash:
         return Finding(name, "ok", f"none in the last {LINES} lines of the journal")
-    if show["ActiveState"] == "active" and time.time() - crashed_s > RECENT_S:
+    if not down and time.time() - crashed_s > RECENT_S:
         return Finding(name, "ok", crash)
-    level: Level = "warning" if show["ActiveState"] == "active" else "problem"
-    return Finding(name, level, crash, f"mend what it says; there is more in: journalctl -u {unit}")
+    return Finding(
+        name, "problem" if down else "warning", crash, f"mend what it says; there is more in: journalctl -u {unit}"
+    )
 
 
 def config(path: Path | None) -> tuple[Finding, configuration.Config | None]:
