@@ -1,4 +1,5 @@
 import csv
+import errno
 import json
 import os
 import struct
@@ -154,6 +155,17 @@ def test_what_is_no_posenet_is_refused_in_one_line(own: Path, tmp_path: Path) ->
     assert not own.parent.exists()
 
 
+def test_a_full_disk_leaves_no_folders(own: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelError, match=r"^cannot write .*No space left on device"):
+        importing.run(tiny)
+    assert written(own.parents[1]) == []
+    assert not own.parent.exists()
+
+
 def test_a_catalogue_that_cannot_be_written_leaves_no_file(own: Path, tiny: Path) -> None:
     (own / "catalogue.toml").mkdir(parents=True)
     with pytest.raises(ModelError, match=r"^cannot write .*catalogue\.toml"):
@@ -207,7 +219,7 @@ def test_the_command(own: Path, tiny: Path) -> None:
     assert (again["new"], again["device"], again["path"]) == (False, "cpu", str(own / "mine.tflite"))
     assert {name: tuple(shape) for name, shape in again["outputs"].items()} == OUTPUTS
     listed = {model["name"]: model for model in json.loads(run("list", "--json").stdout)}
-    assert list(listed) == ["posenet", "posenet-float16", "mine"]
+    assert [name for name, model in listed.items() if model["ok"]] == ["posenet", "posenet-float16", "mine"]
     assert (listed["mine"]["ok"], listed["mine"]["folder"], listed["mine"]["shipped"]) == (True, str(own), False)
     assert f"{own}/mine.tflite: whole" in run("list").stdout
     (own / "mine.tflite").unlink()
