@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.errors import ModelError
 from edge.inference import catalogue, runtime
@@ -77,12 +78,15 @@ def examined(original: bytes, label: str) -> Examined:
     try:
         content = cut_decoder(original)
         described = outline(content)
-        heads = recognise(described.outputs, described.input_size)
+        if movenet.recognise(described.outputs):
+            family, stride = "movenet", None
+        else:
+            family, stride = "posenet", recognise(described.outputs, described.input_size).stride
         ran_on = None if described.edge_tpu else _try(content)
     except ModelError as exc:
         reason = str(exc).removeprefix("model.name: ")  # there is no configuration yet
         raise ModelError(f"{label}: {reason}") from exc
-    return Examined(content, described, content is not original, "posenet", heads.stride, ran_on)
+    return Examined(content, described, content is not original, family, stride, ran_on)
 
 
 def added(name: str, model: Examined, *, licence: str, source: str, about: str) -> Imported:
