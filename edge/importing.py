@@ -126,7 +126,6 @@ def summary(imported: Imported) -> str:
         "To use it, put into the configuration:",
         "  [model]",
         f'  name = "{imported.name}"',
-        f"  input_size = [{height}, {width}]",
     ))  # fmt: skip
 
 
