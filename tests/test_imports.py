@@ -24,8 +24,6 @@ OURS = {
     "decode": {"edge.types", "edge.skeleton", "edge.errors", "edge.decode"},
     "systemd.py": set(),
     "importing.py": {"edge.decode", "edge.errors", "edge.inference"},
-    "fetching.py": {"edge", "edge.importing", "edge.errors", "edge.inference"},
-    "inventory.py": {"edge", "edge.importing", "edge.errors", "edge.inference"},
     "inference": {"edge.types", "edge.errors", "edge.inference"},
     "camera": {"edge.types", "edge.errors", "edge.config", "edge.camera", "edge.skeleton"},
 }
