@@ -63,10 +63,12 @@ def run(name: str, entry: Entry, mirror: str | Path | None, progress: Progress) 
 
 
 def _there(name: str, entry: Entry) -> bytes | None:
-    """The model as it is in the catalogue, if it was made of the very file that is published."""
+    """The model as it is in the catalogue, if it is. Raises ModelError if another one has its name."""
     for place in catalogue.folders():
-        known = catalogue.entries(place).get(name)
-        if known and known.source.endswith(entry.sha256):
+        if known := catalogue.entries(place).get(name):
+            if not known.source.endswith(entry.sha256):
+                raise ModelError(f"{place} has another model {name!r}; remove {known.file} there and its table in the "
+                                 "catalogue.toml beside it, and fetch again")  # fmt: skip
             try:
                 return catalogue.read_entry(name, known, place).content
             except ModelError:

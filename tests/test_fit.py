@@ -79,8 +79,11 @@ def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> No
         white = ((rows >= 0) & (rows < 0.5))[:, None] & ((columns >= 0) & (columns < 0.5))
         assert (shown == np.where(white, 200, np.where(inside, 7, PADDING))).mean() > 0.9
         assert set(np.unique(shown[~inside])) <= {7, 200, PADDING}
-    fit(frame(image), into)
-    assert (into != PADDING).all(), "the next one is shown whole again"
+    for elsewhere in (None, Crop(2.0 * size, 0, side), Crop(0, -2.0 * side, side)):
+        fit(frame(image), into, 0, elsewhere)
+        assert np.array_equal(
+            into[::8, ::8, 0] == 200, np.arange(0, 192, 8)[:, None] // 48 + np.arange(0, 192, 8) // 48 == 0
+        )
 
 
 @pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])

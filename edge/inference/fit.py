@@ -46,7 +46,8 @@ class Fit:
         """Fill `into`, (h, w, 3) uint8, int8 or float32, with the frame, and tell how.
 
         Integers carry pixel values 0..255 (int8: less 128), floats value / 127.5 - 1. `turn` is the number of quarter
-        turns, anticlockwise, by which the frame is turned before. With a crop, the input shows that part of the frame.
+        turns, anticlockwise, by which the frame is turned before. With a crop, the input shows that part of the frame;
+        one whose middle is not in it, as after a change of the frame's size, is passed over.
         """
         plan = self._plan(frame, (into.shape[0], into.shape[1]), turn, crop)
         if into.dtype == np.uint8:
@@ -61,7 +62,7 @@ class Fit:
         return plan.letterbox
 
     def _plan(self, frame: Frame, size: tuple[int, int], turn: int, crop: Crop | None) -> _Plan:
-        if crop:  # which is another one for every frame
+        if crop and _is_in(crop, frame):  # there is another one for every frame
             return _planned(frame, size, self._around(crop, frame, size, turn))
         sizes = (frame.width, frame.height, *frame.image.shape[:2], *size, turn)
         plan = self._plans.get(sizes)
@@ -140,6 +141,11 @@ def _sample(image: Image, plan: _Plan, into: Image) -> None:
         np.take(pixels, plan.pick, out=into.reshape(-1).view(_PIXEL), mode="clip")
     for margin in plan.margins:
         into[margin] = PADDING
+
+
+def _is_in(crop: Crop, frame: Frame) -> bool:
+    x, y = crop.left + crop.side / 2, crop.top + crop.side / 2
+    return 0 <= x <= frame.width and 0 <= y <= frame.height
 
 
 def _is_any(margin: tuple[slice, slice]) -> bool:
