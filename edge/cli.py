@@ -255,6 +255,14 @@ def import_model(
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
 
 
+@models_app.command("remove")
+def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched or imported.")]) -> None:
+    """Take a model out of the catalogue, and delete its file."""
+    from edge.inference import catalogue
+
+    typer.echo(f"{catalogue.remove(name)} is removed")
+
+
 def _check_folder(out: Path, option: str) -> None:
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint=option)

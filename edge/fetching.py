@@ -67,8 +67,9 @@ def _there(name: str, entry: Entry) -> bytes | None:
     for place in catalogue.folders():
         if known := catalogue.entries(place).get(name):
             if not known.source.endswith(entry.sha256):
-                raise ModelError(f"{place} has another model {name!r}; remove {known.file} there and its table in the "
-                                 "catalogue.toml beside it, and fetch again")  # fmt: skip
+                raise ModelError(
+                    f"{place} has another model {name!r}; do: edge-pose models remove {name}, and try again"
+                )
             try:
                 return catalogue.read_entry(name, known, place).content
             except ModelError:

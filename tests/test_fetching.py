@@ -255,7 +255,7 @@ def test_a_name_that_another_model_has_is_refused(host: Host) -> None:
     fetched(host.url)
     other = tiny_posenet(order=(34, 17, 64))
     host.content = other
-    with pytest.raises(ModelError, match=r"another model 'tiny'; remove tiny\.tflite there and its table"):
+    with pytest.raises(ModelError, match="another model 'tiny'; do: edge-pose models remove tiny"):
         fetched(host.url, described(other))
     assert len(host.asked) == 1
     assert catalogue.read(NAME).content == cut_decoder(PUBLISHED)

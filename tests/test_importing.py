@@ -124,6 +124,26 @@ def test_what_the_owner_wrote_into_the_catalogue_stays(own: Path, tiny: Path) ->
     assert [entry.licence for entry in catalogue.entries(own).values()] == ["MIT", "as at its origin"]
 
 
+def test_what_was_imported_can_be_removed(own: Path, tiny: Path) -> None:
+    for name in ("first", "first-2", "second"):
+        importing.run(tiny, name)
+    index = own / "catalogue.toml"
+    index.write_text("# mine\n" + index.read_text() + "# at the end\n")
+    assert catalogue.remove("first") == own / "first.tflite"
+    assert index.read_text().startswith("# mine\n")
+    assert list(catalogue.entries(own)) == ["first-2", "second"]
+    assert sorted(path.name for path in own.iterdir()) == ["catalogue.toml", "first-2.tflite", "second.tflite"]
+    for unknown in ("first", "posenet", "nobody"):
+        with pytest.raises(ModelError, match=f"no model '{unknown}' that was fetched or imported"):
+            catalogue.remove(unknown)
+    (own / "second.tflite").unlink()
+    catalogue.remove("second")
+    index.write_text(index.read_text().replace("[first-2]", "['first-2']"))
+    with pytest.raises(ModelError, match="take it out by hand"):
+        catalogue.remove("first-2")
+    assert catalogue.read("first-2").verified
+
+
 def test_any_name_of_a_file_will_do(own: Path, tmp_path: Path) -> None:
     odd = write(tmp_path / 'Ein "Modell"\n\\ v1.0 \x7f😀\udcff.tflite', tiny_posenet())
     imported = importing.run(odd)
@@ -225,6 +245,8 @@ def test_the_command(own: Path, tiny: Path) -> None:
     (own / "mine.tflite").unlink()
     assert "cannot read" in run("list").stdout
     assert run("list").exit_code == 1
+    assert run("remove", "mine").stdout == f"{own}/mine.tflite is removed\n"
+    assert run("list").exit_code == 0
     refused = run("import", str(tiny.parent))
     assert isinstance(refused.exception, ModelError)
     assert refused.exception.exit_code == 78

@@ -6,6 +6,7 @@ A catalogue is a folder with models and a `catalogue.toml`: the one that is ship
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -155,6 +156,25 @@ def add(name: str, entry: Entry, content: bytes) -> tuple[Path, bool]:
                 path.unlink()
             raise
     return path, True
+
+
+def remove(name: str) -> Path:
+    """Take a model out of the owner's catalogue; returns where its file was.
+
+    Raises ModelError if there is none of that name, or it cannot be taken out.
+    """
+    for place in folders()[1:]:
+        known = entries(place)
+        if entry := known.pop(name, None):
+            index, path = place / _INDEX, place / entry.file
+            text = re.sub(rf"(?ms)^\[{re.escape(name)}\].*?(?=^\[|\Z)", "", index.read_text(encoding="utf-8"))
+            if _parsed(text) != known:
+                raise ModelError(f"{index}: its table [{name}] cannot be found; take it out by hand")
+            _write(index, text.encode())  # first, as there must never be an entry without its file
+            if entry.file not in [other.file for other in known.values()]:
+                path.unlink(missing_ok=True)
+            return path
+    raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
 
 
 def _own_folders() -> list[Path]:
