@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.errors import EXIT_FAILURE
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -215,15 +215,56 @@ def schema(
 
 @models_app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List the models of the catalogue, and whether their files are whole."""
-    from edge import checks
+    """List the models of the catalogues, whether their files are whole, and those that can be fetched."""
+    from edge import inventory
 
+    models = inventory.listed()
     if as_json:
-        typer.echo(json.dumps(checks.models()))
+        typer.echo(json.dumps(models))
     else:
-        checks.show_models()
-    if not all(model["ok"] for model in checks.models()):
+        inventory.show(models)
+    if any(model["ok"] is False for model in models):
         raise typer.Exit(EXIT_FAILURE)
+
+
+@models_app.command("verify")
+def verify_models(as_json: AsJson = False) -> None:
+    """Check every model that is here: its file, size and checksum, and that it loads and runs."""
+    from edge import inventory
+
+    found = list(inventory.verified())
+    if as_json:
+        typer.echo(json.dumps([{"name": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
+    else:
+        inventory.show_verified(found)
+    if not all(one.ok for one in found):
+        raise typer.Exit(EXIT_CONFIG)
+
+
+@models_app.command("fetch")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="One of those that `edge-pose models list` says can be fetched.")],
+    mirror: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DIR|URL", help="Where else the file is, by its own name.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a model that is not shipped, check it against its pinned checksum, and add it to the catalogue."""
+    from edge import fetching, importing
+    from edge.inference import catalogue
+
+    known = catalogue.remote()
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="NAME")
+    place: str | Path | None = mirror
+    if mirror is not None and not mirror.startswith(("http://", "https://")):
+        place = Path(mirror)
+        if not place.is_dir():
+            raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) address", param_hint="--from")
+    with fetching.shown(name, known[name].size) as progress:
+        imported = fetching.run(name, known[name], place, progress)
+    typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
 
 
 @models_app.command("import")
@@ -239,6 +280,14 @@ def import_model(
 
     imported = importing.run(file, name)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
+
+
+@models_app.command("remove")
+def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched or imported.")]) -> None:
+    """Take a model out of the catalogue, and delete its file."""
+    from edge.inference import catalogue
+
+    typer.echo(f"{catalogue.remove(name)} is removed")
 
 
 def _check_folder(out: Path, option: str) -> None:

@@ -67,9 +67,14 @@ class Camera(Table, frozen=True):
 class Model(Table, frozen=True):
     name: Annotated[str, Meta(min_length=1)] = "posenet"
     input_size: Annotated[
-        tuple[InputPixels, InputPixels],
-        Meta(description="two whole numbers from 33 to 2049: [height, width] in px"),
-    ] = (353, 481)
+        Literal["auto"] | tuple[InputPixels, InputPixels],
+        Meta(description='"auto" or two whole numbers from 33 to 2049: [height, width] in px'),
+    ] = "auto"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the input, px; None for those that the model declares."""
+        return None if self.input_size == "auto" else self.input_size
 
 
 class Inference(Table, frozen=True):
