@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge import checks
+from edge import inventory
 from edge.doctor.machine import Finding, Level, Run, split
 from edge.errors import EdgeError
 
@@ -76,7 +76,7 @@ def _fit(numpy_file: str, simplejpeg_file: str) -> str:
 
 def runtime(run: Run) -> Finding:
     """LiteRT or tflite-runtime; the text is its name and version if it is ok."""
-    ran = run([*CHILD, _RUNTIME, str(Path(checks.__file__).parents[1])])
+    ran = run([*CHILD, _RUNTIME, str(Path(inventory.__file__).parents[1])])
     if ran.code is None:
         return Finding("runtime", "unknown", ran.last_words)
     if ran.code == 0:
@@ -100,7 +100,7 @@ def pycoral(spec: ModuleSpec | None = None) -> Finding:
 def models() -> list[Finding]:
     """Whether the files of all catalogues are whole."""
     try:
-        listed = checks.models()
+        listed = [model for model in inventory.listed() if model["folder"]]
     except EdgeError as exc:
         return [Finding("models", "problem", *split(str(exc)))]
     damaged = [
