@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -17,14 +17,17 @@ from edge.daemon import Daemon, Sensor
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
-from edge.errors import EXIT_OK, ModelError
+from edge.errors import EXIT_OK, AcceleratorError, ModelError
+from edge.failover import Accelerator, Failover, Loaded
 from edge.filtering import Thresholds
-from edge.inference import catalogue, runtime
+from edge.inference import catalogue, coral, crashes, runtime
+from edge.inference.counterpart import counterpart
+from edge.inference.decoder_op import outline
 from edge.inference.fit import Fit
 from edge.lookout import Lookout
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime, Stages
+from edge.pipeline import Choice, Decoder, FrameSource, Network, Pipeline, Runtime, Stages
 from edge.smoothing import Settings as SmootherSettings
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
@@ -34,6 +37,7 @@ log = logging.getLogger(__name__)
 # How long a thread that wants the GIL waits before it asks for it. With Python's 5 ms, the inference thread comes back
 # from invoke() and idles while another one decodes or reads: with two cores, that cost 3 % of the frame rate.
 SWITCH_INTERVAL_S = 1e-4
+ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
@@ -44,7 +48,11 @@ def run(config: Config) -> int:
     with ExitStack() as stack:
         stack.enter_context(_signals(stopping))
         stack.callback(notifier.close)
-        model, cpu = open_model(config)
+        failover = open_failover(config)
+        stack.callback(failover.close)
+        if config.inference.device == "auto":
+            failover.try_accelerator(ACCELERATOR_S, stopping)
+        first = failover.state.loaded
         source = open_source(config.camera, largest=_largest(config))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
@@ -55,11 +63,12 @@ def run(config: Config) -> int:
             offline=topics.status_message(online=False),
         )
         stack.callback(broker.close)
-        pipeline = open_pipeline(config, source, cpu)
+        pipeline = open_pipeline(config, source, first.network.runtime, failover)
         stack.callback(pipeline.close)
         stack.callback(notifier.send, "STOPPING=1")
-        daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), notifier, stopping)
-        log.info("%s -> %s on %s -> %s/...", source.description, model.name, cpu.name, topics.root)
+        daemon = Daemon(Sensor(config, failover, source, broker, topics), notifier, stopping)
+        log.info("%s -> %s on %s -> %s/...", source.description, first.model.name, first.network.runtime.name,
+                 topics.root)  # fmt: skip
         broker.open()
         for result in pipeline.results(TICK_S):
             if result is not None:
@@ -73,17 +82,31 @@ def run(config: Config) -> int:
 
 
 def _largest(config: Config) -> tuple[int, int]:
-    """Width and height beyond which pictures need not be larger for the model, upright or turned."""
+    """Width and height beyond which pictures need not be larger for the models, upright or turned."""
     width, height = config.camera.width, config.camera.height
     if config.camera.rotation % 180:
         width, height = height, width
-    low, high = sorted(config.model.input_size)
+    sizes = [config.model.input_size]
+    if config.inference.device != "cpu":
+        with suppress(ModelError):  # there need not be one yet
+            sizes.append(outline(_edge_tpu_model(config).content).input_size)
+    low, high = map(max, zip(*map(sorted, sizes), strict=True))
     return (high, low) if width >= height else (low, high)
 
 
 def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
-    """Read, check and load the configured model. Raises ModelError."""
-    model = catalogue.read(config.model.name)
+    """Read, check and load the configured model, on the Edge TPU if `inference.device` says so, and not «auto».
+
+    Raises ModelError, AcceleratorError.
+    """
+    if config.inference.device.startswith("edgetpu"):
+        _check_edge_tpu(config)
+        return _open_edge_tpu(config)
+    return _open_cpu(config, config.model.name)
+
+
+def _open_cpu(config: Config, name: str) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
+    model = catalogue.read(name)
     if not model.verified and runtime.needs_check():
         runtime.check_in_child(model.path)
     height, width = config.model.input_size
@@ -91,6 +114,63 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
         model.content, label=str(model.path), input_size=(height, width), threads=config.inference.thread_count
     )
     return model, cpu
+
+
+def open_failover(config: Config) -> Failover:
+    """Load what `inference.device` asks for: with «auto» the CPU, which the Edge TPU may then take over from.
+
+    Raises ModelError, AcceleratorError.
+    """
+    wanted = config.inference
+
+    def loaded(model: catalogue.ModelFile, on: runtime.CpuRuntime) -> Loaded:
+        return Loaded(model, Network(on, open_decoder(config, on)))
+
+    reason = f"inference.device = {wanted.device}"
+    if wanted.device == "cpu":
+        return Failover(loaded(*_open_cpu(config, config.model.name)), reason)
+    accelerator = Accelerator(
+        check=lambda: _check_edge_tpu(config),
+        load=lambda: loaded(*_open_edge_tpu(config)),
+        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
+    )
+    if wanted.device != "auto":
+        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
+    cpu = loaded(*_open_cpu(config, counterpart(config.model.name, "cpu", config.model.input_size)))
+    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
+
+
+def _check_edge_tpu(config: Config) -> None:
+    """Try the Edge TPU in another process. Raises AcceleratorError, ModelError."""
+    wanted = config.inference
+    _look_for_edge_tpu(config)
+    runtime.check_accelerator(_edge_tpu_model(config).path, _edge_tpu(config), wanted.library)
+
+
+def _open_edge_tpu(config: Config) -> tuple[catalogue.ModelFile, runtime.EdgeTpuRuntime]:
+    wanted = config.inference
+    _look_for_edge_tpu(config)
+    model = _edge_tpu_model(config)
+    tpu = runtime.EdgeTpuRuntime(
+        model.content, label=model.name, device=_edge_tpu(config), library=wanted.library, threads=wanted.thread_count
+    )
+    tpu.invoke()  # the first one takes long: it brings the weights there
+    return model, tpu
+
+
+def _look_for_edge_tpu(config: Config) -> None:
+    """With «auto», libedgetpu is not even loaded where there is no Coral, be it that there never was one."""
+    if config.inference.device == "auto" and config.inference.library == coral.LIBRARY and not coral.devices():
+        raise AcceleratorError(coral.absent())
+
+
+def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
+    return catalogue.read(counterpart(config.model.name, "edgetpu", config.model.input_size))
+
+
+def _edge_tpu(config: Config) -> str:
+    """Which one, as libedgetpu calls it: "" for any, "usb", "pci:0"."""
+    return config.inference.device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
 
 
 def open_decoder(config: Config, cpu: Runtime) -> Decoder:
@@ -111,7 +191,7 @@ def open_decoder(config: Config, cpu: Runtime) -> Decoder:
     return partial(decode_multi, heads=heads, settings=settings)
 
 
-def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline:
+def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Choice | None = None) -> Pipeline:
     """Put the stages together. Raises ModelError."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     wanted = config.filter
@@ -134,7 +214,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
             smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
             lookout=Lookout() if config.decode.turned else None,
         )
-    return Pipeline(source, cpu, stages)
+    return Pipeline(source, cpu, stages, choice)
 
 
 def _tracker(config: Config) -> Tracker:

@@ -57,6 +57,9 @@ class PaintedRuntime:
     def outputs(self) -> RawOutputs:
         return self._outputs
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 def blank_frame(sequence: int, *, brightness: int = 0, size: tuple[int, int] = (480, 640)) -> Frame:
     height, width = size

@@ -1,0 +1,43 @@
+"""Which model takes over when another device does: the one of the same family that was made for it."""
+
+import math
+
+from edge.errors import ModelError
+from edge.inference import catalogue
+from edge.inference.decoder_op import outline
+from edge.types import Backend
+
+_TO_FETCH = {"posenet": "posenet-edgetpu-353-481"}  # of `edge-pose models fetch`
+
+
+def counterpart(name: str, device: Backend, input_size: tuple[int, int]) -> str:
+    """The name of the model for `device` that belongs to the model `name`: itself, or another one of its family.
+
+    Of several, it is the one whose input size comes nearest to `input_size`, the shipped ones first.
+    Raises ModelError if there is none.
+    """
+    known = {name: entry for place in reversed(catalogue.folders()) for name, entry in catalogue.entries(place).items()}
+    if name not in known:
+        if outline(catalogue.read(name).content).edge_tpu != (device == "edgetpu"):
+            where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
+            raise ModelError(f"no model {where} belongs to {name}, as that is in no catalogue; "
+                             f"do: edge-pose models import {name}")  # fmt: skip
+        return name
+    family = known[name].family
+    if known[name].device == device:
+        return name
+    shipped = catalogue.entries()
+    fitting = sorted(
+        (other for other, entry in known.items() if (entry.family, entry.device) == (family, device)),
+        key=lambda other: (_mismatch(known[other], input_size), other not in shipped, len(other), other),
+    )
+    if fitting:
+        return fitting[0]
+    if device == "cpu":
+        raise ModelError(f"model.name: {name} is compiled for the Edge TPU, and no {family} for the CPU is here")
+    fetch = f"fetch {_TO_FETCH[family]}" if family in _TO_FETCH else "import FILE"
+    raise ModelError(f"no {family} model compiled for the Edge TPU is here; do: edge-pose models {fetch}")
+
+
+def _mismatch(entry: catalogue.Entry, wanted: tuple[int, int]) -> float:
+    return min(abs(math.log(math.prod(size) / math.prod(wanted))) for size in entry.input_sizes)
