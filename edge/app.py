@@ -70,12 +70,16 @@ def run(config: Config) -> int:
         log.info("%s -> %s on %s -> %s/...", source.description, first.model.name, first.network.runtime.name,
                  topics.root)  # fmt: skip
         broker.open()
-        for result in pipeline.results(TICK_S):
-            if result is not None:
-                daemon.frame_done(result)
-            daemon.tick(time.monotonic())
-            if stopping.is_set():
-                break
+        try:
+            for result in pipeline.results(TICK_S):
+                if result is not None:
+                    daemon.frame_done(result)
+                daemon.tick(time.monotonic())
+                if stopping.is_set():
+                    break
+        except AcceleratorError:
+            daemon.tick(time.monotonic())  # tells subscribers why
+            raise
         daemon.report(time.monotonic())
         log.info("%s after %d frames", "stopped" if stopping.is_set() else "the source has ended", daemon.frames)
     return EXIT_OK
@@ -100,12 +104,15 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
     Raises ModelError, AcceleratorError.
     """
     if config.inference.device.startswith("edgetpu"):
-        _check_edge_tpu(config)
+        check_edge_tpu(config)
         return _open_edge_tpu(config)
-    return _open_cpu(config, config.model.name)
+    return _open_cpu(config)
 
 
-def _open_cpu(config: Config, name: str) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
+def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
+    name = config.model.name
+    if config.inference.device == "auto":
+        name = counterpart(name, "cpu", config.model.input_size)
     model = catalogue.read(name)
     if not model.verified and runtime.needs_check():
         runtime.check_in_child(model.path)
@@ -128,19 +135,19 @@ def open_failover(config: Config) -> Failover:
 
     reason = f"inference.device = {wanted.device}"
     if wanted.device == "cpu":
-        return Failover(loaded(*_open_cpu(config, config.model.name)), reason)
+        return Failover(loaded(*_open_cpu(config)), reason)
     accelerator = Accelerator(
-        check=lambda: _check_edge_tpu(config),
+        check=lambda: check_edge_tpu(config),
         load=lambda: loaded(*_open_edge_tpu(config)),
         crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
     )
     if wanted.device != "auto":
         return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
-    cpu = loaded(*_open_cpu(config, counterpart(config.model.name, "cpu", config.model.input_size)))
+    cpu = loaded(*_open_cpu(config))
     return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
 
 
-def _check_edge_tpu(config: Config) -> None:
+def check_edge_tpu(config: Config) -> None:
     """Try the Edge TPU in another process. Raises AcceleratorError, ModelError."""
     wanted = config.inference
     _look_for_edge_tpu(config)

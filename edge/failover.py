@@ -100,7 +100,7 @@ class Failover:
         """The network for the next frame."""
         if self._found is not None:
             self.state, self._found = self._found, None
-            log.warning("%s is used from now on: %s", *_told(self.state))
+            log.info("%s is used from now on: %s", *_told(self.state))
         return self.state.loaded.network
 
     def failed(self, error: AcceleratorError) -> None:
@@ -121,6 +121,7 @@ class Failover:
                 return
         accelerator.crashes.end()
         if self._cpu is None:
+            self.state = State(self.state.loaded, f"{self._why}; the daemon ends, because {error}")
             raise error
         self._lost = f"on the CPU since {_utc()}, because {error}"
         self._fall_back(self._lost)

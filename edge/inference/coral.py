@@ -37,7 +37,7 @@ def devices(root: Path = Path("/")) -> list[Device]:
 def absent(wanted: str = "") -> str:
     """That there is no Coral; `wanted` is "", "usb:0" etc."""
     where = {"usb": "on USB", "pci": "as /dev/apex_0"}.get(wanted.partition(":")[0], "on USB or as /dev/apex_0")
-    return f"no Coral Edge TPU is to be seen {where}; plug it in (for PCIe, install the driver gasket-dkms)"
+    return f"no Coral Edge TPU is to be seen {where}; if there is one, plug it in again (PCIe: install gasket-dkms)"
 
 
 def missing(library: str, reason: str) -> str:
@@ -56,8 +56,7 @@ def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> s
     if library == LIBRARY and not any(one.usable for one in found):
         return (f"{found[0].node} may not be opened by this user; add its udev rule, and the user to the group "
                 "plugdev (USB) or apex (PCIe)")  # fmt: skip
-    # The runtime puts a headline above what the library says.
-    said = _line(reason.partition("\n")[2] or reason)
+    said = _line(reason)
     return (f"{library} opened no Edge TPU{f' ({said})' if said else ''}; see that no other program uses it, "
             "unplug it and plug it in again")  # fmt: skip
 

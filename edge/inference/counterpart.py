@@ -1,6 +1,7 @@
 """Which model takes over when another device does: the one of the same family that was made for it."""
 
 import math
+from contextlib import suppress
 
 from edge.errors import ModelError
 from edge.inference import catalogue
@@ -18,7 +19,11 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int]) -> str:
     """
     known = {name: entry for place in reversed(catalogue.folders()) for name, entry in catalogue.entries(place).items()}
     if name not in known:
-        if outline(catalogue.read(name).content).edge_tpu != (device == "edgetpu"):
+        compiled = False
+        content = catalogue.read(name).content
+        with suppress(ModelError):  # then it is for the runtime to say what is wrong with it
+            compiled = outline(content).edge_tpu
+        if compiled != (device == "edgetpu"):
             where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
             raise ModelError(f"no model {where} belongs to {name}, as that is in no catalogue; "
                              f"do: edge-pose models import {name}")  # fmt: skip

@@ -46,6 +46,8 @@ class Crashes:
         if record.boot_id == boot_id:
             crashes_s = (*record.crashes_s, _now_s())[-CRASHES:] if record.in_use else record.crashes_s
             self._record = _Record(boot_id, crashes_s=crashes_s)
+        if record.in_use and record.boot_id == boot_id:
+            log.warning("the process before this one died while it used the Edge TPU")
         if record.in_use:
             self._write()
 

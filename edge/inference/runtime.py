@@ -105,8 +105,8 @@ class EdgeTpuRuntime(CpuRuntime):
     def __init__(self, model: bytes, *, label: str, device: str, library: str, threads: int) -> None:
         """Load `model` with `library`, which is libedgetpu; `device` is "" (any Coral), "usb", "usb:1", "pci:0"...
 
-        Loading stops all threads of the process, and a wrong or broken libedgetpu kills it: try it before with
-        `check_accelerator`. Raises AcceleratorError; ModelError if the model is none that we can use.
+        A wrong or broken libedgetpu kills the process or never comes back: try it before, with `check_accelerator`.
+        Raises AcceleratorError; ModelError if the model is none that we can use.
         """
         try:
             self.name, interpreter = _on_edge_tpu(model, device, library, threads)
@@ -126,7 +126,36 @@ class EdgeTpuRuntime(CpuRuntime):
         try:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as exc:
-            raise AcceleratorError(coral.failed(str(exc))) from exc
+            # With the traceback, the error would keep the interpreter, and so the Coral, beyond `close`.
+            raise AcceleratorError(coral.failed(str(exc))) from exc.with_traceback(None)
+
+
+class _Delegate:
+    """What the runtimes' own `load_delegate` gives, which stops all other threads until the library has its device.
+
+    Raises OSError if there is no such library, AttributeError if it is none for this, ValueError if it has no device.
+    """
+
+    def __init__(self, library: str, options: Mapping[str, str]) -> None:
+        loaded = ctypes.CDLL(library)
+        create, self._destroy = loaded.tflite_plugin_create_delegate, loaded.tflite_plugin_destroy_delegate
+        create.restype = ctypes.c_void_p
+        self._destroy.argtypes, self._destroy.restype = [ctypes.c_void_p], None
+        texts = ctypes.c_char_p * len(options)
+        keys, values = (texts(*map(str.encode, column)) for column in (options.keys(), options.values()))
+        said: list[bytes] = []
+        report = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(said.append)
+        self._pointer: int | None = create(keys, values, ctypes.c_size_t(len(options)), report)
+        if self._pointer is None:
+            raise ValueError(b" ".join(said).decode(errors="replace"))
+
+    def __del__(self) -> None:
+        if getattr(self, "_pointer", None) is not None:
+            self._destroy(self._pointer)
+
+    def _get_native_delegate_pointer(self) -> int | None:
+        """For the runtime's Interpreter."""
+        return self._pointer
 
 
 def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple[str, Any]:
@@ -140,10 +169,7 @@ def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple
         else:
             return "pycoral", pycoral.make_interpreter(model, device=device or None)
     name, package = _import_package()
-    # First without the runtime, which after a failure here would print a traceback of its own.
-    if not hasattr(ctypes.CDLL(library), "tflite_plugin_create_delegate"):
-        raise AttributeError("it has no tflite_plugin_create_delegate")
-    delegate = package.load_delegate(library, {"device": device} if device else {})
+    delegate = _Delegate(library, {"device": device} if device else {})
     interpreter = package.Interpreter(model_content=model, num_threads=threads, experimental_delegates=[delegate])
     return f"{name} with {library.rpartition('/')[2]}", interpreter
 

@@ -5,7 +5,8 @@
  *
  * $STANDIN_PLAN names a file that is read at every load, so that the plan can change while others use this library:
  *     STAGE ACTION      load | prepare | destroy, or the number of the invoke since this load, from 1
- * ACTION is one of: fail, crash, hang, exit. Every load adds a line to $STANDIN_PLAN.loads: the pid, and the options.
+ * ACTION is one of: fail, crash, hang, slow, exit. $STANDIN_PLAN.diary gets a line at every load, "load" with the
+ * options, and at every destruction, "destroy"; the pid stands before it.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -88,9 +89,23 @@ static bool act(const char *stage) {
         if (!strcmp(action, "fail")) return false;
         if (!strcmp(action, "crash")) raise(SIGSEGV);
         if (!strcmp(action, "exit")) _exit(3);
+        if (!strcmp(action, "slow")) sleep(1);
         while (!strcmp(action, "hang")) pause();
     }
     return true;
+}
+
+static void note(const char *what, char **keys, char **values, size_t count) {
+    char path[4096];
+    const char *plan_path = getenv("STANDIN_PLAN");
+    if (!plan_path) return;
+    snprintf(path, sizeof path, "%s.diary", plan_path);
+    FILE *diary = fopen(path, "a");
+    if (!diary) return;
+    fprintf(diary, "%d %s", (int)getpid(), what);
+    for (size_t n = 0; n < count; n++) fprintf(diary, " %s=%s", keys[n], values[n]);
+    fprintf(diary, "\n");
+    fclose(diary);
 }
 
 static void *init(Context *context, const char *buffer, size_t length) {
@@ -152,25 +167,20 @@ static int prepare(Context *context, Delegate *delegate) {
 Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count, void (*report)(const char *)) {
     read_plan();
     invokes = 0;
-    char path[4096];
-    snprintf(path, sizeof path, "%s.loads", getenv("STANDIN_PLAN") ? getenv("STANDIN_PLAN") : "/dev/null");
-    FILE *loads = fopen(path, "a");
-    if (loads) {
-        fprintf(loads, "%d", (int)getpid());
-        for (size_t n = 0; n < count; n++) fprintf(loads, " %s=%s", keys[n], values[n]);
-        fprintf(loads, "\n");
-        fclose(loads);
-    }
+    note("load", keys, values, count);
     if (!act("load")) {
         report("stand-in: no device");
         return NULL;
     }
     Delegate *delegate = calloc(1, sizeof *delegate);
     delegate->prepare = prepare;
+    delegate->flags = 1; /* takes dynamic tensors: only so is it asked before any node is prepared, as libedgetpu is */
     return delegate;
 }
 
 void tflite_plugin_destroy_delegate(Delegate *delegate) {
-    if (delegate) act("destroy");
+    if (!delegate) return;
+    act("destroy");
+    note("destroy", NULL, NULL, 0);
     free(delegate);
 }
