@@ -31,6 +31,7 @@ from edge.pipeline import Choice, Decoder, FrameSource, Network, Pipeline, Runti
 from edge.smoothing import Settings as SmootherSettings
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
+from edge.types import Backend
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
 def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
     name = config.model.name
     if config.inference.device == "auto":
-        name = counterpart(name, "cpu", config.model.input_size)
+        name = _counterpart(config, "cpu")
     model = catalogue.read(name)
     if not model.verified and runtime.needs_check():
         runtime.check_in_child(model.path)
@@ -142,6 +143,7 @@ def open_failover(config: Config) -> Failover:
         crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
     )
     if wanted.device != "auto":
+        accelerator.tried()
         return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
     cpu = loaded(*_open_cpu(config))
     return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
@@ -172,7 +174,11 @@ def _look_for_edge_tpu(config: Config) -> None:
 
 
 def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
-    return catalogue.read(counterpart(config.model.name, "edgetpu", config.model.input_size))
+    return catalogue.read(_counterpart(config, "edgetpu"))
+
+
+def _counterpart(config: Config, device: Backend) -> str:
+    return counterpart(config.model.name, device, config.model.input_size)
 
 
 def _edge_tpu(config: Config) -> str:

@@ -44,8 +44,8 @@ class Accelerator:
     load: Callable[[], Loaded]  # into this process
     crashes: Crashes
 
-    def opened(self) -> Loaded:
-        """Check it and load it. Raises AcceleratorError, also if it is to be left alone, or ModelError."""
+    def tried(self) -> None:
+        """Check it, unless it is to be left alone. Raises AcceleratorError, ModelError."""
         if skip_s := self.crashes.skip_s:
             raise AcceleratorError(
                 f"the Edge TPU is left alone until {_utc(skip_s)}, because this program died {CRASHES} times within "
@@ -53,10 +53,9 @@ class Accelerator:
                 f"as the runtime; to try it sooner, reboot, or delete {self.crashes.path} and restart the daemon"
             )
         self.check()
-        return self.loaded()
 
-    def loaded(self) -> Loaded:
-        """Load it without the check; if this process dies, that will be counted."""
+    def opened(self) -> Loaded:
+        """Load it; if this process dies from now on, that will be counted. Raises AcceleratorError, ModelError."""
         self.crashes.begin()
         try:
             return self.load()
@@ -113,7 +112,7 @@ class Failover:
             self._opened_again_s = now_s
             log.warning("%s; it is opened again", error)
             try:
-                again = accelerator.loaded()
+                again = accelerator.opened()
             except EdgeError as exc:
                 error = AcceleratorError(f"{error}; it could not be opened again: {exc}")
             else:
@@ -125,6 +124,7 @@ class Failover:
             raise error
         self._lost = f"on the CPU since {_utc()}, because {error}"
         self._fall_back(self._lost)
+        self._lost += "; now: "
         self._probe(self._probe_s)
 
     def close(self) -> None:
@@ -140,13 +140,16 @@ class Failover:
     def _try(self, wait_s: float) -> None:
         """Try the Edge TPU again and again until it is there."""
         assert self._accelerator is not None
+        assert self._cpu is not None
         while not self._closed.wait(wait_s):
             wait_s = self._probe_s
             try:
+                self._accelerator.tried()
+                # Stands for ever if that hangs here, after it worked in the other process.
+                self.state = State(self._cpu, f"{self._why}; {self._lost}the Edge TPU is there, and is being opened")
                 loaded = self._accelerator.opened()
             except EdgeError as exc:
-                problem = str(exc).removeprefix("model.name: ")
-                self._fall_back(f"{self._lost}; now: {problem}" if self._lost else problem)
+                self._fall_back(f"{self._lost}{str(exc).removeprefix('model.name: ')}")
                 self._settled.set()
                 continue
             crashes = self._accelerator.crashes.of_late

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,22 +104,48 @@ def test_who_dies_while_it_is_used_leaves_a_mark(tpu: EdgeTpu) -> None:
 @pytest.mark.parametrize("where", ["check_error", "load_error"])
 def test_auto_says_why_it_does_not_and_comes_back(tpu: EdgeTpu, error: EdgeError, where: str) -> None:
     setattr(tpu, where, error)
-    failover = auto(tpu, probe_s=0.01)
+    failover = auto(tpu)
     problem = str(error).removeprefix("model.name: ")
-    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; {problem}; it is tried again every 0.01 s")
-    state = failover.state
-    checks = tpu.checks
+    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; {problem}; it is tried again every 3600 s")
+    failover.close()
+    failover = auto(tpu, probe_s=0.01)
+    setattr(tpu, where, None)
+    wait_for(failover, "edgetpu")
+    failover.close()
+
+
+def test_nothing_new_is_nothing_to_tell(tpu: EdgeTpu) -> None:
+    tpu.check_error = AcceleratorError("none is there")
+    failover = auto(tpu, probe_s=0.01)
+    state, checks = failover.state, tpu.checks
     while tpu.checks < checks + 3:
         time.sleep(0.01)
-    assert failover.state is state, "nothing new is nothing to tell"
-    setattr(tpu, where, None)
+    assert failover.state is state
+    failover.close()
+
+
+def test_a_load_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
+    """After it worked in the other process; frames go on."""
+    release = threading.Event()
+
+    def hang() -> Loaded:
+        assert release.wait(60)
+        return loaded("edgetpu")
+
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=replace(tpu.accelerator, load=hang), probe_s=NEVER_S)
+    failover.try_accelerator(0.1, threading.Event())
+    while not failover.state.reason.endswith("is being opened"):
+        time.sleep(0.01)
+    assert backend(failover) == "cpu"
+    release.set()
     wait_for(failover, "edgetpu")
     failover.close()
 
 
 def test_a_check_that_takes_long_keeps_nobody_waiting(tpu: EdgeTpu) -> None:
     release = threading.Event()
-    slow = Accelerator(lambda: assert_set(release), tpu.accelerator.load, tpu.crashes)
+    slow = replace(tpu.accelerator, check=lambda: assert_set(release))
     cpu = loaded("cpu")
     failover = Failover(cpu, WHY, cpu=cpu, accelerator=slow, probe_s=NEVER_S)
     failover.try_accelerator(0.05, threading.Event())
@@ -200,5 +227,5 @@ def test_after_crashes_it_is_left_alone(tpu: EdgeTpu) -> None:
     assert str(path) in failover.state.reason
     assert (again.checks, again.loads) == (0, [])
     with pytest.raises(AcceleratorError, match="died 3 times within 10 minutes"):
-        again.accelerator.opened()
+        again.accelerator.tried()
     failover.close()
