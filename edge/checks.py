@@ -109,7 +109,7 @@ def _check_model(config: configuration.Config) -> str:
     try:
         check_edge_tpu(config)
     except EdgeError as exc:
-        return f"{found}. On the CPU, because {exc}"
+        return f"{found}. On the CPU, because {str(exc).removeprefix('model.name: ')}"
     return f"{found}. The Edge TPU works too, and takes over"
 
 

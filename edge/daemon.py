@@ -90,7 +90,7 @@ class Daemon:
             self._next_status_s = now_s + STATUS_INTERVAL_S
         if self._sensor.failover.state is not self._state:
             self._stand_info()
-            self.report(now_s)
+            self._next_report_s = now_s
         if now_s >= self._next_report_s and self._sensor.broker.connection.connected:
             self.report(now_s)
 

@@ -145,22 +145,34 @@ class Failover:
             wait_s = self._probe_s
             try:
                 self._accelerator.tried()
+                if self._closed.is_set():
+                    return
                 # Stands for ever if that hangs here, after it worked in the other process.
                 self.state = State(self._cpu, f"{self._why}; {self._lost}the Edge TPU is there, and is being opened")
                 loaded = self._accelerator.opened()
             except EdgeError as exc:
-                self._fall_back(f"{self._lost}{str(exc).removeprefix('model.name: ')}")
+                self._fall_back(f"{self._lost}{str(exc).removeprefix('model.name: ')}{self._crashed()}")
                 self._settled.set()
                 continue
-            crashes = self._accelerator.crashes.of_late
-            note = f"; {_crashes(crashes)}" if crashes else ""
-            self._found = State(loaded, f"{self._why}; it is there and works{note}")
+            self._found = State(loaded, f"{self._why}; it is there and works{self._crashed()}")
             self._settled.set()
             return
 
+    def _crashed(self) -> str:
+        """A note of crashes that are too few to do anything about."""
+        assert self._accelerator is not None
+        count = self._accelerator.crashes.of_late
+        if not count or self._accelerator.crashes.skip_s:
+            return ""
+        times = "once" if count == 1 else f"{count} times"
+        return (f"; but this program died {times} in the last {WITHIN_S / 60:g} minutes while the Edge TPU was in use: "
+                f"after {CRASHES} times that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
+
     def _fall_back(self, problem: str) -> None:
         assert self._cpu is not None
-        state = State(self._cpu, f"{self._why}; {problem}; it is tried again every {self._probe_s:g} s")
+        assert self._accelerator is not None
+        again = "" if self._accelerator.crashes.skip_s else f"; it is tried again every {self._probe_s:g} s"
+        state = State(self._cpu, f"{self._why}; {problem}{again}")
         if state.reason != self.state.reason:
             self.state = state
             log.warning("%s is used: %s", *_told(state))
@@ -168,12 +180,6 @@ class Failover:
 
 def _told(state: State) -> tuple[str, str]:
     return {"cpu": "the CPU", "edgetpu": "the Edge TPU"}[state.loaded.network.runtime.backend], state.reason
-
-
-def _crashes(count: int) -> str:
-    times = "once" if count == 1 else f"{count} times"
-    return (f"but this program died {times} in the last {WITHIN_S / 60:g} minutes while it was in use: after {CRASHES} "
-            f"times it is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
 
 
 def _utc(later_s: float = 0) -> str:

@@ -35,9 +35,11 @@ def test_a_refusal_without_words_is_told_by_what_is_there(tmp_path: Path, monkey
     node = usb(tmp_path, "2-2", "1a6e", "089a")
     refused.append(coral.refused("usb:0", coral.LIBRARY, "", tmp_path))
     refused.append(coral.refused("pci", coral.LIBRARY, "", tmp_path))
+    refused.append(coral.refused("usb:1", coral.LIBRARY, "", tmp_path))
     assert "no Coral Edge TPU is to be seen on USB or as /dev/apex_0" in refused[0]
     assert "see that no other program uses it" in refused[1]
     assert "no Coral Edge TPU is to be seen as /dev/apex_0" in refused[2]
+    assert "there is no usb:1, counted from 0: 1 of that kind can be seen" in refused[3]
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may open everything
     assert f"{node} may not be opened by this user" in coral.refused("", coral.LIBRARY, "", tmp_path)
 

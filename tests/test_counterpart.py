@@ -38,7 +38,7 @@ def test_other_families_are_nobody_s_counterpart(data_home: Path) -> None:
     add_model(data_home, "other", b"other", SIZE)
     index = data_home / "edge-pose/models/catalogue.toml"
     index.write_text(index.read_text().replace('family = "posenet"', 'family = "other"'))
-    with pytest.raises(ModelError, match="no posenet model compiled"):
+    with pytest.raises(ModelError, match=r"^model\.name: no posenet model compiled"):
         counterpart("posenet", "edgetpu", SIZE)
     with pytest.raises(ModelError, match="no other for the CPU"):
         counterpart("other", "cpu", SIZE)

@@ -56,6 +56,10 @@ def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> s
     if library == LIBRARY and not any(one.usable for one in found):
         return (f"{found[0].node} may not be opened by this user; add its udev rule, and the user to the group "
                 "plugdev (USB) or apex (PCIe)")  # fmt: skip
+    number = wanted.partition(":")[2]
+    if library == LIBRARY and number and int(number) >= len(found):
+        return (f"inference.device: there is no {wanted}, counted from 0: {len(found)} of that kind can be seen; "
+                "name another one")  # fmt: skip
     said = _line(reason)
     return (f"{library} opened no Edge TPU{f' ({said})' if said else ''}; see that no other program uses it, "
             "unplug it and plug it in again")  # fmt: skip

@@ -25,7 +25,7 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int]) -> str:
             compiled = outline(content).edge_tpu
         if compiled != (device == "edgetpu"):
             where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
-            raise ModelError(f"no model {where} belongs to {name}, as that is in no catalogue; "
+            raise ModelError(f"model.name: no model {where} belongs to {name}, as that is in no catalogue; "
                              f"do: edge-pose models import {name}")  # fmt: skip
         return name
     family = known[name].family
@@ -41,7 +41,7 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int]) -> str:
     if device == "cpu":
         raise ModelError(f"model.name: {name} is compiled for the Edge TPU, and no {family} for the CPU is here")
     fetch = f"fetch {_TO_FETCH[family]}" if family in _TO_FETCH else "import FILE"
-    raise ModelError(f"no {family} model compiled for the Edge TPU is here; do: edge-pose models {fetch}")
+    raise ModelError(f"model.name: no {family} model compiled for the Edge TPU is here; do: edge-pose models {fetch}")
 
 
 def _mismatch(entry: catalogue.Entry, wanted: tuple[int, int]) -> float:

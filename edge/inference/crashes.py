@@ -79,7 +79,7 @@ class Crashes:
 
     def _write(self) -> None:
         """All or nothing, also when the power fails."""
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        temporary = self.path.with_name(f".{self.path.name}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
