@@ -51,10 +51,10 @@ def run(config: Config) -> int:
         stack.callback(notifier.close)
         failover = open_failover(config)
         stack.callback(failover.close)
+        opened = failover.state.loaded.network.runtime
         if config.inference.device == "auto":
             failover.try_accelerator(ACCELERATOR_S, stopping)
-        first = failover.state.loaded
-        source = open_source(config.camera, largest=_largest(config))
+        source = open_source(config.camera, largest=_largest(config, opened))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -64,12 +64,14 @@ def run(config: Config) -> int:
             offline=topics.status_message(online=False),
         )
         stack.callback(broker.close)
-        pipeline = open_pipeline(config, source, first.network.runtime, failover)
+        pipeline = open_pipeline(config, source, opened, failover)
         stack.callback(pipeline.close)
         stack.callback(notifier.send, "STOPPING=1")
         daemon = Daemon(Sensor(config, failover, source, broker, topics), notifier, stopping)
-        log.info("%s -> %s on %s -> %s/...", source.description, first.model.name, first.network.runtime.name,
-                 topics.root)  # fmt: skip
+        used = failover.state.loaded
+        log.info(
+            "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
+        )
         broker.open()
         try:
             for result in pipeline.results(TICK_S):
@@ -86,13 +88,16 @@ def run(config: Config) -> int:
     return EXIT_OK
 
 
-def _largest(config: Config) -> tuple[int, int]:
-    """Width and height beyond which pictures need not be larger for the models, upright or turned."""
+def _largest(config: Config, opened: Runtime) -> tuple[int, int]:
+    """Width and height beyond which pictures need not be larger for the model, upright or turned.
+
+    With «auto» also not for the one on the Edge TPU.
+    """
     width, height = config.camera.width, config.camera.height
     if config.camera.rotation % 180:
         width, height = height, width
-    sizes = [config.model.input_size]
-    if config.inference.device != "cpu":
+    sizes = [opened.input_size]
+    if config.inference.device == "auto":
         with suppress(ModelError):  # there need not be one yet
             sizes.append(outline(_edge_tpu_model(config).content).input_size)
     low, high = map(max, zip(*map(sorted, sizes), strict=True))
