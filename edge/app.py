@@ -12,7 +12,7 @@ from functools import partial
 
 from edge import systemd
 from edge.camera import open_source
-from edge.config import Config, Smoothing
+from edge.config import Camera, Config, Smoothing
 from edge.daemon import Daemon, Sensor
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
@@ -54,7 +54,7 @@ def run(config: Config) -> int:
         opened = failover.state.loaded.network.runtime
         if config.inference.device == "auto":
             failover.try_accelerator(ACCELERATOR_S, stopping)
-        source = open_source(config.camera, largest=_largest(config, opened))
+        source = open_source(config.camera, largest=_largest(config.camera, opened, *_edge_tpu_size(config)))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -88,19 +88,15 @@ def run(config: Config) -> int:
     return EXIT_OK
 
 
-def _largest(config: Config, opened: Runtime) -> tuple[int, int]:
+def _largest(camera: Camera, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int]:
     """Width and height beyond which pictures need not be larger for the model, upright or turned.
 
-    With «auto» also not for the one on the Edge TPU.
+    `others` are input sizes of those that may take over.
     """
-    width, height = config.camera.width, config.camera.height
-    if config.camera.rotation % 180:
+    width, height = camera.width, camera.height
+    if camera.rotation % 180:
         width, height = height, width
-    sizes = [opened.input_size]
-    if config.inference.device == "auto":
-        with suppress(ModelError):  # there need not be one yet
-            sizes.append(outline(_edge_tpu_model(config).content).input_size)
-    low, high = map(max, zip(*map(sorted, sizes), strict=True))
+    low, high = map(max, zip(*map(sorted, (opened.input_size, *others)), strict=True))
     return (high, low) if width >= height else (low, high)
 
 
@@ -180,6 +176,14 @@ def _look_for_edge_tpu(config: Config) -> None:
 
 def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
     return catalogue.read(_counterpart(config, "edgetpu"))
+
+
+def _edge_tpu_size(config: Config) -> list[tuple[int, int]]:
+    """The input size of the model that may take over on the Edge TPU, if there is one."""
+    if config.inference.device == "auto":
+        with suppress(ModelError):
+            return [outline(_edge_tpu_model(config).content).input_size]
+    return []
 
 
 def _counterpart(config: Config, device: Backend) -> str:

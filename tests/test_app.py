@@ -137,7 +137,7 @@ def test_sources_deliver_what_the_model_can_take(
 ) -> None:
     """Of portraits as much as the turned look takes. Before it is rotated, that is."""
     wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
-    with open_source(wanted.camera, largest=app._largest(wanted, app.open_model(wanted)[1])) as source:
+    with open_source(wanted.camera, largest=app._largest(wanted.camera, app.open_model(wanted)[1])) as source:
         frame = next(iter(source))
     turned = rotation % 180 == 90
     assert frame.image.shape[1::-1] == (pixels[::-1] if turned else pixels)
@@ -165,7 +165,8 @@ def test_pictures_are_as_large_as_the_larger_of_two_models_takes(
         ((481, 641), "auto", (641, 481)),
     ):
         wanted = config(model={"input_size": size}, inference={"device": device})
-        assert app._largest(wanted, app.open_model(wanted)[1]) == largest
+        _, opened = app.open_model(wanted)
+        assert app._largest(wanted.camera, opened, *app._edge_tpu_size(wanted)) == largest
 
 
 def test_auto_and_a_model_for_the_edge_tpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandIn) -> None:
