@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -19,23 +19,28 @@ from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
-from edge.errors import EXIT_OK, ModelError
+from edge.errors import EXIT_OK, AcceleratorError, ModelError
+from edge.failover import Accelerator, Failover, Loaded
 from edge.filtering import Thresholds
-from edge.inference import catalogue, runtime
+from edge.inference import catalogue, coral, crashes, runtime
+from edge.inference.counterpart import counterpart, own_size
+from edge.inference.decoder_op import outline
 from edge.inference.fit import Fit
 from edge.lookout import Lookout
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import Decoder, FrameSource, Pipeline, Runtime, Stages
+from edge.pipeline import Choice, Decoder, FrameSource, Network, Pipeline, Runtime, Stages
 from edge.smoothing import Settings as SmootherSettings
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
+from edge.types import Backend
 
 log = logging.getLogger(__name__)
 
 # How long a thread that wants the GIL waits before it asks for it. With Python's 5 ms, the inference thread comes back
 # from invoke() and idles while another one decodes or reads: with two cores, that cost 3 % of the frame rate.
 SWITCH_INTERVAL_S = 1e-4
+ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
@@ -46,8 +51,12 @@ def run(config: Config) -> int:
     with ExitStack() as stack:
         stack.enter_context(_signals(stopping))
         stack.callback(notifier.close)
-        model, cpu = open_model(config)
-        source = open_source(config.camera, largest=_largest(config.camera, cpu))
+        failover = open_failover(config)
+        stack.callback(failover.close)
+        opened = failover.state.loaded.network.runtime
+        if config.inference.device == "auto":
+            failover.try_accelerator(ACCELERATOR_S, stopping)
+        source = open_source(config.camera, largest=_largest(config.camera, opened, *_edge_tpu_size(config)))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -57,46 +66,135 @@ def run(config: Config) -> int:
             offline=topics.status_message(online=False),
         )
         stack.callback(broker.close)
-        pipeline = open_pipeline(config, source, cpu)
+        pipeline = open_pipeline(config, source, opened, failover)
         stack.callback(pipeline.close)
         stack.callback(notifier.send, "STOPPING=1")
-        daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), notifier, stopping)
-        log.info("%s -> %s on %s -> %s/...", source.description, model.name, cpu.name, topics.root)
+        daemon = Daemon(Sensor(config, failover, source, broker, topics), notifier, stopping)
+        used = failover.state.loaded
+        log.info(
+            "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
+        )
         broker.open()
-        for result in pipeline.results(TICK_S):
-            if result is not None:
-                daemon.frame_done(result)
-            daemon.tick(time.monotonic())
-            if stopping.is_set():
-                break
+        try:
+            for result in pipeline.results(TICK_S):
+                if result is not None:
+                    daemon.frame_done(result)
+                daemon.tick(time.monotonic())
+                if stopping.is_set():
+                    break
+        except AcceleratorError:
+            daemon.tick(time.monotonic())  # tells subscribers why
+            raise
         daemon.report(time.monotonic())
         log.info("%s after %d frames", "stopped" if stopping.is_set() else "the source has ended", daemon.frames)
     return EXIT_OK
 
 
-def _largest(camera: Camera, cpu: Runtime) -> tuple[int, int] | None:
+def _largest(camera: Camera, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int] | None:
     """Width and height beyond which pictures need not be larger for the model, upright or turned.
 
-    None where it may be shown a part of them alone.
+    `others` are input sizes of those that may take over. None where it may be shown a part of the pictures alone.
     """
-    if movenet.recognise(cpu.output_shapes):
+    if movenet.recognise(opened.output_shapes):
         return None
     width, height = camera.width, camera.height
     if camera.rotation % 180:
         width, height = height, width
-    low, high = sorted(cpu.input_size)
+    low, high = map(max, zip(*map(sorted, (opened.input_size, *others)), strict=True))
     return (high, low) if width >= height else (low, high)
 
 
 def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
-    """Read, check and load the configured model. Raises ModelError."""
-    model = catalogue.read(config.model.name)
+    """Read, check and load the configured model, on the Edge TPU if `inference.device` says so, and not «auto».
+
+    Raises ModelError, AcceleratorError.
+    """
+    if config.inference.device.startswith("edgetpu"):
+        check_edge_tpu(config)
+        return _open_edge_tpu(config)
+    return _open_cpu(config)
+
+
+def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
+    name = config.model.name if config.inference.device == "cpu" else _counterpart(config, "cpu")
+    model = catalogue.read(name)
     if not model.verified and runtime.needs_check():
         runtime.check_in_child(model.path)
+    size = config.model.size or (None if name == config.model.name else own_size(config.model.name))
     cpu = runtime.CpuRuntime(
-        model.content, label=str(model.path), input_size=config.model.size, threads=config.inference.thread_count
+        model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count
     )
     return model, cpu
+
+
+def open_failover(config: Config) -> Failover:
+    """Load what `inference.device` asks for: with «auto» the CPU, which the Edge TPU may then take over from.
+
+    Raises ModelError, AcceleratorError.
+    """
+    wanted = config.inference
+
+    def loaded(model: catalogue.ModelFile, on: runtime.CpuRuntime) -> Loaded:
+        return Loaded(model, Network(on, open_decoder(config, on)))
+
+    reason = f"inference.device = {wanted.device}"
+    if wanted.device == "cpu":
+        return Failover(loaded(*_open_cpu(config)), reason)
+    accelerator = Accelerator(
+        check=lambda: check_edge_tpu(config),
+        load=lambda: loaded(*_open_edge_tpu(config)),
+        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
+    )
+    if wanted.device != "auto":
+        accelerator.tried()
+        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
+    cpu = loaded(*_open_cpu(config))
+    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
+
+
+def check_edge_tpu(config: Config) -> None:
+    """Try the Edge TPU in another process. Raises AcceleratorError, ModelError."""
+    wanted = config.inference
+    _look_for_edge_tpu(config)
+    runtime.check_accelerator(_edge_tpu_model(config).path, _edge_tpu(config), wanted.library)
+
+
+def _open_edge_tpu(config: Config) -> tuple[catalogue.ModelFile, runtime.EdgeTpuRuntime]:
+    wanted = config.inference
+    _look_for_edge_tpu(config)
+    model = _edge_tpu_model(config)
+    tpu = runtime.EdgeTpuRuntime(
+        model.content, label=model.name, device=_edge_tpu(config), library=wanted.library, threads=wanted.thread_count
+    )
+    tpu.invoke()  # the first one takes long: it brings the weights there
+    return model, tpu
+
+
+def _look_for_edge_tpu(config: Config) -> None:
+    """With «auto», libedgetpu is not even loaded where there is no Coral, be it that there never was one."""
+    if config.inference.device == "auto" and config.inference.library == coral.LIBRARY and not coral.devices():
+        raise AcceleratorError(coral.absent())
+
+
+def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
+    return catalogue.read(_counterpart(config, "edgetpu"))
+
+
+def _edge_tpu_size(config: Config) -> list[tuple[int, int]]:
+    """The input size of the model that may take over on the Edge TPU, if there is one."""
+    if config.inference.device == "auto":
+        with suppress(ModelError):
+            return [outline(_edge_tpu_model(config).content).input_size]
+    return []
+
+
+def _counterpart(config: Config, device: Backend) -> str:
+    return counterpart(config.model.name, device, config.model.size)
+
+
+def _edge_tpu(config: Config) -> str:
+    """Which one, as libedgetpu calls it: "" for any, "usb", "pci:0"."""
+    return config.inference.device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
 
 
 def open_decoder(config: Config, cpu: Runtime) -> Decoder:
@@ -119,7 +217,7 @@ def open_decoder(config: Config, cpu: Runtime) -> Decoder:
     return partial(decode_multi, heads=heads, settings=settings)
 
 
-def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline:
+def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Choice | None = None) -> Pipeline:
     """Put the stages together. Raises ModelError."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     wanted = config.filter
@@ -146,7 +244,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
             lookout=Lookout() if config.decode.turned else None,
             crop=crop_around if one_person else None,
         )
-    return Pipeline(source, cpu, stages)
+    return Pipeline(source, cpu, stages, choice)
 
 
 def _tracker(config: Config) -> Tracker:

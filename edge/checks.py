@@ -64,12 +64,19 @@ def _try(name: str, check: Callable[[], str]) -> Finding:
 
 
 def _check_model(config: configuration.Config) -> str:
-    from edge.app import open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
+    from edge.app import check_edge_tpu, open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
 
     model, cpu = open_model(config)
     open_decoder(config, cpu)
     vouched = "its checksum is right" if model.verified else "nobody vouches for its checksum"
-    return f"{model.path.name} runs on {cpu.name} at {cpu.input_size[0]}x{cpu.input_size[1]}; {vouched}"
+    found = f"{model.path.name} runs on {cpu.name} at {cpu.input_size[0]}x{cpu.input_size[1]}; {vouched}"
+    if config.inference.device != "auto":
+        return found
+    try:
+        check_edge_tpu(config)
+    except EdgeError as exc:
+        return f"{found}. On the CPU, because {str(exc).removeprefix('model.name: ')}"
+    return f"{found}. The Edge TPU works too, and takes over"
 
 
 def _check_source(config: configuration.Config) -> str:

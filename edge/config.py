@@ -32,6 +32,8 @@ PART_NAMES = (
 )  # fmt: skip
 
 ID_PATTERN = "^[a-z0-9_-]*$"
+DEVICE_PATTERN = "^(auto|cpu|edgetpu(:(usb|pci)(:[0-9]{1,2})?)?)$"
+DEVICES = '"auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:pci", or one of several: "edgetpu:usb:1", "edgetpu:pci:0"'
 TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
 SLOWEST_FPS = 0.1
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -78,8 +80,10 @@ class Model(Table, frozen=True):
 
 
 class Inference(Table, frozen=True):
-    device: Literal["auto", "cpu"] = "auto"
+    device: Annotated[str, Meta(pattern=DEVICE_PATTERN, description=DEVICES)] = "auto"
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    probe_s: Annotated[float, Meta(ge=1, le=86400)] = 300
+    library: Annotated[str, Meta(min_length=1)] = "libedgetpu.so.1"
 
     @property
     def thread_count(self) -> int:

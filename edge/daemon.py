@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from edge import __version__, health
 from edge.config import Config
-from edge.inference.catalogue import ModelFile
+from edge.failover import Failover
 from edge.mqtt import messages
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import FrameSource, Result, Runtime
+from edge.pipeline import FrameSource, Result
 from edge.systemd import Notifier
 from edge.types import Frame
 
@@ -22,8 +22,7 @@ class Sensor:
     """Everything that a running sensor is made of."""
 
     config: Config
-    model: ModelFile
-    runtime: Runtime
+    failover: Failover
     source: FrameSource
     broker: Broker
     topics: Topics
@@ -43,9 +42,11 @@ class Daemon:
         self._stall_s = max(camera.stall_s, 2 / camera.fps if camera.fps else 0)
         self._ready = False
         self._people = 0
+        self._state = sensor.failover.state
+        self._frame: Frame | None = None  # the first, of which only the size counts
         self._next_keypoints_s = self._next_status_s = self._next_ping_s = now_s
         self._next_report_s = now_s + sensor.config.mqtt.heartbeat_s
-        sensor.broker.stand(sensor.topics.info_message(self._info(None)))
+        self._stand_info()
 
     @property
     def frames(self) -> int:
@@ -65,7 +66,8 @@ class Daemon:
         self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
         self._people = len(result.people)
         if self._meter.processed == 1:
-            self._sensor.broker.stand(self._sensor.topics.info_message(self._info(result.frame)))
+            self._frame = result.frame
+            self._stand_info()
         if now_s >= self._next_keypoints_s:
             message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))
             if not self._sensor.source.live:
@@ -86,6 +88,9 @@ class Daemon:
         if self._ready and now_s >= self._next_status_s:
             self._notifier.send(self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
+        if self._sensor.failover.state is not self._state:
+            self._stand_info()
+            self._next_report_s = now_s
         if now_s >= self._next_report_s and self._sensor.broker.connection.connected:
             self.report(now_s)
 
@@ -96,6 +101,10 @@ class Daemon:
         self._sensor.broker.publish(
             self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)
         )
+
+    def _stand_info(self) -> None:
+        self._state = self._sensor.failover.state
+        self._sensor.broker.stand(self._sensor.topics.info_message(self._info(self._frame)))
 
     def _ping(self, now_s: float) -> None:
         if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
@@ -125,7 +134,7 @@ class Daemon:
         )
 
     def _info(self, frame: Frame | None) -> messages.Info:
-        config, model, runtime = self._sensor.config, self._sensor.model, self._sensor.runtime
+        config, model, runtime = self._sensor.config, self._state.loaded.model, self._state.loaded.network.runtime
         return messages.Info(
             v=messages.SCHEMA_VERSION,
             version=__version__,
@@ -134,7 +143,7 @@ class Daemon:
                 name=model.name, sha256=model.sha256, verified=model.verified, input_size=runtime.input_size
             ),
             runtime=messages.RuntimeOut(name=runtime.name, threads=config.inference.thread_count),
-            backend=messages.BackendOut(name=runtime.backend, reason=f"inference.device = {config.inference.device}"),
+            backend=messages.BackendOut(name=runtime.backend, reason=self._state.reason),
             camera=messages.CameraOut(
                 source=self._sensor.source.description,
                 frame=None if frame is None else _size(frame),
@@ -163,7 +172,8 @@ class Daemon:
             connects=self._sensor.broker.connection.connects,
             last_frame_age_s=None if age_s is None else round(age_s, 3),
             camera="starting" if age_s is None else "stalled" if stalled else "ok",
-            backend=self._sensor.runtime.backend,
+            backend=self._state.loaded.network.runtime.backend,
+            backend_reason=self._state.reason,
             soc_temperature_c=health.soc_temperature_c(),
             throttled=health.throttled(),
             rss_mb=health.rss_mb(),

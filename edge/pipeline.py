@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from edge.errors import AcceleratorError
 from edge.filtering import Thresholds, keep_visible
 from edge.lookout import Lookout, merged
 from edge.smoothing import Smoother
@@ -45,7 +46,7 @@ class FrameSource(Protocol):
 
 
 class Runtime(Protocol):
-    """Runs a model: fill `input()`, `invoke()`, take `outputs()`."""
+    """Runs a model: fill `input()`, `invoke()`, take `outputs()`. That of an accelerator may raise AcceleratorError."""
 
     @property
     def name(self) -> str: ...
@@ -58,11 +59,27 @@ class Runtime(Protocol):
     def input(self) -> Array: ...
     def invoke(self) -> None: ...
     def outputs(self) -> RawOutputs: ...
+    def close(self) -> None: ...
 
 
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
 Decoder = Callable[[RawOutputs], Decoded]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A model that is loaded, and the decoder that understands its outputs."""
+
+    runtime: Runtime
+    decode: Decoder
+
+
+class Choice(Protocol):
+    """Which network is to be used, where there is more than one."""
+
+    def network(self) -> Network: ...  # for the next frame
+    def failed(self, error: AcceleratorError) -> None: ...  # of the network; raises it where there is no other one
 
 
 class Fitter(Protocol):
@@ -91,6 +108,7 @@ class Look:
 
     letterbox: Letterbox
     outputs: RawOutputs
+    decode: Decoder  # the one for these outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,9 +134,11 @@ class Result:
 class Pipeline:
     """Two stages, one hand-off."""
 
-    def __init__(self, source: FrameSource, runtime: Runtime, stages: Stages) -> None:
+    def __init__(self, source: FrameSource, runtime: Runtime, stages: Stages, choice: Choice | None = None) -> None:
+        """Frames go to `runtime`, and its outputs to `stages.decode`; with a `choice`, both are as that says."""
         self._source = source
-        self._runtime = runtime
+        self._network = Network(runtime, stages.decode)
+        self._choice = choice
         self._stages = stages
         self._handoff: queue.Queue[Inferred | BaseException | None] = queue.Queue(maxsize=1)
         self._stopping = threading.Event()
@@ -151,9 +171,8 @@ class Pipeline:
 
     def poses(self, frame: Frame) -> list[Pose]:
         """The poses in one frame by itself: looked at once, and nobody is followed."""
-        letterbox = self._stages.fit(frame, self._runtime.input())
-        self._runtime.invoke()
-        return self._seen(Look(letterbox, self._runtime.outputs()))
+        (look,), _ = self._looks(frame, [0], None)
+        return self._seen(look)
 
     def close(self, timeout_s: float = 0.5) -> None:
         """Stop both stages, but wait no longer than `timeout_s` for a frame that is on its way."""
@@ -192,15 +211,30 @@ class Pipeline:
         started_s = time.monotonic()
         lookout = self._stages.lookout
         turns, crop = lookout.turns(frame.monotonic_s) if lookout else [0], self._crop
-        looks, inference_s = [], 0.0
+        looks, inference_s = self._looks(frame, turns, crop)
+        return Inferred(replace(frame, image=_NO_IMAGE), looks, started_s, inference_s)
+
+    def _looks(self, frame: Frame, turns: list[int], crop: Crop | None) -> tuple[list[Look], float]:
+        """What the network says of a frame, and in how many seconds; of the same frame if another one takes over."""
+        while self._choice is not None:
+            try:
+                return self._looks_of(self._choice.network(), frame, turns, crop)
+            except AcceleratorError as exc:
+                self._choice.failed(exc)
+        return self._looks_of(self._network, frame, turns, crop)
+
+    def _looks_of(
+        self, network: Network, frame: Frame, turns: list[int], crop: Crop | None
+    ) -> tuple[list[Look], float]:
+        runtime, looks, inference_s = network.runtime, [], 0.0
         for turn in turns:
-            letterbox = self._stages.fit(frame, self._runtime.input(), turn, crop)
+            letterbox = self._stages.fit(frame, runtime.input(), turn, crop)
             self._hand_over()
             before_s = time.perf_counter()
-            self._runtime.invoke()
+            runtime.invoke()
             inference_s += time.perf_counter() - before_s
-            looks.append(Look(letterbox, self._runtime.outputs()))
-        return Inferred(replace(frame, image=_NO_IMAGE), looks, started_s, inference_s)
+            looks.append(Look(letterbox, runtime.outputs(), network.decode))
+        return looks, inference_s
 
     def _followed(self, inferred: Inferred) -> Result:
         """The second stage."""
@@ -218,4 +252,4 @@ class Pipeline:
         return Result(inferred.frame, people, inferred.started_s, inferred.inference_s)
 
     def _seen(self, look: Look) -> list[Pose]:
-        return keep_visible(self._stages.decode(look.outputs), look.letterbox, self._stages.thresholds)
+        return keep_visible(look.decode(look.outputs), look.letterbox, self._stages.thresholds)

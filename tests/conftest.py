@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import delegate
 from tests.brokers import MOSQUITTO, Mosquitto
 
 
@@ -62,3 +63,19 @@ def coral() -> Path:
     if not folder.is_dir():
         pytest.skip(f"NO REFERENCE DATA in {folder}: name another folder with EDGE_POSE_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def standin_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in for libedgetpu."""
+    if delegate.COMPILER is None:
+        pytest.skip("NO C COMPILER for the stand-in of libedgetpu: do apt-get install gcc libc6-dev")
+    return delegate.build(tmp_path_factory.mktemp("delegate"))
+
+
+@pytest.fixture
+def standin(standin_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> delegate.StandIn:
+    """A stand-in that works until it is told otherwise."""
+    standin = delegate.StandIn(standin_library, tmp_path / "plan")
+    monkeypatch.setenv("STANDIN_PLAN", str(standin.plan))
+    return standin

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from edge.errors import AcceleratorError
 from edge.types import Array, Backend, Frame, RawOutputs
 
 
@@ -36,9 +37,10 @@ class PaintedRuntime:
     """A network that gives these outputs whatever it is shown, but only for a frame it was shown."""
 
     name = "painted"
-    backend: Backend = "cpu"
 
-    def __init__(self, outputs: RawOutputs, input_size: tuple[int, int]) -> None:
+    def __init__(self, outputs: RawOutputs, input_size: tuple[int, int], backend: Backend = "cpu") -> None:
+        self.backend = backend
+        self.fails_at = -1  # the number of the invoke at which it fails for good, as an accelerator does
         self._outputs = outputs
         self.input_size = input_size
         self._memory = np.zeros((*input_size, 3), np.uint8)
@@ -52,10 +54,15 @@ class PaintedRuntime:
         return self._memory
 
     def invoke(self) -> None:
+        if 0 <= self.fails_at <= len(self.seen):
+            raise AcceleratorError(f"invoke {len(self.seen)} failed")
         self.seen.append(int(self._memory.max()))
 
     def outputs(self) -> RawOutputs:
         return self._outputs
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 def blank_frame(sequence: int, *, brightness: int = 0, size: tuple[int, int] = (480, 640)) -> Frame:

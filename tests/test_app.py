@@ -1,5 +1,6 @@
 """The composition root: what the configuration says is what the pipeline does."""
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,15 @@ from edge.camera.synthetic import open_scene
 from edge.config import Config
 from edge.decode import posenet
 from edge.errors import ModelError
+from edge.inference import catalogue
+from edge.inference.decoder_op import cut_decoder
 from edge.inference.runtime import CpuRuntime
 from edge.pipeline import Pipeline, Stages
 from edge.tracking import Tracker
 from edge.types import Frame
+from tests.delegate import StandIn, add_model
 from tests.fakes import ListSource
+from tests.tiny_posenet import INPUT_SIZE, tiny_posenet
 
 
 def config(**tables: dict[str, object]) -> Config:
@@ -148,3 +153,46 @@ def test_a_model_that_cannot_tell_people_apart_is_for_one_person() -> None:
     with pytest.raises(ModelError, match=r'decode\.mode: .*"single"'):
         app.open_decoder(config(), OnePersonOnly())  # type: ignore[arg-type]
     app.open_decoder(config(decode={"mode": "single"}), OnePersonOnly())  # type: ignore[arg-type]
+
+
+def test_pictures_are_as_large_as_the_larger_of_two_models_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    add_model(tmp_path, "tpu", catalogue.read("posenet").content, (353, 481))
+    for size, device, largest in (
+        ((257, 257), "auto", (481, 353)),
+        ((257, 257), "cpu", (257, 257)),
+        ((481, 641), "auto", (641, 481)),
+    ):
+        wanted = config(model={"input_size": size}, inference={"device": device})
+        _, opened = app.open_model(wanted)
+        assert app._largest(wanted.camera, opened, *app._edge_tpu_size(wanted)) == largest
+
+
+def test_auto_and_a_model_for_the_edge_tpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandIn) -> None:
+    """Whichever of the two is named: on the CPU runs the one for the CPU, on the Edge TPU the other."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    add_model(tmp_path, "tpu", cut_decoder(tiny_posenet(edge_tpu=True)), INPUT_SIZE)
+    for name in ("posenet", "tpu"):
+        wanted = config(model={"name": name}, inference={"library": str(standin.library)})
+        assert app.open_model(wanted)[0].name == "posenet"
+        failover = app.open_failover(wanted)
+        assert failover.state.loaded.model.name == "posenet"
+        failover.try_accelerator(60, threading.Event())
+        state = failover.state
+        assert (state.loaded.model.name, state.loaded.network.runtime.input_size) == ("tpu", INPUT_SIZE)
+        failover.close()
+        for device in ("edgetpu", "edgetpu:usb"):
+            always = config(model={"name": name}, inference={"device": device, "library": str(standin.library)})
+            model, tpu = app.open_model(always)
+            assert (model.name, tpu.backend) == ("tpu", "edgetpu")
+            tpu.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted"), [("auto", ""), ("edgetpu", ""), ("edgetpu:usb", "usb"), ("edgetpu:pci:1", "pci:1")]
+)
+def test_devices_as_libedgetpu_calls_them(device: str, wanted: str) -> None:
+    assert app._edge_tpu(config(inference={"device": device})) == wanted

@@ -58,6 +58,13 @@ def test_what_the_file_says_is_taken(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    "device", ["auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:usb:1", "edgetpu:pci", "edgetpu:pci:0"]
+)
+def test_devices(write: Write, device: str) -> None:
+    assert load(write(HOST + f'[inference]\ndevice = "{device}"'), {}).inference.device == device
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("[mqtt\n", ["is not TOML", "line 1"]),
@@ -72,6 +79,10 @@ def test_what_the_file_says_is_taken(write: Write) -> None:
         (HOST + "[camera]\nmirror = 1", ["camera.mirror: 1", "true or false"]),
         (HOST + '[camera]\nsource = ""', ["camera.source: ''", "not empty"]),
         (HOST + '[decode]\nmode = "best"', ["decode.mode: 'best'", '"single"']),
+        (HOST + '[inference]\ndevice = "tpu"', ["inference.device: 'tpu'", '"auto", "cpu", "edgetpu"']),
+        (HOST + '[inference]\ndevice = "edgetpu:0"', ["inference.device: 'edgetpu:0'", '"edgetpu:usb:1"']),
+        (HOST + '[inference]\ndevice = "edgetpu:usb\\n"', ["inference.device", "control characters"]),
+        (HOST + "[inference]\nprobe_s = 0", ["inference.probe_s: 0", "a number from 1 to 86400"]),
         (HOST + "[model]\ninput_size = [353]", ["model.input_size: [353]", "[height, width]"]),
         (HOST + '[model]\ninput_size = [353, "a"]', ["model.input_size", "[height, width]"]),
         (HOST + "[filter.parts]\nLEFT_EAR = 3", ["filter.parts.LEFT_EAR: 3", "a number from 0 to 1"]),

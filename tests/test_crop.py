@@ -108,6 +108,9 @@ class SeesRed:
         values = np.stack((y / 192, x / 192, np.full(17, 0.9)), axis=1)
         return {"out": Tensor(values[None].astype(np.float32))}
 
+    def close(self) -> None:
+        pass
+
 
 def following(runtime: SeesRed, frames: Iterator[Frame] | list[Frame], *, mirror: bool = False) -> Pipeline:
     stages = Stages(

@@ -106,6 +106,7 @@ def test_health_expires_after_three_heartbeats() -> None:
         last_frame_age_s=None,
         camera="starting",
         backend="cpu",
+        backend_reason="inference.device = cpu",
         soc_temperature_c=None,
         throttled=None,
         rss_mb=None,

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 
 from edge.decode.heads import Heads
 from edge.decode.single import decode_single
-from edge.errors import CameraError
+from edge.errors import AcceleratorError, CameraError
 from edge.filtering import Thresholds
 from edge.inference.fit import Fit
-from edge.pipeline import FrameSource, Pipeline, Result, Stages
+from edge.lookout import Lookout
+from edge.pipeline import FrameSource, Network, Pipeline, Result, Stages
 from edge.tracking import Tracker
-from edge.types import Floats, Frame, Tensor
+from edge.types import Backend, Floats, Frame, Tensor
 from tests.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.paint import paint
 
@@ -49,6 +51,69 @@ def test_every_frame_goes_through_once_and_in_order(ready: bool) -> None:
     assert runtime.seen == [130 + n for n in range(40)]
     assert all(result.inference_s >= 0 for result in done)
     assert all(result.frame.image.size == 0 for result in done), "no picture goes beyond the inference thread"
+
+
+class OnceMore:
+    """Goes over to the second network when the first one fails, and no further."""
+
+    def __init__(self, *networks: Network) -> None:
+        self._networks = list(networks)
+
+    def network(self) -> Network:
+        return self._networks[0]
+
+    def failed(self, error: AcceleratorError) -> None:
+        self._networks.pop(0)
+        if not self._networks:
+            raise error
+
+
+def other_network(backend: Backend = "edgetpu") -> tuple[PaintedRuntime, Network]:
+    """Another input size, stride, and names: who decodes its outputs as those of the first finds nobody there."""
+    heatmaps, offsets = paint(POSITIONS * 0.5, np.full(17, 4, np.float32), (23, 31), 8)
+    runtime = PaintedRuntime({"h": Tensor(heatmaps), "o": Tensor(offsets)}, (177, 241), backend)
+    return runtime, Network(runtime, partial(decode_single, heads=Heads("h", "o", 8)))
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_the_frame_at_which_a_network_fails_goes_to_the_next_one(ready: bool) -> None:
+    (tpu, accelerated), cpu = other_network(), painted_runtime()
+    tpu.fails_at = 4
+    frames = (blank_frame(n, brightness=130 + n) for n in range(10))
+    plain = pipeline(ListSource([]), cpu)
+    choice = OnceMore(accelerated, plain._network)
+    done = results(Pipeline(ListSource(frames, ready=ready), cpu, plain._stages, choice))
+    assert tpu.seen == [130, 131, 132, 133]
+    assert cpu.seen == [134, 135, 136, 137, 138, 139]
+    assert [result.frame.sequence for result in done] == list(range(10))
+    assert [[person.id for person in result.people] for result in done] == [[None], *[[1]] * 9], "tracking goes on"
+    for result in done:
+        assert result.people[0].pose.xy == pytest.approx(done[0].people[0].pose.xy, abs=2)
+
+
+def test_every_look_at_a_frame_is_that_of_one_network() -> None:
+    """The first look had succeeded when the second one failed."""
+    (tpu, accelerated), cpu = other_network(), painted_runtime()
+    tpu.fails_at = 1
+    plain = pipeline(ListSource([]), cpu)
+    stages = replace(plain._stages, lookout=Lookout())
+    result = Pipeline(ListSource([]), cpu, stages, OnceMore(accelerated, plain._network)).result(blank_frame(0))
+    assert (len(tpu.seen), len(cpu.seen)) == (1, 2)
+    assert len(result.people) == 1
+
+
+def test_without_another_network_the_error_ends_it_after_the_frames_before_it() -> None:
+    tpu, accelerated = other_network()
+    tpu.fails_at = 3
+    plain = pipeline(ListSource([]))
+    for choice in (OnceMore(accelerated), None):
+        stages = replace(plain._stages, decode=accelerated.decode)
+        tpu.seen.clear()
+        seen: list[int] = []
+        running = Pipeline(ListSource(map(blank_frame, range(9))), tpu, stages, choice).results(0.05)
+        with pytest.raises(AcceleratorError, match="invoke 3 failed"):
+            seen.extend(result.frame.sequence for result in running if result)
+        assert seen == [0, 1, 2]
 
 
 def test_poses_are_in_the_pixels_of_the_frame() -> None:

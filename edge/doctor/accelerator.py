@@ -7,9 +7,8 @@ from pathlib import Path
 from edge.doctor.access import Account, permission
 from edge.doctor.machine import Finding, Level, Run, read
 from edge.doctor.software import CHILD, runtime
+from edge.inference.coral import LIBRARY, USB_IDS
 
-LIBRARY = "libedgetpu.so.1"
-_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # whether its firmware is loaded
 _PCI_ID = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000
 # Google's last library was built beside TensorFlow 2.5; with a runtime after this one it crashes.
@@ -37,7 +36,7 @@ def corals(root: Path) -> list[Coral]:
     """Every Edge TPU that the kernel knows."""
     found = []
     for device in sorted((root / "sys/bus/usb/devices").glob("*")):
-        loaded = _USB_IDS.get((read(device / "idVendor"), read(device / "idProduct")))
+        loaded = USB_IDS.get((read(device / "idVendor"), read(device / "idProduct")))
         if loaded is not None:
             bus, number = int(read(device / "busnum") or 0), int(read(device / "devnum") or 0)
             state = "firmware loaded" if loaded else "firmware not loaded yet, which the first inference does"

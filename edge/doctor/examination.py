@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge import health
-from edge.config import Config
+from edge.config import Config, Inference
 from edge.doctor import accelerator, broker, camera, service, software, system
 from edge.doctor.access import Account, account
 from edge.doctor.machine import SUDO, Finding, Report, Run
@@ -43,7 +43,7 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
             if config
             else partial(_unread, "camera", configured)
         },
-        "accelerator": {"Coral": partial(_accelerator, root, run, wanted.inference.device, user)},
+        "accelerator": {"Coral": partial(_accelerator, root, run, wanted.inference, user)},
         "broker": {
             "broker": partial(broker.steps, root, config)
             if config and configured.level != "problem"
@@ -66,10 +66,10 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
     }
 
 
-def _accelerator(root: Path, run: Run, device: str, user: Account | None) -> Iterable[Finding]:
-    yield from accelerator.coral(root, device, user)
-    needed = device.startswith("edgetpu") or bool(accelerator.corals(root))
-    yield accelerator.library(run, needed=needed)
+def _accelerator(root: Path, run: Run, wanted: Inference, user: Account | None) -> Iterable[Finding]:
+    yield from accelerator.coral(root, wanted.device, user)
+    needed = wanted.device.startswith("edgetpu") or bool(accelerator.corals(root))
+    yield accelerator.library(run, needed=needed, name=wanted.library)
     yield software.pycoral()
 
 

@@ -1,6 +1,8 @@
-"""Run a TFLite model; knows nothing of poses. The only file that imports LiteRT or tflite-runtime."""
+"""Run a TFLite model; knows nothing of poses. The only file that imports LiteRT, tflite-runtime or pycoral."""
 
+import ctypes
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,14 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from edge.errors import ModelError
+from edge.errors import EXIT_CONFIG, AcceleratorError, EdgeError, ModelError
+from edge.inference import coral
 from edge.types import Array, Backend, RawOutputs, Tensor
 
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 CHECK_S = 60
 LEAST_PX = 33  # of model.input_size; files that leave it open declare 1
+ACCELERATOR_CHECK_S = 30  # a Coral on USB takes its firmware first
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
+_PR_SET_PDEATHSIG = 1
+_TOLD = "edge-pose: "  # begins a line of ours among those of libraries
 
 
 class CpuRuntime:
@@ -53,12 +59,17 @@ class CpuRuntime:
                 raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
                                  f"set input_size = {list(own_size)}") from exc  # fmt: skip
             raise _refusal(str(exc), label, self.output_shapes) from exc
+        self._take(interpreter, label)
+
+    def _take(self, interpreter: Any, label: str) -> None:
+        """Settle on an interpreter whose tensors are allocated. Raises ModelError if nobody could read its outputs."""
+        self._input = _image_input(interpreter, label)
         self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
         for name, detail in self._outputs.items():
             if detail["dtype"] != np.float32 and not detail["quantization"][0] > 0:
                 raise ModelError(f"model.name: {label} gives {name} as {detail['dtype'].__name__} without the scale of "
                                  "its values; use a model that was quantised by TFLite's tools")  # fmt: skip
-        self.input_size = input_size
+        self.input_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
         self._interpreter = interpreter
 
     @property
@@ -83,6 +94,108 @@ class CpuRuntime:
             else Tensor(self._interpreter.get_tensor(detail["index"])[0])
             for name, detail in self._outputs.items()
         }
+
+    def close(self) -> None:
+        """Let go of the model and, if it has one, its device; not while `invoke` runs. Nothing works afterwards."""
+        self._interpreter = None
+
+
+class EdgeTpuRuntime(CpuRuntime):
+    """A model that was compiled for the Edge TPU, on a Coral; its input has the size that it was compiled for."""
+
+    backend: Backend = "edgetpu"
+
+    def __init__(self, model: bytes, *, label: str, device: str, library: str, threads: int) -> None:
+        """Load `model` with `library`, which is libedgetpu; `device` is "" (any Coral), "usb", "usb:1", "pci:0"...
+
+        A wrong or broken libedgetpu kills the process or never comes back: try it before, with `check_accelerator`.
+        Raises AcceleratorError; ModelError if the model is none that we can use.
+        """
+        try:
+            self.name, interpreter = _on_edge_tpu(model, device, library, threads)
+            interpreter.allocate_tensors()
+        except (OSError, AttributeError) as exc:
+            raise AcceleratorError(coral.missing(library, str(exc))) from exc
+        except ValueError as exc:
+            raise AcceleratorError(coral.refused(device, library, str(exc))) from exc
+        except RuntimeError as exc:
+            if "PosenetDecoderOp" in str(exc):
+                raise _refusal(str(exc), label, {}) from exc
+            raise AcceleratorError(coral.unfit(label, library, str(exc))) from exc
+        self._take(interpreter, label)
+
+    def invoke(self) -> None:
+        """Compute the outputs. Releases the GIL. Raises AcceleratorError if the Coral does not, e.g. is unplugged."""
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as exc:
+            # With the traceback, the error would keep the interpreter, and so the Coral, beyond `close`.
+            raise AcceleratorError(coral.failed(str(exc))) from exc.with_traceback(None)
+
+
+class _Delegate:
+    """What the runtimes' own `load_delegate` gives, which stops all other threads until the library has its device.
+
+    Raises OSError if there is no such library, AttributeError if it is none for this, ValueError if it has no device.
+    """
+
+    def __init__(self, library: str, options: Mapping[str, str]) -> None:
+        loaded = ctypes.CDLL(library)
+        create, self._destroy = loaded.tflite_plugin_create_delegate, loaded.tflite_plugin_destroy_delegate
+        create.restype = ctypes.c_void_p
+        self._destroy.argtypes, self._destroy.restype = [ctypes.c_void_p], None
+        texts = ctypes.c_char_p * len(options)
+        keys, values = (texts(*map(str.encode, column)) for column in (options.keys(), options.values()))
+        said: list[bytes] = []
+        report = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(said.append)
+        self._pointer: int | None = create(keys, values, ctypes.c_size_t(len(options)), report)
+        if self._pointer is None:
+            raise ValueError(b" ".join(said).decode(errors="replace"))
+
+    def __del__(self) -> None:
+        if getattr(self, "_pointer", None) is not None:
+            self._destroy(self._pointer)
+
+    def _get_native_delegate_pointer(self) -> int | None:
+        """For the runtime's Interpreter."""
+        return self._pointer
+
+
+def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple[str, Any]:
+    """Name of the runtime, and an interpreter that uses the Coral. Raises whatever the runtime and the library do."""
+    if library == coral.LIBRARY:
+        try:
+            # PyPI's pycoral is an atlas of reefs. Google's brings the runtime that its libedgetpu was made for.
+            pycoral = importlib.import_module("pycoral.utils.edgetpu")
+        except ImportError:
+            pass
+        else:
+            return "pycoral", pycoral.make_interpreter(model, device=device or None)
+    name, package = _import_package()
+    delegate = _Delegate(library, {"device": device} if device else {})
+    interpreter = package.Interpreter(model_content=model, num_threads=threads, experimental_delegates=[delegate])
+    return f"{name} with {library.rpartition('/')[2]}", interpreter
+
+
+def check_accelerator(path: Path, device: str, library: str) -> None:
+    """Load the model in `path` as EdgeTpuRuntime does, and run it once, in another process.
+
+    Raises what EdgeTpuRuntime raises, and AcceleratorError if that process crashed or hung.
+    """
+    command = [sys.executable, "-m", __name__, str(path), device, library]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=ACCELERATOR_CHECK_S
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise AcceleratorError(coral.hung(library, ACCELERATOR_CHECK_S)) from exc
+    said = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode < 0:
+        raise AcceleratorError(coral.crashed(library, signal.Signals(-done.returncode).name))
+    if said.startswith(_TOLD):
+        raise (ModelError if done.returncode == EXIT_CONFIG else AcceleratorError)(said.removeprefix(_TOLD))
+    if done.returncode > 0:
+        raise AcceleratorError(coral.crashed(library, f"exit code {done.returncode}"))
 
 
 def installed() -> str:
@@ -163,11 +276,30 @@ def _plain_name(detail: Mapping[str, Any]) -> str:
     return str(detail["name"]).split(";")[0].removesuffix(":0")
 
 
-if __name__ == "__main__":
-    _, _package = _import_package()
+def _check(path: str) -> None:
+    """What `check_in_child` does there."""
+    _, package = _import_package()
     try:
-        _interpreter = _package.Interpreter(model_path=sys.argv[1])
-        _interpreter.allocate_tensors()
-        _interpreter.invoke()
-    except (ValueError, RuntimeError) as _exc:
-        sys.exit(" ".join(str(_exc).split()))
+        interpreter = package.Interpreter(model_path=path)
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+    except (ValueError, RuntimeError) as exc:
+        sys.exit(" ".join(str(exc).split()))
+
+
+def _check_accelerator(path: str, device: str, library: str) -> None:
+    """What `check_accelerator` does there."""
+    # A libedgetpu that hangs must not outlive the daemon, and keep the Coral from the next one.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        EdgeTpuRuntime(Path(path).read_bytes(), label=path, device=device, library=library, threads=1).invoke()
+    except EdgeError as exc:
+        sys.stdout.write(f"\n{_TOLD}{exc}\n")
+        sys.exit(exc.exit_code)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        _check_accelerator(*sys.argv[1:])
+    else:
+        _check(sys.argv[1])

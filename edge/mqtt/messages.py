@@ -84,7 +84,7 @@ class RuntimeOut(Payload, frozen=True):
 
 class BackendOut(Payload, frozen=True):
     name: Backend
-    reason: Annotated[str, Meta(description="why this one")]
+    reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
 
 
 class CameraOut(Payload, frozen=True):
@@ -133,6 +133,7 @@ class Health(Payload, frozen=True):
     last_frame_age_s: Number | None
     camera: Literal["starting", "ok", "stalled"]
     backend: Backend
+    backend_reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
     soc_temperature_c: float | None
     throttled: bool | None
     rss_mb: Number | None

@@ -29,12 +29,13 @@ from edge.camera import open_source
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
+from edge.failover import Failover, Loaded
 from edge.filtering import keep_visible
 from edge.inference.fit import Fit
 from edge.inference.runtime import CpuRuntime
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import FrameSource, Pipeline
+from edge.pipeline import FrameSource, Network, Pipeline
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
 from edge.types import Frame, Letterbox, RawOutputs, fitted
@@ -113,8 +114,9 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
     broker = Broker(
         config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
     )
-    pipeline = app.open_pipeline(config, source, cpu)
-    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
+    failover = Failover(Loaded(model, Network(cpu, app.open_decoder(config, cpu))), "benchmark")
+    pipeline = app.open_pipeline(config, source, cpu, failover)
+    daemon = Daemon(Sensor(config, failover, source, broker, topics), systemd.Notifier({}), threading.Event())
     broker.open()
     daemon.wait_for_broker()
     return cpu, pipeline, daemon, broker

@@ -1,0 +1,278 @@
+"""The Edge TPU and its failures, as somebody sees them who has nothing but MQTT; with a stand-in for libedgetpu."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.camera.synthetic import open_scene
+from edge.inference import catalogue
+from edge.types import Message
+from tests.brokers import Mosquitto
+from tests.delegate import StandIn, add_model
+from tests.e2e.sensor import Ear, Sensor, ear, run_edge, sensor
+
+pytestmark = pytest.mark.broker
+Start = Callable[..., Mosquitto]
+
+
+@pytest.fixture
+def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
+    """An environment with the stand-in and a model for it: the shipped one, of which it takes the first operation."""
+    add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
+    return {
+        "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),
+        "STANDIN_PLAN": str(standin.plan),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
+
+
+@contextmanager
+def running(folder: Path, port: int, home: dict[str, str], **settings: object) -> Iterator[tuple[Sensor, Ear]]:
+    wanted = {
+        "camera.source": "synthetic:walk", "camera.fps": 0, "inference.probe_s": 1, "mqtt.heartbeat_s": 1,
+        **{key.replace("__", "."): value for key, value in settings.items()},
+    }  # fmt: skip
+    with ear(port) as heard, sensor(folder, port, wanted, home) as daemon:
+        yield daemon, heard
+
+
+def backend(heard: Ear, name: str, words: str = "") -> str:
+    """Wait for an `info` with that backend, and with these words in its reason; returns the reason."""
+
+    def told(message: Message) -> bool:
+        if not message.topic.endswith("/info"):
+            return False
+        said = json.loads(message.payload)["backend"]
+        return said["name"] == name and words in said["reason"]
+
+    reason: str = json.loads(heard.listen(told).payload)["backend"]["reason"]
+    return reason
+
+
+def assert_no_frame_is_missing_or_wrong(heard: Ear) -> None:
+    painter = open_scene("walk", width=640, height=480)
+    messages = heard.all("keypoints")
+    assert [message["seq"] for message in messages] == list(range(len(messages)))
+    errors, ids = [], set()
+    for message in messages:
+        (person,) = painter.truth(message["seq"])
+        for pose in message["poses"]:
+            ids.add(pose["id"])
+            seen = [k for k in pose["keypoints"] if person.visible[k["index"]]]
+            errors += [np.hypot(*(person.xy[k["index"]] - (k["x"], k["y"]))) for k in seen]
+    assert np.mean(errors) < 15
+    assert ids <= {None, 1}, "tracking goes on"
+
+
+def test_auto_uses_the_edge_tpu_and_says_so(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        heard.topic("info")
+        first = heard.all("info")[0]
+        for _ in range(20):
+            heard.topic("keypoints")
+        heard.topic("health")
+        assert daemon.stop()[0] == 0
+    assert first["backend"] == {"name": "edgetpu", "reason": "inference.device = auto; it is there and works"}
+    assert first["model"]["name"] == "tpu"
+    assert "standin.so" in first["runtime"]["name"]
+    assert heard.all("health")[-1]["backend_reason"] == first["backend"]["reason"]
+    assert_no_frame_is_missing_or_wrong(heard)
+    (record,) = (tmp_path / "state/edge-pose").iterdir()
+    assert json.loads(record.read_bytes())["in_use"] is False
+
+
+FAILURES = [
+    ("load fail", "opened no Edge TPU (stand-in: no device)"),
+    ("load crash", "crashed when it was tried (SIGSEGV)"),
+    ("load exit", "crashed when it was tried (exit code 3)"),
+    ("prepare fail", "requires runtime version (14)"),
+    ("prepare crash", "crashed when it was tried (SIGSEGV)"),
+    ("1 fail", "failed while it computed (stand-in: transfer 1 failed)"),
+    ("1 crash", "crashed when it was tried (SIGSEGV)"),
+]
+
+
+@pytest.mark.parametrize(("plan", "reason"), FAILURES, ids=[plan for plan, _ in FAILURES])
+def test_auto_starts_on_the_cpu_with_the_reason_and_comes_back(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, reason: str
+) -> None:
+    standin.will(plan)
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        said = backend(heard, "cpu")
+        assert reason in said
+        assert said.startswith("inference.device = auto; ")
+        assert said.endswith("; it is tried again every 1 s")
+        heard.topic("keypoints")
+        assert json.loads(heard.topic("health").payload)["backend_reason"] == said
+        standin.will()
+        backend(heard, "edgetpu")
+        heard.topic("keypoints")
+        assert reason in daemon.log
+        assert "the Edge TPU is used from now on" in daemon.log
+        assert daemon.stop()[0] == 0
+    assert_no_frame_is_missing_or_wrong(heard)
+
+
+def test_a_failure_in_the_middle_costs_no_frame(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    """First it is opened again, the next time the CPU takes over, and then the Edge TPU is found once more."""
+    standin.will("12 fail")
+    with running(tmp_path, mosquitto().port, home, inference__probe_s=4) as (daemon, heard):
+        assert backend(heard, "edgetpu").endswith("it is there and works")
+        again = backend(heard, "edgetpu", "opened again at 20")
+        assert "transfer 12 failed" in again
+        lost = backend(heard, "cpu")
+        assert "on the CPU since 20" in lost
+        assert "transfer 12 failed); check its cable and power supply; it is tried again every 4 s" in lost
+        standin.will("load fail")
+        health = json.loads(heard.topic("health").payload)
+        assert (health["backend"], health["backend_reason"]) == ("cpu", lost)
+        still = backend(heard, "cpu", "; now: ")
+        assert "transfer 12 failed" in still
+        assert "no device" in still
+        standin.will()
+        backend(heard, "edgetpu")
+        for _ in range(20):
+            heard.topic("keypoints")
+        assert daemon.stop()[0] == 0
+    assert_no_frame_is_missing_or_wrong(heard)
+
+
+def test_unplugged_for_good(mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn) -> None:
+    """It fails, and cannot be opened again."""
+    standin.will("30 fail")
+    with running(tmp_path, mosquitto().port, home) as (_, heard):
+        backend(heard, "edgetpu")
+        standin.will("load fail")
+        lost = backend(heard, "cpu")
+        assert "transfer 30 failed" in lost
+        assert "could not be opened again: " in lost
+        for _ in range(10):
+            heard.topic("keypoints")
+    assert_no_frame_is_missing_or_wrong(heard)
+
+
+def test_three_crashes_and_it_is_left_alone(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("9 crash")
+    for crashes in range(3):
+        with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+            said = backend(heard, "edgetpu")
+            assert ("died" in said) == (crashes > 0)
+            assert daemon.process.wait(30) == -signal.SIGSEGV
+            heard.topic("status", b"offline")
+    diary = standin.diary
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        said = backend(heard, "cpu")
+        assert "left alone until 20" in said
+        assert "died 3 times within 10 minutes" in said
+        assert "reboot, or delete " in said
+        time.sleep(2.5)
+        assert daemon.stop()[0] == 0
+    assert standin.diary == diary
+    assert said in daemon.log
+    (record,) = (tmp_path / "state/edge-pose").iterdir()
+    assert str(record) in said
+    record.unlink()
+    standin.will()
+    with running(tmp_path, mosquitto().port, home) as (_, heard):
+        assert backend(heard, "edgetpu").endswith("it is there and works")
+
+
+def test_a_hang_is_ended_from_outside_and_counts_as_a_crash(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("9 hang")
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        backend(heard, "edgetpu")
+        heard.topic("keypoints")
+        time.sleep(1)
+        daemon.process.send_signal(signal.SIGABRT)  # as systemd's watchdog does
+        assert daemon.process.wait(20) == -signal.SIGABRT
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        assert "this program died once in the last 10 minutes" in backend(heard, "edgetpu")
+        heard.topic("keypoints")
+        time.sleep(1)
+        code, took_s = daemon.stop()
+        assert code == 0
+        assert took_s < 2, "a hang does not keep it from stopping"
+
+
+def test_a_record_of_crashes_that_cannot_be_used_stops_nothing(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str]
+) -> None:
+    folder = tmp_path / "state/edge-pose"
+    folder.mkdir(parents=True)
+    (folder / "edge-tpu-test.json").write_bytes(b"\xff{")
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        backend(heard, "edgetpu")
+        assert "cannot be used" in daemon.log
+    (tmp_path / "file").touch()
+    with running(tmp_path, mosquitto().port, home | {"STATE_DIRECTORY": str(tmp_path / "file/folder")}) as (
+        daemon,
+        heard,
+    ):
+        backend(heard, "edgetpu")
+        assert "cannot be written" in daemon.log
+
+
+def test_auto_without_a_model_for_it_or_without_a_coral(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
+    with running(tmp_path, mosquitto().port, home | {"XDG_DATA_HOME": str(tmp_path / "none")}) as (_, heard):
+        assert "do: edge-pose models fetch posenet-edgetpu-353-481" in backend(heard, "cpu")
+    home["EDGE_POSE_INFERENCE__LIBRARY"] = "libedgetpu.so.1"
+    with running(tmp_path, mosquitto().port, home) as (_, heard):
+        assert "no Coral Edge TPU is to be seen" in backend(heard, "cpu")
+
+
+@pytest.mark.parametrize(("plan", "reason"), FAILURES, ids=[plan for plan, _ in FAILURES])
+def test_edgetpu_does_not_fall_back(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, reason: str
+) -> None:
+    standin.will(plan)
+    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu:usb:1") as (daemon, heard):
+        assert daemon.process.wait(30) == 1
+    (said,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert reason in said
+    assert "Traceback" not in daemon.log
+    assert all(line.endswith(" device=usb:1") for line in standin.diary if " load" in line)
+    assert heard.all("info") == []
+
+
+def test_edgetpu_is_opened_again_once_and_then_it_ends(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("12 fail")
+    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu", inference__probe_s=60) as (
+        daemon,
+        heard,
+    ):
+        assert backend(heard, "edgetpu") == "inference.device = edgetpu"
+        backend(heard, "edgetpu", "opened again")
+        assert daemon.process.wait(30) == 1
+        heard.topic("status", b"offline")
+    (said,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert "transfer 12 failed" in said
+    last = heard.all("info")[-1]["backend"]
+    assert last["name"] == "edgetpu"
+    assert f"the daemon ends, because {said.removeprefix('edge-pose: ')}" in last["reason"]
+    opened = [line.split()[1] for line in standin.diary if line.startswith(f"{daemon.process.pid} ")]
+    assert opened[:3] == ["load", "destroy", "load"], "it lets go of the device before it asks for it again"
+    assert_no_frame_is_missing_or_wrong(heard)
+
+
+def test_edgetpu_without_a_model_is_the_configuration_s_fault(tmp_path: Path, home: dict[str, str]) -> None:
+    settings = {"EDGE_POSE_MQTT__HOST": "127.0.0.1", "EDGE_POSE_INFERENCE__DEVICE": "edgetpu"}
+    ended = run_edge(
+        "run", "--config", "/dev/null", environ=home | settings | {"XDG_DATA_HOME": str(tmp_path / "none")}
+    )
+    assert ended.returncode == 78
+    assert "do: edge-pose models fetch posenet-edgetpu-353-481" in ended.stderr

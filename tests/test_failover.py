@@ -1,0 +1,231 @@
+"""When the Edge TPU is used and when the CPU, and what is said of it; the networks themselves are painted."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.errors import AcceleratorError, EdgeError, ModelError
+from edge.failover import Accelerator, Failover, Loaded
+from edge.inference.catalogue import ModelFile
+from edge.inference.crashes import Crashes
+from edge.pipeline import Network
+from edge.types import Backend, Decoded, RawOutputs
+from tests.fakes import PaintedRuntime
+
+WHY = "inference.device = test"
+NEVER_S = 3600.0
+
+
+def loaded(backend: Backend) -> Loaded:
+    def decode(_outputs: RawOutputs) -> Decoded:
+        raise AssertionError("nobody decodes here")
+
+    return Loaded(ModelFile(backend, Path(backend), "", b"", verified=True),
+                  Network(PaintedRuntime({}, (33, 33), backend), decode))  # fmt: skip
+
+
+class EdgeTpu:
+    """A Coral that is there or not: with `check_error` it is seen at the check, with `load_error` only afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self.check_error: EdgeError | None = None
+        self.load_error: EdgeError | None = None
+        self.crashes = Crashes(path)
+        self.accelerator = Accelerator(self._check, self._load, self.crashes)
+        self.checks = 0
+        self.loads: list[Loaded] = []
+
+    def _check(self) -> None:
+        self.checks += 1
+        if self.check_error:
+            raise self.check_error
+
+    def _load(self) -> Loaded:
+        if self.load_error:
+            raise self.load_error
+        self.loads.append(loaded("edgetpu"))
+        return self.loads[-1]
+
+
+@pytest.fixture
+def tpu(tmp_path: Path) -> EdgeTpu:
+    return EdgeTpu(tmp_path / "record")
+
+
+def auto(tpu: EdgeTpu, probe_s: float = NEVER_S) -> Failover:
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=tpu.accelerator, probe_s=probe_s)
+    failover.try_accelerator(60, threading.Event())
+    return failover
+
+
+def backend(failover: Failover) -> Backend:
+    """What the next frame goes to; and that is what is told."""
+    network = failover.network()
+    assert network is failover.state.loaded.network
+    return network.runtime.backend
+
+
+def wait_for(failover: Failover, wanted: Backend) -> None:
+    deadline_s = time.monotonic() + 60
+    while backend(failover) != wanted:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def in_use(tpu: EdgeTpu) -> bool:
+    """Whether a death now would be counted."""
+    return Crashes(tpu.crashes.path).of_late > 0
+
+
+def test_the_cpu_alone() -> None:
+    failover = Failover(loaded("cpu"), WHY)
+    assert (backend(failover), failover.state.reason) == ("cpu", WHY)
+    failover.close()
+
+
+def test_auto_takes_the_edge_tpu_if_it_is_there(tpu: EdgeTpu) -> None:
+    failover = auto(tpu)
+    assert (failover.state.loaded, failover.state.reason) == (tpu.loads[0], f"{WHY}; it is there and works")
+    failover.close()
+    failover.close()
+    assert not in_use(tpu)
+
+
+def test_who_dies_while_it_is_used_leaves_a_mark(tpu: EdgeTpu) -> None:
+    auto(tpu)
+    assert in_use(tpu)
+
+
+@pytest.mark.parametrize("error", [AcceleratorError("none is there; plug one in"), ModelError("model.name: no model")])
+@pytest.mark.parametrize("where", ["check_error", "load_error"])
+def test_auto_says_why_it_does_not_and_comes_back(tpu: EdgeTpu, error: EdgeError, where: str) -> None:
+    setattr(tpu, where, error)
+    failover = auto(tpu)
+    problem = str(error).removeprefix("model.name: ")
+    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; {problem}; it is tried again every 3600 s")
+    failover.close()
+    failover = auto(tpu, probe_s=0.01)
+    setattr(tpu, where, None)
+    wait_for(failover, "edgetpu")
+    failover.close()
+
+
+def test_nothing_new_is_nothing_to_tell(tpu: EdgeTpu) -> None:
+    tpu.check_error = AcceleratorError("none is there")
+    failover = auto(tpu, probe_s=0.01)
+    state, checks = failover.state, tpu.checks
+    while tpu.checks < checks + 3:
+        time.sleep(0.01)
+    assert failover.state is state
+    failover.close()
+
+
+def test_a_load_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
+    """After it worked in the other process; frames go on."""
+    release = threading.Event()
+
+    def hang() -> Loaded:
+        assert release.wait(60)
+        return loaded("edgetpu")
+
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=replace(tpu.accelerator, load=hang), probe_s=NEVER_S)
+    failover.try_accelerator(0.1, threading.Event())
+    while not failover.state.reason.endswith("is being opened"):
+        time.sleep(0.01)
+    assert backend(failover) == "cpu"
+    release.set()
+    wait_for(failover, "edgetpu")
+    failover.close()
+
+
+def test_a_check_that_takes_long_keeps_nobody_waiting(tpu: EdgeTpu) -> None:
+    release = threading.Event()
+    slow = replace(tpu.accelerator, check=lambda: assert_set(release))
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=slow, probe_s=NEVER_S)
+    failover.try_accelerator(0.05, threading.Event())
+    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; the Edge TPU is being tried")
+    release.set()
+    wait_for(failover, "edgetpu")
+    failover.close()
+    stopping = threading.Event()
+    stopping.set()
+    release.clear()
+    failover.try_accelerator(60, stopping)
+    release.set()
+
+
+def assert_set(event: threading.Event) -> None:
+    assert event.wait(60)
+
+
+def test_a_failure_in_the_middle_is_first_answered_by_opening_it_again(tpu: EdgeTpu) -> None:
+    failover = auto(tpu)
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert backend(failover) == "edgetpu"
+    assert failover.state.loaded is tpu.loads[1]
+    assert "; it was opened again at 20" in failover.state.reason
+    assert failover.state.reason.endswith("because cable; mend it")
+    failover.failed(AcceleratorError("cable again; mend it"))
+    assert len(tpu.loads) == 2, "only once in probe_s"
+    assert backend(failover) == "cpu"
+    assert "; on the CPU since 20" in failover.state.reason
+    assert "because cable again; mend it; it is tried again every" in failover.state.reason
+    assert tpu.checks == 1, "there is no time for it in the middle"
+    failover.close()
+
+
+def test_what_cannot_be_opened_again_is_told_with_both_reasons(tpu: EdgeTpu) -> None:
+    failover = auto(tpu, probe_s=0.01)
+    tpu.load_error = tpu.check_error = AcceleratorError("gone; plug it in")
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert backend(failover) == "cpu"
+    assert "because cable; mend it; it could not be opened again: gone; plug it in;" in failover.state.reason
+    while "; now: gone; plug it in; it is tried again every" not in failover.state.reason:
+        time.sleep(0.01)
+    assert "because cable; mend it" in failover.state.reason
+    tpu.load_error = tpu.check_error = None
+    wait_for(failover, "edgetpu")
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert backend(failover) == "edgetpu", "that was long ago"
+    failover.close()
+
+
+def test_what_is_not_in_use_cannot_be_blamed(tpu: EdgeTpu) -> None:
+    failover = auto(tpu)
+    for _ in range(2):
+        failover.failed(AcceleratorError("cable"))
+    assert backend(failover) == "cpu"
+    assert not in_use(tpu)
+    failover.close()
+
+
+def test_without_a_cpu_the_error_is_raised(tpu: EdgeTpu) -> None:
+    failover = Failover(tpu.accelerator.opened(), WHY, accelerator=tpu.accelerator, probe_s=NEVER_S)
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert failover.state.loaded is tpu.loads[1]
+    with pytest.raises(AcceleratorError, match="cable again"):
+        failover.failed(AcceleratorError("cable again; mend it"))
+    assert failover.state.reason == f"{WHY}; the daemon ends, because cable again; mend it"
+    assert not in_use(tpu)
+
+
+def test_after_crashes_it_is_left_alone(tpu: EdgeTpu) -> None:
+    path = tpu.crashes.path
+    for crashes in range(3):
+        dying = EdgeTpu(path)
+        assert ("died" in auto(dying).state.reason) == (crashes > 0)
+    again = EdgeTpu(path)
+    failover = auto(again)
+    assert backend(failover) == "cpu"
+    assert "the Edge TPU is left alone until 20" in failover.state.reason
+    assert str(path) in failover.state.reason
+    assert (again.checks, again.loads) == (0, [])
+    with pytest.raises(AcceleratorError, match="died 3 times within 10 minutes"):
+        again.accelerator.tried()
+    failover.close()
