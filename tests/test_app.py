@@ -14,7 +14,7 @@ from edge.camera.synthetic import open_scene
 from edge.config import Config
 from edge.decode import posenet
 from edge.errors import ModelError
-from edge.inference import catalogue
+from edge.inference import catalogue, coral
 from edge.inference.decoder_op import cut_decoder
 from edge.inference.runtime import CpuRuntime
 from edge.pipeline import Pipeline, Stages
@@ -66,6 +66,7 @@ def test_every_setting_reaches_its_stage() -> None:
 def test_defaults_stand_in_two_places_and_are_the_same() -> None:
     stages, _, _ = opened(Config())
     assert stages.decode.keywords["settings"] == posenet.Settings()  # type: ignore[attr-defined]
+    assert Config().inference.library == coral.LIBRARY
     assert stages.smoother is not None
     assert stages.smoother._settings == smoothing.Settings()
     tracker = Tracker()

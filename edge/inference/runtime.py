@@ -189,6 +189,8 @@ def check_accelerator(path: Path, device: str, library: str) -> None:
         )
     except subprocess.TimeoutExpired as exc:
         raise AcceleratorError(coral.hung(library, ACCELERATOR_CHECK_S)) from exc
+    except OSError as exc:
+        raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); is there memory left?") from exc
     said = done.stdout.strip().rpartition("\n")[2]
     if done.returncode < 0:
         raise AcceleratorError(coral.crashed(library, signal.Signals(-done.returncode).name))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -276,3 +277,23 @@ def test_edgetpu_without_a_model_is_the_configuration_s_fault(tmp_path: Path, ho
     )
     assert ended.returncode == 78
     assert "do: edge-pose models fetch posenet-edgetpu-353-481" in ended.stderr
+
+
+def test_check_tries_it_too(tmp_path: Path, home: dict[str, str], standin: StandIn) -> None:
+    config = tmp_path / "edge-pose.toml"
+    config.write_text('[camera]\nsource = "synthetic:walk"\n[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
+
+    def model(device: str) -> dict[str, Any]:
+        environ = home | {"EDGE_POSE_INFERENCE__DEVICE": device}
+        found = json.loads(run_edge("check", "--config", str(config), "--json", environ=environ).stdout)
+        (one,) = (one for one in found if one["check"] == "model")
+        return dict(one)
+
+    assert model("auto")["detail"].endswith("The Edge TPU works too, and takes over")
+    assert "standin.so" in model("edgetpu")["detail"]
+    standin.will("load crash")
+    auto, edgetpu = model("auto"), model("edgetpu")
+    assert (auto["ok"], edgetpu["ok"]) == (True, False)
+    assert "On the CPU, because " in auto["detail"]
+    for one in (auto, edgetpu):
+        assert "crashed when it was tried (SIGSEGV)" in one["detail"]
