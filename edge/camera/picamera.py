@@ -55,6 +55,7 @@ GIVE_UP_S = 60.0
 OLDEST_S = 10.0  # a picture that seems to be older has a clock that we do not know
 BUFFERS = 4  # one is read out, one waits, two are filled
 SAME_ASPECT = 0.02
+DEVICES = re.compile(r"/dev/(video|media)\d+")
 
 
 def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
@@ -71,17 +72,20 @@ def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
                           "second")  # fmt: skip
     give_up_s = max(GIVE_UP_S, 3 * patience(camera))
     reader = _read(camera, int(number or 0), _even(within((camera.width, camera.height), largest)), give_up_s)
-    # Half turns are the camera's own work, or the reader's. The feed's patience is for a driver that never returns.
+    # Half turns are the camera's own work, or the reader's. The feed's patience is for a driver that never returns, and
+    # longer than the reader's own.
     rest = replace(camera, rotation=0) if camera.rotation == 180 else camera
-    return Feed(reader, rest, live=True, paced=False, patience_s=give_up_s + patience(camera))
+    longer_s = give_up_s + LONGEST_BACKOFF_S + START_S + patience(camera)
+    return Feed(reader, rest, live=True, paced=False, patience_s=longer_s)
 
 
 def _read(camera: Camera, number: int, size: Size, give_up_s: float) -> Reader:
     """Pictures, for as long as the camera can be brought back."""
     opened, tries, heard_s = False, 0, time.monotonic()
+    unclosed: list[Any] = []  # at most the one that could not be closed the last time
     while True:
         try:
-            with closing(_session(camera, number, size)) as items:
+            with closing(_session(camera, number, size, unclosed)) as items:
                 for item in items:
                     if isinstance(item, Picture):
                         opened, tries, heard_s = True, 0, time.monotonic()
@@ -91,7 +95,8 @@ def _read(camera: Camera, number: int, size: Size, give_up_s: float) -> Reader:
             if time.monotonic() - heard_s > give_up_s or not (opened or isinstance(exc, _SilentError)):
                 raise
             pause_s = min(BACKOFF_S * 2**tries, LONGEST_BACKOFF_S)
-            log.warning("%s; opening it again in %g s", exc, pause_s)
+            # As text, for with the error a handler that keeps records would keep the buffers of this session.
+            log.warning("%s; opening it again in %g s", str(exc), pause_s)
         tries += 1
         yield from _pause(time.monotonic() + pause_s)
 
@@ -100,11 +105,11 @@ class _SilentError(CameraError):
     """The camera was opened, and gives nothing."""
 
 
-def _session(camera: Camera, number: int, size: Size) -> Reader:
+def _session(camera: Camera, number: int, size: Size, unclosed: list[Any]) -> Reader:
     """Open the camera, and give its pictures until it fails. Raises CameraError."""
     name = f"camera.source: {camera.source}"
     try:
-        with _opened(number, name) as picam:
+        with _opened(number, name, unclosed) as picam:
             yield from _pictures(picam, camera, size)
     except CameraError:
         raise
@@ -115,43 +120,61 @@ def _session(camera: Camera, number: int, size: Size) -> Reader:
 
 
 @contextmanager
-def _opened(number: int, name: str) -> Iterator[Any]:
+def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     """Camera `number`, ours alone until the block ends. Raises CameraError with the remedy."""
+    _close(unclosed)
     found = len(Picamera2.global_camera_info())
     if not found:
         raise CameraError(f"{name}: no camera was found; {_no_camera()}")
     if number >= found:
         raise CameraError(f"{name}: there {'is 1 camera' if found == 1 else f'are {found} cameras'}, and the numbers "
                           "begin with 0; rpicam-hello --list-cameras shows them")  # fmt: skip
-    # In two steps, because a constructor that fails midway leaves the camera taken.
+    # In two steps, because a constructor that fails midway has taken the camera.
     picam = Picamera2.__new__(Picamera2)
     try:
-        try:
-            picam.__init__(number)
-        except RuntimeError as exc:
-            if "busy" in _told(exc).lower():
-                raise CameraError(f"{name} is in use by {_holders()}; end that first") from exc
-            raise
-        # It would close the camera once more at the end of the process, and hang there if its driver does.
-        atexit.unregister(picam.close)
+        picam.__init__(number)
+    except Exception as exc:
+        _abandon(picam)
+        if "busy" in _told(exc).lower():
+            raise CameraError(f"{name} is in use by {_holders()}; end that first") from exc
+        raise
+    unclosed.append(picam)
+    try:
         yield picam
     finally:
-        _close(picam)
+        try:
+            _close(unclosed)
+        except Exception as exc:  # noqa: BLE001 - anything may be broken; it is tried once more before the next opening
+            log.debug("the camera is not closed: %s", _told(exc))
 
 
-def _close(picam: Any) -> None:
-    """Let go of the camera, whatever state it is in.
+def _abandon(picam: Any) -> None:
+    """Give back what a constructor that failed has taken; `close` alone passes over its pipe, and may stop halfway."""
+    closed = getattr(picam, "is_open", False)
+    try:
+        picam.close()
+    except Exception as exc:  # noqa: BLE001 - see above
+        log.debug("half a camera is not closed: %s", _told(exc))
+        closed = False
+    picam.is_open = False
+    if not closed and hasattr(picam, "notifyme_w"):
+        os.close(picam.notifyme_w)
+
+
+def _close(unclosed: list[Any]) -> None:
+    """Let go of the camera, whatever state it is in; what raises stays in the list.
 
     Not by `stop`, which waits for picamera2's event loop: that may have died with the camera. `close` ends it first.
     """
-    for _ in range(2):  # what failed may be behind us the second time
+    while unclosed:
+        # At the end of the process it would close the camera once more, and hang there if its driver does.
+        atexit.unregister(unclosed[-1].close)
         try:
-            picam.close()
-        except Exception as exc:  # noqa: BLE001 - anything may be broken, and there is nothing else to do
-            log.debug("closing the camera: %s", _told(exc))
-        else:
-            return
-    atexit.unregister(picam.close)
+            unclosed[-1].stop_preview()
+        except Exception:  # noqa: BLE001 - an event loop that did not begin, or has ended, is as good
+            unclosed[-1].detach_preview()
+        unclosed[-1].close()
+        unclosed.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +370,6 @@ def _holders() -> str:
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         process = descriptor.parents[1]
         with suppress(OSError):  # other people's, or gone meanwhile
-            if process.name != str(os.getpid()) and re.fullmatch(r"/dev/(video|media)\d+", str(descriptor.readlink())):
+            if process.name != str(os.getpid()) and DEVICES.fullmatch(str(descriptor.readlink())):
                 found[f"{(process / 'comm').read_text().strip()} (process {process.name})"] = None
     return ", ".join(found) or "another process, which this user may not see: sudo fuser -v /dev/media* names it"

@@ -5,6 +5,7 @@ of a sensor, and buffers in one piece. `prepare` gives it the sensor's size, and
 """
 
 import sys
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from edge.__main__ import main
 SENSOR = {"format": "NV12", "size": (1280, 768)}
 
 
+@cache
 def prepare() -> None:
     """Call it before anything imports picamera2."""
     kms = ModuleType("pykms")  # for previews on a screen, and imported even without one
