@@ -144,7 +144,8 @@ class Picamera2:
     def __init__(self, camera_num: int = 0) -> None:
         self.is_open = False
         self.loop: threading.Thread | None = None
-        self.notifyme_w = os.memfd_create("picamera2")
+        reading, self.notifyme_w = os.pipe()
+        self.notifymeread = os.fdopen(reading, "rb")
         if camera_num >= len(self.hardware.models):
             raise RuntimeError(f"No camera number {camera_num} found")
         self.session = self.free = 0  # how often it was stopped, and buffers of this session that await a frame
@@ -234,6 +235,7 @@ class Picamera2:
             return
         self.stop()
         self.hardware.taken = self.is_open = False
+        self.notifymeread.close()
         os.close(self.notifyme_w)
 
     def process_requests(self) -> None:

@@ -158,6 +158,7 @@ def _abandon(picam: Any) -> None:
         closed = False
     picam.is_open = False
     if not closed and hasattr(picam, "notifyme_w"):
+        picam.notifymeread.close()
         os.close(picam.notifyme_w)
 
 

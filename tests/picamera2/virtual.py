@@ -4,7 +4,9 @@ picamera2 is made for the Raspberry Pi, and takes two things for granted that th
 of a sensor, and buffers in one piece. `prepare` gives it the sensor's size, and has libcamera make the buffers.
 """
 
+import signal
 import sys
+import threading
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -37,6 +39,25 @@ def prepare() -> None:
     Picamera2._get_raw_modes = lambda _: [SENSOR]
 
 
+def obey() -> None:
+    """SIGUSR1 loses the camera: its requests come back cancelled, and picamera2 passes over those. SIGUSR2 heals it."""
+    from picamera2.picamera2 import CameraManager  # noqa: PLC0415 - see above
+
+    lost = threading.Event()
+    handle = CameraManager.handle_request
+
+    def handle_request(self: Any, flushid: int | None = None) -> None:
+        if lost.is_set() and flushid is None:
+            self.cms.get_ready_requests()
+        else:
+            handle(self, flushid)
+
+    CameraManager.handle_request = handle_request
+    signal.signal(signal.SIGUSR1, lambda *_: lost.set())
+    signal.signal(signal.SIGUSR2, lambda *_: lost.clear())
+
+
 if __name__ == "__main__":
     prepare()
+    obey()
     main()
