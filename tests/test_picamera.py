@@ -336,7 +336,7 @@ STALLS = {"pi": 1000, "other": 20, "real": 10}
 
 
 def test_a_camera_that_falls_silent_is_opened_again(rig: Rig, request: pytest.FixtureRequest) -> None:
-    stalls = int(os.environ.get("EDGE_POSE_STALLS", STALLS[request.node.callspec.params["rig"]]))
+    stalls = int(os.environ.get("EDGE_POSE_STALLS") or STALLS[request.node.callspec.params["rig"]])
     rig.patch.setattr(rig.module, "BACKOFF_S", 0.0)
     with rig.open(stall_s=0.2 if isinstance(rig, RealRig) else 0.01) as feed:
         frames = iter(feed)

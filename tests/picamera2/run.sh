@@ -14,5 +14,6 @@ fi
 mkdir -p "$(dirname "$tree")"
 "$here/tree.sh" "$tree"
 exec "$here/enter.sh" "$tree" env LD_PRELOAD=/opt/dmaheap.so EDGE_POSE_PICAMERA2=virtual PYTHONPATH=/opt/edge-pose \
+    EDGE_POSE_STALLS="${EDGE_POSE_STALLS:-}" \
     sh -euc 'cd /opt/edge-pose && /opt/venv/bin/python -m tests.picamera2.scene /opt/frames &&
         exec /opt/venv/bin/python -m pytest -p no:cacheprovider tests/test_picamera.py tests/picamera2 "$@"' run "$@"

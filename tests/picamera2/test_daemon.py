@@ -33,7 +33,7 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     port = mosquitto().port
     settings = SETTINGS | {"camera.rotation": rotation, "mqtt.heartbeat_s": 1}
     with ear(port) as heard, sensor(tmp_path, port, settings, module=VIRTUAL) as daemon:
-        for _ in range(30):
+        for _ in range(50):
             heard.topic("keypoints")
         heard.topic("health")
         code, took_s = daemon.stop()
@@ -43,14 +43,14 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     (person,) = scene().truth(NUMBER)
     truth = np.array(FRAME) - 1 - person.xy if rotation else person.xy
     errors = []
-    for message in heard.all("keypoints")[10:]:  # by then smoothing and looking around have settled
+    for message in heard.all("keypoints")[30:]:  # who stands on the head is looked for once a second
         assert message["frame"] == {"width": FRAME[0], "height": FRAME[1]}
         (pose,) = message["poses"]
         for keypoint in pose["keypoints"]:
             assert keypoint["body_part"] == PARTS[keypoint["index"]]
             if person.visible[keypoint["index"]]:
                 errors.append(np.hypot(*(truth[keypoint["index"]] - (keypoint["x"], keypoint["y"]))))
-    assert len(errors) > 20 * 12
+    assert len(errors) > 15 * 12
     assert np.mean(errors) < 30
     info = heard.all("info")[-1]["camera"]
     assert info["granted"] == {
