@@ -45,7 +45,7 @@ class FrameSource(Protocol):
     @property
     def granted(self) -> Granted | None: ...  # what the camera really does, if there is one that tells
     @property
-    def waiting(self) -> bool: ...  # whether somebody waits for a frame, which they do not do for ever
+    def waiting(self) -> bool: ...  # whether somebody waits for a frame that comes or fails by itself
     def __iter__(self) -> Iterator[Frame]: ...
     def close(self) -> None: ...
 

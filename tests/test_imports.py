@@ -33,6 +33,7 @@ THIRD_PARTY = {
     "tflite_runtime": {"inference/runtime.py"},
     "av": {"camera/video.py", "camera/video_out.py"},  # read, written
     "picamera2": {"camera/picamera.py"},
+    "libcamera": {"camera/picamera.py"},
     "iotcore": {"demo.py"},
     "pycocotools": {"coco.py"},
     "typer": {"cli.py"},

@@ -16,7 +16,7 @@ from edge.config import Camera
 from edge.errors import CameraError
 from edge.types import Frame, Granted, Image, fitted
 
-CLOSE_S = 0.5  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
+CLOSE_S = 0.7  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +69,7 @@ class Feed:
         self.unreadable = 0
         self.reopened = 0
         self.granted: Granted | None = None
-        self.waiting = False
+        self.waiting = False  # for a live picture, which has a limit
         self._reader = reader
         period_s = 1 / camera.fps if camera.fps else 0.0
         self._period_s = period_s if paced else 0.0
@@ -118,7 +118,7 @@ class Feed:
 
     def _take(self) -> Frame | None:
         with self._changed:
-            self.waiting = True
+            self.waiting = self.live
             came = self._changed.wait_for(lambda: self._slot or self._ended or self._closed, self._patience_s)
             self.waiting = False
             if not came:

@@ -6,15 +6,14 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
 
+from edge.camera import devices
 from edge.camera.feed import Feed, Picture, Reader, Skipped, patience, within
 from edge.camera.pixels import FORMATS, REC601, REC709, Layout, to_rgb
 from edge.config import Camera
@@ -45,7 +44,7 @@ log = logging.getLogger(__name__)
 
 Size: TypeAlias = tuple[int, int]  # width, height, px
 
-POLL_S = 0.1  # how long a closed feed may have to wait for its reader
+POLL_S = 0.05  # how long a closed feed may have to wait for its reader
 START_S = 3.0  # a camera that was just opened may take its time for the first picture
 BACKOFF_S = 0.5  # before the camera is opened again; twice as long after each try without a picture
 LONGEST_BACKOFF_S = 8.0
@@ -55,7 +54,6 @@ GIVE_UP_S = 60.0
 OLDEST_S = 10.0  # a picture that seems to be older has a clock that we do not know
 BUFFERS = 4  # one is read out, one waits, two are filled
 SAME_ASPECT = 0.02
-DEVICES = re.compile(r"/dev/(video|media)\d+")
 
 
 def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
@@ -125,7 +123,7 @@ def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     _close(unclosed)
     found = len(Picamera2.global_camera_info())
     if not found:
-        raise CameraError(f"{name}: no camera was found; {_no_camera()}")
+        raise CameraError(f"{name}: no camera was found; {devices.no_camera()}")
     if number >= found:
         raise CameraError(f"{name}: there {'is 1 camera' if found == 1 else f'are {found} cameras'}, and the numbers "
                           "begin with 0; rpicam-hello --list-cameras shows them")  # fmt: skip
@@ -136,7 +134,7 @@ def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     except Exception as exc:
         _abandon(picam)
         if "busy" in _told(exc).lower():
-            raise CameraError(f"{name} is in use by {_holders()}; end that first") from exc
+            raise CameraError(f"{name} is in use by {devices.holders()}; end that first") from exc
         raise
     unclosed.append(picam)
     try:
@@ -222,9 +220,11 @@ def _pictures(picam: Any, camera: Camera, size: Size) -> Reader:
                 yield _granted(picam, stream, metadata)
             yield Picture(image, camera.width, camera.height, taken_s=taken_s)
     finally:
-        picam.stop_preview()  # the event loop, so that the job stays as it is
+        # The event loop ends first, so that the job stays as it is. Nothing of this is sure to work by now.
+        with suppress(Exception):
+            picam.stop_preview()
         if job is not None:
-            with suppress(TimeoutError, CancelledError):
+            with suppress(Exception):
                 job.get_result(timeout=0).release()
 
 
@@ -260,7 +260,8 @@ def _read_out(request: Any, stream: _Stream) -> tuple[Image | None, Mapping[str,
 
 def _configure(picam: Any, camera: Camera, size: Size, *, turn: bool) -> None:
     """Ask for pictures of `size`, and if the camera has none of that aspect, for the whole frame."""
-    width, height = picam.sensor_resolution
+    whole = picam.sensor_resolution
+    half = whole[0] // 2, whole[1] // 2
     for wanted in dict.fromkeys((size, _even((camera.width, camera.height)))):
         # The main stream alone: on a Pi 4 only that one can be RGB, and on a Pi 5 the other is no better.
         picam.configure(
@@ -272,8 +273,8 @@ def _configure(picam: Any, camera: Camera, size: Size, *, turn: bool) -> None:
                 buffer_count=BUFFERS,
                 queue=False,  # no picture from before we asked
                 # Left alone, it takes a mode that is about as small as `wanted`, which often sees the middle alone. At
-                # half the resolution, sensors see all that they can see.
-                sensor={"output_size": (width // 2, height // 2)},
+                # half the resolution, sensors see all that they can see, and are fast.
+                sensor={"output_size": half if wanted <= half and wanted[1] <= half[1] else whole},
             )
         )
         given = picam.camera_configuration()["main"]["size"]
@@ -305,7 +306,7 @@ def _controls(offered: Mapping[str, tuple[Any, ...]], camera: Camera) -> dict[st
         controls["FrameDurationLimits"] = (shortest_us, longest_us)
     if "AfMode" in offered:
         controls["AfMode"] = getattr(libcamera.controls.AfModeEnum, camera.autofocus.capitalize())
-        if camera.autofocus == "auto":
+        if camera.autofocus == "auto" and "AfTrigger" in offered:
             controls["AfTrigger"] = libcamera.controls.AfTriggerEnum.Start
     return controls
 
@@ -356,21 +357,3 @@ def _told(exc: BaseException) -> str:
         texts.append(" ".join(str(cause).split()).rstrip(".") or type(cause).__name__)
         cause = cause.__cause__ or cause.__context__
     return ": ".join(dict.fromkeys(texts))
-
-
-def _no_camera() -> str:
-    devices = sorted(Path("/dev").glob("media[0-9]*"))
-    if devices and not any(os.access(device, os.R_OK | os.W_OK) for device in devices):
-        return f"this user may not open {devices[0]}: sudo usermod -aG video <user>"
-    return "switch off and check its cable at both ends, then see: rpicam-hello --list-cameras"
-
-
-def _holders() -> str:
-    """Who has camera devices open, as far as we may see."""
-    found: dict[str, None] = {}
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        process = descriptor.parents[1]
-        with suppress(OSError):  # other people's, or gone meanwhile
-            if process.name != str(os.getpid()) and DEVICES.fullmatch(str(descriptor.readlink())):
-                found[f"{(process / 'comm').read_text().strip()} (process {process.name})"] = None
-    return ", ".join(found) or "another process, which this user may not see: sudo fuser -v /dev/media* names it"
