@@ -5,10 +5,10 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-oldest check bench models picture clean
+.PHONY: help demo test test-oldest test-picamera2 check bench models picture clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
@@ -19,6 +19,9 @@ test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt c
 
 test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
 	@$(VENV)-oldest/bin/pytest --ignore tests/test_models.py $(ARGS)
+
+test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
+	@tests/picamera2/run.sh $(ARGS)
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check

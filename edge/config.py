@@ -64,6 +64,7 @@ class Camera(Table, frozen=True):
     mirror: bool = False
     loop: bool = False
     stall_s: Annotated[float, Meta(ge=0.5, le=3600)] = 5.0
+    autofocus: Literal["continuous", "auto", "manual"] = "continuous"
 
 
 class Model(Table, frozen=True):

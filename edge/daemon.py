@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from edge import __version__, health
+from edge.camera.feed import patience
 from edge.config import Config
 from edge.failover import Failover
 from edge.mqtt import messages
@@ -12,7 +13,7 @@ from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Result
 from edge.systemd import Notifier
-from edge.types import Frame
+from edge.types import Frame, Granted
 
 STATUS_INTERVAL_S = 2.0
 
@@ -37,9 +38,10 @@ class Daemon:
         self._stopping = stopping
         now_s = time.monotonic()
         self._meter = health.Meter(now_s)
-        camera = sensor.config.camera
-        # A camera that is slow on purpose is not a silent one.
-        self._stall_s = max(camera.stall_s, 2 / camera.fps if camera.fps else 0)
+        self._stall_s = patience(sensor.config.camera)
+        self._stalled = False
+        self._granted: Granted | None = None
+        self._frame_age_ms: float | None = None
         self._ready = False
         self._people = 0
         self._state = sensor.failover.state
@@ -65,8 +67,10 @@ class Daemon:
         now_s = time.monotonic()
         self._meter.count(now_s, result.inference_s * 1e3, (now_s - result.started_s) * 1e3)
         self._people = len(result.people)
-        if self._meter.processed == 1:
-            self._frame = result.frame
+        frame = result.frame
+        self._frame_age_ms = round((result.started_s - frame.monotonic_s) * 1e3, 1) if frame.dated else None
+        if self._meter.processed == 1 or self._granted != self._sensor.source.granted:
+            self._frame, self._granted = frame, self._sensor.source.granted
             self._stand_info()
         if now_s >= self._next_keypoints_s:
             message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))
@@ -91,7 +95,11 @@ class Daemon:
         if self._sensor.failover.state is not self._state:
             self._stand_info()
             self._next_report_s = now_s
-        if now_s >= self._next_report_s and self._sensor.broker.connection.connected:
+        if self._sensor.source.waiting:
+            self._ping(now_s)
+        changed = self._stalled != self._is_stalled(now_s)
+        if (changed or now_s >= self._next_report_s) and self._sensor.broker.connection.connected:
+            self._stalled = self._is_stalled(now_s)
             self.report(now_s)
 
     def report(self, now_s: float) -> None:
@@ -106,6 +114,10 @@ class Daemon:
         self._state = self._sensor.failover.state
         self._sensor.broker.stand(self._sensor.topics.info_message(self._info(self._frame)))
 
+    def _is_stalled(self, now_s: float) -> bool:
+        last_s = self._meter.last_frame_s
+        return last_s is not None and now_s - last_s > self._stall_s
+
     def _ping(self, now_s: float) -> None:
         if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
             self._notifier.send("WATCHDOG=1")
@@ -118,7 +130,8 @@ class Daemon:
             if self._sensor.broker.connection.connected
             else f"broker: {self._sensor.broker.connection.problem}"
         )
-        return f"STATUS={self._meter.fps(now_s):.1f} fps, {people}, {broker}"
+        seen = "the camera is silent" if self._is_stalled(now_s) else people
+        return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}"
 
     def _keypoints(self, result: Result, now_s: float) -> messages.Keypoints:
         frame = result.frame
@@ -150,13 +163,14 @@ class Daemon:
                 fps=config.camera.fps,
                 rotation=config.camera.rotation,
                 mirror=config.camera.mirror,
+                granted=_granted(self._sensor.source.granted),
             ),
         )
 
     def _health(self, now_s: float) -> messages.Health:
         meter, last_s = self._meter, self._meter.last_frame_s
         age_s = None if last_s is None else now_s - last_s
-        stalled = age_s is not None and age_s > self._stall_s
+        stalled = self._is_stalled(now_s)
         return messages.Health(
             v=messages.SCHEMA_VERSION,
             time=messages.timestamp(time.time()),
@@ -171,7 +185,9 @@ class Daemon:
             messages_dropped=self._sensor.broker.dropped,
             connects=self._sensor.broker.connection.connects,
             last_frame_age_s=None if age_s is None else round(age_s, 3),
+            frame_age_ms=None if stalled else self._frame_age_ms,
             camera="starting" if age_s is None else "stalled" if stalled else "ok",
+            camera_reopened=self._sensor.source.reopened,
             backend=self._state.loaded.network.runtime.backend,
             backend_reason=self._state.reason,
             soc_temperature_c=health.soc_temperature_c(),
@@ -182,3 +198,15 @@ class Daemon:
 
 def _size(frame: Frame) -> messages.Size:
     return messages.Size(width=frame.width, height=frame.height)
+
+
+def _granted(granted: Granted | None) -> messages.GrantedOut | None:
+    if granted is None:
+        return None
+    return messages.GrantedOut(
+        model=granted.model,
+        format=granted.format,
+        pixels=messages.Size(width=granted.width, height=granted.height),
+        fps=granted.fps,
+        autofocus=granted.autofocus,
+    )

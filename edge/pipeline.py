@@ -20,7 +20,7 @@ from edge.filtering import Thresholds, keep_visible
 from edge.lookout import Lookout, merged
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
-from edge.types import Array, Backend, Crop, Decoded, Frame, Image, Letterbox, Pose, RawOutputs, Track
+from edge.types import Array, Backend, Crop, Decoded, Frame, Granted, Image, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
@@ -41,6 +41,12 @@ class FrameSource(Protocol):
     def dropped(self) -> int: ...
     @property
     def unreadable(self) -> int: ...
+    @property
+    def reopened(self) -> int: ...  # times that a camera which had failed could be opened
+    @property
+    def granted(self) -> Granted | None: ...  # what the camera really does, if there is one that tells
+    @property
+    def waiting(self) -> bool: ...  # whether somebody waits for a frame that comes or fails by itself
     def __iter__(self) -> Iterator[Frame]: ...
     def close(self) -> None: ...
 

@@ -33,6 +33,19 @@ class Frame:
     sequence: int  # counts frames of the source, dropped ones too
     monotonic_s: float  # when it was taken; for tracking
     wall_s: float  # the same moment, for messages only: clock corrections make it jump
+    dated: bool = False  # whether the sensor told that moment; else it is when the picture arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a camera really does, which need not be what it was asked for. None is unknown."""
+
+    model: str | None
+    format: str  # of the pixels as they come, before they become RGB
+    width: int  # px that come, of the whole frame
+    height: int
+    fps: float | None
+    autofocus: str | None  # None: it has none
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from edge.errors import AcceleratorError
-from edge.types import Array, Backend, Frame, RawOutputs
+from edge.types import Array, Backend, Frame, Granted, RawOutputs
 
 
 class ListSource:
@@ -17,6 +17,9 @@ class ListSource:
     description = "list"
     dropped = 0
     unreadable = 0
+    reopened = 0
+    granted: Granted | None = None
+    waiting = False
 
     def __init__(self, frames: Iterable[Frame], *, ready: bool = False) -> None:
         self._frames = frames

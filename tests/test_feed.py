@@ -16,7 +16,7 @@ import pytest
 from edge.camera.feed import Feed, Picture, Reader, Skipped, printable
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.types import Frame
+from edge.types import Frame, Granted
 
 PATIENCE_S = 20  # after which a test has hung; nothing waits that long
 FAST = Camera(source="test", fps=0)
@@ -289,6 +289,64 @@ def test_time_is_that_of_arrival_otherwise() -> None:
     with Feed(iter_once(), FAST, live=False) as feed:
         (frame,) = feed
     assert frame.wall_s == pytest.approx(wall_s, abs=PATIENCE_S)
+
+
+def test_time_is_the_sensors_own_where_it_tells() -> None:
+    taken_s = time.monotonic() - 0.5
+
+    def reader() -> Reader:
+        yield Picture(np.zeros((2, 3, 3), np.uint8), 3, 2, taken_s=taken_s)
+        yield picture()
+
+    with Feed(reader(), FAST, live=False) as feed:
+        dated, other = feed
+    assert (dated.monotonic_s, dated.dated, other.dated) == (taken_s, True, False)
+    assert other.wall_s - dated.wall_s >= 0.49  # clocks may be corrected meanwhile, by a little
+
+
+def test_what_is_granted_is_known_with_the_first_picture_and_counted_from_then_on() -> None:
+    granted = [Granted("imx708", "BGR888", 480 + n, 360, 15.0, None) for n in range(3)]
+
+    def reader() -> Reader:
+        for one in granted:
+            yield one
+            yield picture()
+
+    with Feed(reader(), FAST, live=False) as feed:
+        frames = iter(feed)
+        assert next(frames).sequence == 0
+        assert feed.granted in granted[:2]  # it reads one ahead
+        assert [frame.sequence for frame in frames] == [1, 2]
+        assert (feed.granted, feed.reopened) == (granted[2], 2)
+
+
+def test_a_feed_says_that_it_is_waited_for() -> None:
+    release = threading.Event()
+
+    def reader() -> Reader:
+        release.wait(PATIENCE_S)
+        yield picture()
+
+    with Feed(reader(), FAST, live=True) as feed:
+        told = [feed.waiting]
+        consumer = threading.Thread(target=list, args=(feed,))
+        consumer.start()
+        while not feed.waiting and consumer.is_alive():
+            time.sleep(0.001)
+        told.append(feed.waiting)
+        release.set()
+        consumer.join(PATIENCE_S)
+        assert [*told, feed.waiting] == [False, True, False]
+
+
+def test_a_patient_feed_waits_for_longer() -> None:
+    def reader() -> Reader:
+        yield picture(0)
+        time.sleep(0.2)  # longer than `stall_s`
+        yield picture(1)
+
+    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, patience_s=PATIENCE_S) as feed:
+        assert sequences(feed) == [0, 1]
 
 
 def iter_once() -> Reader:

@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "pycoral": {"inference/runtime.py"},
     "av": {"camera/video.py", "camera/video_out.py"},  # read, written
     "picamera2": {"camera/picamera.py"},
+    "libcamera": {"camera/picamera.py"},
     "iotcore": {"demo.py"},
     "pycocotools": {"coco.py"},
     "typer": {"cli.py"},

@@ -101,6 +101,8 @@ def test_health_expires_after_three_heartbeats() -> None:
         fps=0,
         latency_ms=messages.HealthLatency(inference=None, total=None),
         frames=messages.FrameCounts(processed=0, dropped=0, unreadable=0),
+        frame_age_ms=None,
+        camera_reopened=0,
         messages_dropped=0,
         connects=0,
         last_frame_age_s=None,

@@ -42,7 +42,8 @@ def test_an_unknown_scene() -> None:
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("picamera2", "not supported yet"),
+        ("picamera2:", '"picamera2:..."'),
+        ("picamera", '"picamera"'),
         ("rtmp://me:secret@camera.lan/live", '"rtmp:..."'),
         ("rtsp:/me:secret@camera.lan", '"rtsp:..."'),
         ("images:", '"images:..."'),

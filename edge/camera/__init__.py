@@ -23,13 +23,9 @@ def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
     when the first frame is asked for, and raise CameraError there.
     """
     for form, opener in SOURCES.items():
-        prefix = form.partition("<")[0]
-        if camera.source.startswith(prefix) and camera.source != prefix:
+        prefix, blank, _ = form.partition("<")
+        if camera.source == form or (blank and camera.source.startswith(prefix) and camera.source != prefix):
             return opener(camera, largest[::-1] if largest and camera.rotation % 180 else largest)
-    if camera.source.split(":")[0] == "picamera2":
-        raise ConfigError(
-            "camera.source: the Pi's own camera (picamera2) is not supported yet; use one of " + ", ".join(SOURCES)
-        )
     if Path(camera.source).exists():
         raise ConfigError(
             f"camera.source: say what {camera.source} is: images:{camera.source} or video:{camera.source}"
@@ -41,7 +37,13 @@ def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
     )
 
 
-# Each import waits until its source is asked for: PyAV is optional, and neither it nor Pillow is light.
+# Each import waits until its source is asked for: picamera2 and PyAV are optional, and none of them is light.
+
+
+def _open_picamera(camera: Camera, largest: Size | None) -> Feed:
+    from edge.camera.picamera import open_picamera  # noqa: PLC0415 - see above
+
+    return open_picamera(camera, largest)
 
 
 def _open_synthetic(camera: Camera, largest: Size | None) -> Feed:
@@ -79,6 +81,8 @@ def _open_stream(camera: Camera, largest: Size | None) -> Feed:
 
 
 SOURCES: dict[str, Callable[[Camera, Size | None], Feed]] = {
+    "picamera2": _open_picamera,
+    "picamera2:<number>": _open_picamera,
     "synthetic:<scene>": _open_synthetic,
     "images:<file or folder>": _open_images,
     "video:<file>": _open_video,

@@ -14,9 +14,9 @@ import numpy as np
 
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.types import Frame, Image, fitted
+from edge.types import Frame, Granted, Image, fitted
 
-CLOSE_S = 0.5  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
+CLOSE_S = 0.7  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +27,7 @@ class Picture:
     width: int  # px that keypoints are reported in; more than W where the picture was reduced
     height: int
     media_s: float | None = None  # position on the medium's own clock, if it has one
+    taken_s: float | None = None  # time.monotonic() when the sensor took it, if it tells
 
 
 class Skipped(Enum):
@@ -36,7 +37,8 @@ class Skipped(Enum):
     UNWANTED = auto()  # nothing is wrong, but there are more than `camera.fps`, or it makes no sense alone
 
 
-Reader: TypeAlias = Generator[Picture | Skipped, None, None]
+# `Granted` comes before the first picture of a camera that tells, and once more each time that it was opened again.
+Reader: TypeAlias = Generator[Picture | Skipped | Granted, None, None]
 
 
 class Feed:
@@ -46,21 +48,32 @@ class Feed:
     other feed lets the reader wait, so it is one picture ahead and never drops. `Frame.sequence` counts all pictures of
     the reader; those that are dropped or unreadable leave gaps.
 
-    With `paced`, `camera.fps` pictures a second are taken from the reader (0: as fast as it goes).
+    With `paced`, `camera.fps` pictures a second are taken from the reader (0: as fast as it goes). A live feed that is
+    silent for `patience_s`, or else `camera.stall_s`, has failed.
     """
 
-    def __init__(
-        self, reader: Reader, camera: Camera, *, live: bool, paced: bool = True, continuous: bool = True
+    def __init__(  # noqa: PLR0913 - four of them are switches with a usual place
+        self,
+        reader: Reader,
+        camera: Camera,
+        *,
+        live: bool,
+        paced: bool = True,
+        continuous: bool = True,
+        patience_s: float | None = None,
     ) -> None:
         self.description = printable(camera.source)
         self.live = live
         self.continuous = continuous
         self.dropped = 0
         self.unreadable = 0
+        self.reopened = 0
+        self.granted: Granted | None = None
+        self.waiting = False  # for a live picture, which has a limit
         self._reader = reader
         period_s = 1 / camera.fps if camera.fps else 0.0
         self._period_s = period_s if paced else 0.0
-        self._stall_s = max(camera.stall_s, 2 * period_s) if live else None  # a slow camera is not a silent one
+        self._patience_s = (patience_s or patience(camera)) if live else None
         self._quarter_turns = camera.rotation // 90
         self._changed = threading.Condition()  # guards the four below
         self._slot: Frame | None = None
@@ -86,7 +99,7 @@ class Feed:
     def __iter__(self) -> Iterator[Frame]:
         """Start the reader and give its pictures until it ends or the feed is closed.
 
-        Raises whatever the reader raises, and CameraError when a live one is silent for `camera.stall_s`.
+        Raises whatever the reader raises, and CameraError when a live one is silent for too long.
         """
         with self._changed:
             if self._thread.ident is None and not self._closed:
@@ -105,9 +118,12 @@ class Feed:
 
     def _take(self) -> Frame | None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._slot or self._ended or self._closed, self._stall_s):
+            self.waiting = self.live
+            came = self._changed.wait_for(lambda: self._slot or self._ended or self._closed, self._patience_s)
+            self.waiting = False
+            if not came:
                 raise CameraError(
-                    f"camera.source: {self.description} gave no picture for {self._stall_s:g} s; see whether it is "
+                    f"camera.source: {self.description} gave no picture for {self._patience_s:g} s; see whether it is "
                     "switched on and connected, or raise camera.stall_s"
                 )
             if self._closed:
@@ -124,6 +140,10 @@ class Feed:
                 start_s = due_s = time.monotonic()
                 sequence = 0
                 for picture in pictures:
+                    if isinstance(picture, Granted):
+                        self.reopened += self.granted is not None
+                        self.granted = picture
+                        continue
                     if isinstance(picture, Picture):
                         self._wait_until(due_s)
                         now_s = time.monotonic()
@@ -150,7 +170,12 @@ class Feed:
             image = np.ascontiguousarray(np.rot90(image, -self._quarter_turns))  # rot90 turns anticlockwise
         if self._quarter_turns % 2:
             width, height = height, width
-        taken_s = time.monotonic() if picture.media_s is None else start_s + picture.media_s
+        now_s = time.monotonic()
+        if picture.taken_s is not None:
+            return Frame(
+                image, width, height, sequence, picture.taken_s, time.time() + picture.taken_s - now_s, dated=True
+            )
+        taken_s = now_s if picture.media_s is None else start_s + picture.media_s
         return Frame(image, width, height, sequence, taken_s, time.time())
 
     def _offer(self, frame: Frame) -> None:
@@ -162,6 +187,11 @@ class Feed:
             if not self._closed:
                 self._slot = frame
             self._changed.notify_all()
+
+
+def patience(camera: Camera) -> float:
+    """After how many seconds without a picture a camera is silent: one that is slow on purpose is not."""
+    return max(camera.stall_s, 2 / camera.fps if camera.fps else 0.0)
 
 
 def within(size: tuple[int, int], largest: tuple[int, int] | None) -> tuple[int, int]:

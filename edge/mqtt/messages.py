@@ -87,12 +87,23 @@ class BackendOut(Payload, frozen=True):
     reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
 
 
+class GrantedOut(Payload, frozen=True):
+    model: str | None
+    format: Annotated[str, Meta(description="of the pixels as they come")]
+    pixels: Annotated[Size, Meta(description="that come for the whole frame, before it is turned")]
+    fps: Annotated[float | None, Meta(description="null where the camera does not tell")]
+    autofocus: Annotated[str | None, Meta(description="continuous, auto or manual; null where the lens is fixed")]
+
+
 class CameraOut(Payload, frozen=True):
     source: str
     frame: Annotated[Size | None, Meta(description="null until the first frame")]
     fps: Annotated[float, Meta(ge=0, description="asked for; 0 = as fast as it goes")]
     rotation: int
     mirror: bool
+    granted: Annotated[
+        GrantedOut | None, Meta(description="what the camera really does; null until a frame, and where none tells")
+    ]
 
 
 class Info(Payload, frozen=True):
@@ -131,7 +142,12 @@ class Health(Payload, frozen=True):
     messages_dropped: Annotated[int, Meta(ge=0, description="while the broker could not be reached")]
     connects: Annotated[int, Meta(ge=0, description="times the broker accepted us")]
     last_frame_age_s: Number | None
+    frame_age_ms: Annotated[
+        float | None,
+        Meta(description="of the newest frame when it was taken in hand; null if the camera tells no time"),
+    ]
     camera: Literal["starting", "ok", "stalled"]
+    camera_reopened: Annotated[int, Meta(ge=0, description="times that a camera which had failed could be opened")]
     backend: Backend
     backend_reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
     soc_temperature_c: float | None

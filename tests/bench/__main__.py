@@ -54,7 +54,9 @@ class Memory:
     continuous = True
     description = "in-memory frames"
     ready = True
-    dropped = unreadable = 0
+    dropped = unreadable = reopened = 0
+    granted = None
+    waiting = False
 
     def __init__(self, frames: int) -> None:
         self._images = [painted("two", 48 + number, FITTED).image for number in range(8)]
@@ -73,7 +75,9 @@ class Synthetic:
 
     live = False
     continuous = True
-    dropped = unreadable = 0
+    dropped = unreadable = reopened = 0
+    granted = None
+    waiting = False
 
     def __init__(self, frames: int) -> None:
         self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)

@@ -55,7 +55,11 @@ class Sensor:
 
 @contextmanager
 def sensor(
-    folder: Path, port: int, settings: Mapping[str, object], environ: Mapping[str, str] | None = None
+    folder: Path,
+    port: int,
+    settings: Mapping[str, object],
+    environ: Mapping[str, str] | None = None,
+    module: str = "edge",
 ) -> Iterator[Sensor]:
     """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
@@ -63,7 +67,7 @@ def sensor(
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", os.devnull],
+            [sys.executable, "-m", module, "run", "--config", os.devnull],
             stderr=log,
             env=_environ(overrides | dict(environ or {})),
         )

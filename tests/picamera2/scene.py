@@ -1,0 +1,30 @@
+"""What the virtual camera sees: one painted person who stands still."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from edge.camera.synthetic import Scene, open_scene
+from edge.types import Image
+
+FRAME = (1280, 768)  # width, height, px
+NUMBER = 20  # of the scene's frames
+
+
+def scene() -> Scene:
+    return open_scene("walk", width=FRAME[0], height=FRAME[1])
+
+
+def still() -> Image:
+    image = np.empty((*FRAME[::-1], 3), np.uint8)
+    scene().paint(NUMBER, image)
+    return image
+
+
+if __name__ == "__main__":
+    # The virtual camera plays them again and again; all alike, so that it does not matter which one is seen.
+    folder = Path(sys.argv[1])
+    for number in range(10):
+        Pillow.fromarray(still()).save(folder / f"{number}.jpg", quality=95)
