@@ -1,7 +1,7 @@
 """What happens around the frames: messages, heartbeats, and what systemd is told."""
 
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge import __version__, health
@@ -32,16 +32,18 @@ class Sensor:
 class Daemon:
     """Turns results into messages, and the clock into heartbeats."""
 
-    def __init__(self, sensor: Sensor, notifier: Notifier, stopping: threading.Event) -> None:
+    def __init__(self, sensor: Sensor, notifier: Notifier, *, interrupted: Callable[[], bool]) -> None:
+        """`interrupted` tells whether a signal has come, for which waiting has to end."""
         self._sensor = sensor
         self._notifier = notifier
-        self._stopping = stopping
+        self._interrupted = interrupted
         now_s = time.monotonic()
         self._meter = health.Meter(now_s)
         camera = sensor.config.camera
         # A camera that is slow on purpose is not a silent one.
         self._stall_s = max(camera.stall_s, 2 / camera.fps if camera.fps else 0)
         self._ready = False
+        self._refusal = ""  # why the configuration of the last reload was not taken
         self._people = 0
         self._next_keypoints_s = self._next_status_s = self._next_ping_s = now_s
         self._next_report_s = now_s + sensor.config.mqtt.heartbeat_s
@@ -54,7 +56,7 @@ class Daemon:
 
     def wait_for_broker(self) -> None:
         """A file does not run away: wait until what is published will be heard. That is no hang, so systemd is told."""
-        while not self._sensor.broker.has_room() and not self._stopping.is_set():
+        while not self._sensor.broker.has_room() and not self._interrupted():
             self._ping(time.monotonic())
             self.tick(time.monotonic())
             time.sleep(0.005)
@@ -97,6 +99,15 @@ class Daemon:
             self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)
         )
 
+    def reloading(self) -> None:
+        """Tell systemd that a new configuration is looked at; READY follows, of this process or of its successor."""
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def refused(self, reason: str) -> None:
+        """Tell systemd, and whoever asks for the status, that the old configuration goes on."""
+        self._refusal = f"; new configuration refused: {reason}"
+        self._notifier.send("READY=1", self._status(time.monotonic()))
+
     def _ping(self, now_s: float) -> None:
         if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
             self._notifier.send("WATCHDOG=1")
@@ -109,7 +120,7 @@ class Daemon:
             if self._sensor.broker.connection.connected
             else f"broker: {self._sensor.broker.connection.problem}"
         )
-        return f"STATUS={self._meter.fps(now_s):.1f} fps, {people}, {broker}"
+        return f"STATUS={self._meter.fps(now_s):.1f} fps, {people}, {broker}{self._refusal}"
 
     def _keypoints(self, result: Result, now_s: float) -> messages.Keypoints:
         frame = result.frame

@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +113,7 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
         config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
     )
     pipeline = app.open_pipeline(config, source, cpu)
-    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), threading.Event())
+    daemon = Daemon(Sensor(config, model, cpu, source, broker, topics), systemd.Notifier({}), interrupted=lambda: False)
     broker.open()
     daemon.wait_for_broker()
     return cpu, pipeline, daemon, broker

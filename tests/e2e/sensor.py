@@ -55,15 +55,19 @@ class Sensor:
 
 @contextmanager
 def sensor(
-    folder: Path, port: int, settings: Mapping[str, object], environ: Mapping[str, str] | None = None
+    folder: Path,
+    port: int,
+    settings: Mapping[str, object],
+    environ: Mapping[str, str] | None = None,
+    config: Path = Path(os.devnull),
 ) -> Iterator[Sensor]:
-    """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}."""
+    """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}, which override `config`."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
     settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, **settings}
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "run", "--config", os.devnull],
+            [sys.executable, "-m", "edge", "run", "--config", config],
             stderr=log,
             env=_environ(overrides | dict(environ or {})),
         )
