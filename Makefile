@@ -5,10 +5,12 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-oldest check bench models picture clean
+SUITE ?= bookworm
+
+.PHONY: help demo test test-oldest test-systemd check bench models picture clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
@@ -20,10 +22,16 @@ test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt c
 test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
 	@$(VENV)-oldest/bin/pytest --ignore tests/test_models.py $(ARGS)
 
+test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie: Debian 13)
+	@tests/systemd/run.sh $(SUITE)
+
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@if command -v shellcheck >/dev/null || tests/apt.sh shellcheck; then \
+	    shellcheck systemd/*.sh tests/*.sh tests/systemd/*.sh; \
+	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -147,7 +147,7 @@ configuration() {
     fi
     fresh_config=1
     local edit=()
-    [[ ! $broker ]] || edit=(-e 's/^host = ""/host = "localhost"/' -e 's/^username = ""/username = "edge-pose"/')
+    [[ ! $broker ]] || edit=(-e 's/^host = ""/host = "127.0.0.1"/' -e 's/^username = ""/username = "edge-pose"/')
     sed "${edit[@]}" -e '' "$CHECKOUT/config/edge-pose.toml" | put 644 "$CONFIG"
 }
 
@@ -346,7 +346,7 @@ start() {
 
 summary() {
     local host=BROKER
-    [[ ! $broker ]] || host="localhost -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
+    [[ ! $broker ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
     say ""
     if [[ $dry ]]; then
         say "That would be all; nothing was changed."
@@ -354,7 +354,7 @@ summary() {
     fi
     say "edge-pose is installed."
     if [[ $broker && ! $fresh_config ]]; then
-        say "  broker   in $CONFIG, set mqtt.host = \"localhost\" and mqtt.username = \"edge-pose\""
+        say "  broker   in $CONFIG, set mqtt.host = \"127.0.0.1\" and mqtt.username = \"edge-pose\""
     elif [[ ! $broker && $fresh_config ]]; then
         say "  broker   set mqtt.host in $CONFIG; its password, if any, goes into $PASSWORD (mode 600)"
     fi
