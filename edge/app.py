@@ -42,13 +42,14 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError.
 
     On SIGHUP, `reread` gives the new configuration: if it can be run, the program starts itself anew with it in this
-    very process, and otherwise the old one goes on. Without `reread` the old one just goes on.
+    very process, and otherwise the old one goes on. Without `reread`, SIGHUP means nothing special.
     """
     stopping, hung_up = threading.Event(), threading.Event()
     accepted = False
     notifier = systemd.Notifier()
     with ExitStack() as stack:
-        stack.enter_context(_signals({signal.SIGTERM: stopping, signal.SIGINT: stopping, signal.SIGHUP: hung_up}))
+        events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
+        stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
         model, cpu = open_model(config)
         source = open_source(config.camera, largest=_largest(config))

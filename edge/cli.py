@@ -76,13 +76,13 @@ def run(
 ) -> None:
     """Run the sensor: camera frames in, keypoints out over MQTT, until SIGTERM or the end of a file.
 
-    SIGHUP reads the configuration again.
+    SIGHUP reads the configuration again, but in a terminal, where it says that the terminal is gone.
     """
     _log_to_stderr(log_level)
     from edge.app import run as run_sensor
     from edge.config import load
 
-    raise typer.Exit(run_sensor(load(config), lambda: load(config)))
+    raise typer.Exit(run_sensor(load(config), None if os.isatty(0) else lambda: load(config)))
 
 
 @app.command()

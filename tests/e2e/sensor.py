@@ -68,6 +68,7 @@ def sensor(
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "edge", "run", "--config", config],
+            stdin=subprocess.DEVNULL,
             stderr=log,
             env=_environ(overrides | dict(environ or {})),
         )
