@@ -218,14 +218,14 @@ for line in requires("edge-pose"):
 
 # examine DIR: say which numpy, runtime and picamera2 there are; fails if numpy is not apt's.
 examine() {
-    "$1/bin/python" -I - "$1" <<'PY'
+    "$1/bin/python" -I - <<'PY'
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy
 
 apt = numpy.__file__.startswith("/usr/lib/python3/")
-print(f"numpy {numpy.__version__} from {numpy.__file__.rpartition('/numpy/')[0]}{', which is apt’s' * apt}")
+print(f"numpy {numpy.__version__} from {numpy.__file__.rpartition('/numpy/')[0]}" + ", which is apt's" * apt)
 for runtime in ("ai-edge-litert", "tflite-runtime"):
     try:
         print(f"{runtime} {version(runtime)}")
@@ -237,7 +237,7 @@ try:
 except Exception as exc:
     print(f"picamera2 cannot be imported ({exc}): the Pi's own camera cannot be used, other sources can")
 if not apt:
-    sys.exit(f"install.sh: numpy is not apt's, which picamera2 needs; remove {sys.argv[1]} and what hides apt's")
+    sys.exit("install.sh: that numpy is not apt's, which picamera2 needs")
 PY
 }
 
@@ -283,9 +283,8 @@ install_program() {
         point_to "$PREFIX.b"
         now=$PREFIX.b
     fi
-    if [[ $now && ! $upgrade ]] && "$PREFIX/bin/edge-pose" --version >/dev/null 2>&1; then
-        say "$("$PREFIX/bin/edge-pose" --version) is there already and stays; --upgrade replaces it by this checkout"
-        examine "$now"
+    if [[ $now && ! $upgrade ]] && "$PREFIX/bin/edge-pose" --version 2>/dev/null && examine "$PREFIX"; then
+        say "is there already and stays; --upgrade replaces it by this checkout"
         put_files "$CHECKOUT/systemd"
         if [[ $changed ]]; then
             mapfile -t units < <(running_units)
@@ -382,10 +381,17 @@ uninstall() {
         run systemctl daemon-reload
         run systemctl reset-failed 'edge-pose*' 2>/dev/null || true
     fi
-    if [[ ! $purge ]]; then
+    [[ ! $purge ]] || remove_what_is_the_owners
+    if [[ $dry ]]; then
+        say "That would be all; nothing was changed."
+    elif [[ $purge ]]; then
+        say "removed with its configuration and models; packages that apt installed stay"
+    else
         say "removed; $ETC, /var/lib/edge-pose, the user edge-pose and the broker are still there (--purge removes them)"
-        return
     fi
+}
+
+remove_what_is_the_owners() {
     run rm -rf "$ETC" /var/lib/edge-pose /etc/systemd/system/edge-pose.service.d /etc/systemd/system/edge-pose@*.service.d
     if getent passwd edge-pose >/dev/null; then run userdel edge-pose; fi
     if getent group edge-pose >/dev/null; then run groupdel edge-pose; fi
@@ -394,20 +400,24 @@ uninstall() {
         if booted; then run systemctl restart mosquitto; fi
         say "mosquitto stays, but without edge-pose's user, and for this machine alone"
     fi
-    say "removed with its configuration and models; packages that apt installed stay"
 }
 
-parse "$@"
-preflight
-if [[ $action == uninstall ]]; then
-    uninstall
-    exit
-fi
-packages
-python_fits
-install_program
-configuration
-[[ ! $broker ]] || local_broker
-run ln -sfn "$PREFIX/bin/edge-pose" /usr/local/bin/edge-pose
-start
-summary
+main() {
+    parse "$@"
+    preflight
+    if [[ $action == uninstall ]]; then
+        uninstall
+        return
+    fi
+    packages
+    python_fits
+    install_program
+    configuration
+    [[ ! $broker ]] || local_broker
+    run ln -sfn "$PREFIX/bin/edge-pose" /usr/local/bin/edge-pose
+    start
+    summary
+}
+
+# In one line, as bash reads on after the call, and the file may be another one by then.
+main "$@"; exit
