@@ -5,7 +5,9 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-oldest test-picamera2 check bench models picture clean
+SUITE ?= bookworm
+
+.PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +25,16 @@ test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and nump
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
+test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie: Debian 13)
+	@tests/systemd/run.sh $(SUITE)
+
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@if command -v shellcheck >/dev/null || tests/apt.sh shellcheck; then \
+	    shellcheck systemd/*.sh tests/*.sh tests/systemd/*.sh; \
+	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -1,11 +1,12 @@
 """The composition root: a Config becomes objects, they run until the source ends or a signal comes."""
 
 import logging
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -19,7 +20,7 @@ from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
-from edge.errors import EXIT_OK, AcceleratorError, ModelError
+from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError, ModelError
 from edge.failover import Accelerator, Failover, Loaded
 from edge.filtering import Thresholds
 from edge.inference import catalogue, coral, crashes, runtime
@@ -44,12 +45,18 @@ ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes 
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
-def run(config: Config) -> int:
-    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError."""
-    stopping = threading.Event()
+def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
+    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError.
+
+    On SIGHUP, `reread` gives the new configuration: if it can be run, the program starts itself anew with it in this
+    very process, and otherwise the old one goes on. Without `reread`, SIGHUP means nothing special.
+    """
+    stopping, hung_up = threading.Event(), threading.Event()
+    accepted = False
     notifier = systemd.Notifier()
     with ExitStack() as stack:
-        stack.enter_context(_signals(stopping))
+        events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
+        stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
         failover = open_failover(config)
         stack.callback(failover.close)
@@ -68,8 +75,13 @@ def run(config: Config) -> int:
         stack.callback(broker.close)
         pipeline = open_pipeline(config, source, opened, failover)
         stack.callback(pipeline.close)
-        stack.callback(notifier.send, "STOPPING=1")
-        daemon = Daemon(Sensor(config, failover, source, broker, topics), notifier, stopping)
+        # Not when we start anew: systemd would wait for our end, and then kill us.
+        stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
+        daemon = Daemon(
+            Sensor(config, failover, source, broker, topics),
+            notifier,
+            interrupted=lambda: stopping.is_set() or hung_up.is_set(),
+        )
         used = failover.state.loaded
         log.info(
             "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
@@ -80,14 +92,44 @@ def run(config: Config) -> int:
                 if result is not None:
                     daemon.frame_done(result)
                 daemon.tick(time.monotonic())
-                if stopping.is_set():
+                if hung_up.is_set() and reread is not None:
+                    hung_up.clear()
+                    accepted = _reload(config, reread, daemon) and not stopping.is_set()
+                if stopping.is_set() or accepted:
                     break
         except AcceleratorError:
             daemon.tick(time.monotonic())  # tells subscribers why
             raise
         daemon.report(time.monotonic())
-        log.info("%s after %d frames", "stopped" if stopping.is_set() else "the source has ended", daemon.frames)
+        asked = stopping.is_set() or accepted
+        log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+    if accepted:
+        # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
+        # SIGHUP must not end us before somebody listens again.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
+
+
+def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> bool:
+    """Whether the new configuration can be run, as far as that can be told while the old one is running."""
+    daemon.reloading()
+    try:
+        new = reread()
+        if new.inference.device.startswith("edgetpu"):
+            _edge_tpu_model(new)  # whether the Coral works cannot be tried while it is ours
+        else:
+            _, cpu = _open_cpu(new)
+            open_decoder(new, cpu)
+        if new.camera != config.camera:
+            with suppress(CameraError):  # we may be the ones who keep it busy
+                open_source(new.camera).close()
+    except EdgeError as exc:
+        log.error("the new configuration is refused, the old one goes on: %s", exc)  # noqa: TRY400 - one line tells all
+        daemon.refused(str(exc))
+        return False
+    log.info("the new configuration is taken")
+    return True
 
 
 def _largest(camera: Camera, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int] | None:
@@ -258,9 +300,13 @@ def _smoother(wanted: Smoothing, thresholds: Thresholds) -> Smoother:
 
 
 @contextmanager
-def _signals(stopping: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stopping`, for as long as the block runs."""
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+def _signals(events: Mapping[signal.Signals, threading.Event]) -> Iterator[None]:
+    """Signals set their events, for as long as the block runs."""
+
+    def note(number: int, _frame: object) -> None:
+        events[signal.Signals(number)].set()
+
+    before = {number: signal.signal(number, note) for number in events}
     try:
         yield
     finally:

@@ -78,12 +78,15 @@ def run(
     config: ConfigFile = None,
     log_level: Annotated[LogLevel, typer.Option(help="Least level that is logged.")] = LogLevel.info,
 ) -> None:
-    """Run the sensor: camera frames in, keypoints out over MQTT, until SIGTERM or the end of a file."""
+    """Run the sensor: camera frames in, keypoints out over MQTT, until SIGTERM or the end of a file.
+
+    SIGHUP reads the configuration again, but in a terminal, where it says that the terminal is gone.
+    """
     _log_to_stderr(log_level)
     from edge.app import run as run_sensor
     from edge.config import load
 
-    raise typer.Exit(run_sensor(load(config)))
+    raise typer.Exit(run_sensor(load(config), None if os.isatty(0) else lambda: load(config)))
 
 
 @app.command()
@@ -101,12 +104,16 @@ def demo(
 
 
 @app.command()
-def check(config: ConfigFile = None, as_json: AsJson = False) -> None:
+def check(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave source and broker alone.")] = False,
+) -> None:
     """Try configuration, model, source and broker one after the other, and say how to mend what fails."""
     _log_to_stderr(LogLevel.error)
     from edge import checks
 
-    found = checks.run(config)
+    found = checks.run(config, offline=offline)
     if as_json:
         typer.echo(json.dumps([{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
     else:

@@ -205,12 +205,12 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
         if not environ.get("CREDENTIALS_DIRECTORY"):
             return None
         key, file = f"credential {PASSWORD_CREDENTIAL}", Path(environ["CREDENTIALS_DIRECTORY"]) / PASSWORD_CREDENTIAL
-        if not file.exists():
-            return None
     try:
         # Editors end a file with a newline, and nobody has one in a password.
         secret = file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as exc:
+        if isinstance(exc, FileNotFoundError) and not mqtt.password_file:
+            return None
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{key}: cannot read {file} ({reason}); make it readable for the user that runs this, "
                           "who is «edge-pose» under systemd") from exc  # fmt: skip

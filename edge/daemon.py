@@ -1,7 +1,7 @@
 """What happens around the frames: messages, heartbeats, and what systemd is told."""
 
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge import __version__, health
@@ -32,10 +32,11 @@ class Sensor:
 class Daemon:
     """Turns results into messages, and the clock into heartbeats."""
 
-    def __init__(self, sensor: Sensor, notifier: Notifier, stopping: threading.Event) -> None:
+    def __init__(self, sensor: Sensor, notifier: Notifier, *, interrupted: Callable[[], bool]) -> None:
+        """`interrupted` tells whether a signal has come, for which waiting has to end."""
         self._sensor = sensor
         self._notifier = notifier
-        self._stopping = stopping
+        self._interrupted = interrupted
         now_s = time.monotonic()
         self._meter = health.Meter(now_s)
         self._stall_s = patience(sensor.config.camera)
@@ -43,6 +44,7 @@ class Daemon:
         self._granted: Granted | None = None
         self._frame_age_ms: float | None = None
         self._ready = False
+        self._refusal = ""  # why the configuration of the last reload was not taken
         self._people = 0
         self._state = sensor.failover.state
         self._frame: Frame | None = None  # the first, of which only the size counts
@@ -57,7 +59,7 @@ class Daemon:
 
     def wait_for_broker(self) -> None:
         """A file does not run away: wait until what is published will be heard. That is no hang, so systemd is told."""
-        while not self._sensor.broker.has_room() and not self._stopping.is_set():
+        while not self._sensor.broker.has_room() and not self._interrupted():
             self._ping(time.monotonic())
             self.tick(time.monotonic())
             time.sleep(0.005)
@@ -118,6 +120,15 @@ class Daemon:
         last_s = self._meter.last_frame_s
         return last_s is not None and now_s - last_s > self._stall_s
 
+    def reloading(self) -> None:
+        """Tell systemd that a new configuration is looked at; READY follows, of this process or of its successor."""
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def refused(self, reason: str) -> None:
+        """Tell systemd, and whoever asks for the status, that the old configuration goes on."""
+        self._refusal = f"; new configuration refused: {reason}"
+        self._notifier.send("READY=1", self._status(time.monotonic()))
+
     def _ping(self, now_s: float) -> None:
         if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
             self._notifier.send("WATCHDOG=1")
@@ -131,7 +142,7 @@ class Daemon:
             else f"broker: {self._sensor.broker.connection.problem}"
         )
         seen = "the camera is silent" if self._is_stalled(now_s) else people
-        return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}"
+        return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}{self._refusal}"
 
     def _keypoints(self, result: Result, now_s: float) -> messages.Keypoints:
         frame = result.frame

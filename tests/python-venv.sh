@@ -25,7 +25,7 @@ if [ "$1" = --no-deps ]; then
     deps=$1
     shift
 fi
-# shellcheck disable=SC2086 - none or one
+# shellcheck disable=SC2086 # none or one
 pip install $deps --editable "$1"
 shift
 if [ $# -gt 0 ]; then pip install "$@"; fi

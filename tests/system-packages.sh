@@ -7,6 +7,6 @@ command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
 command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
 command -v openssl >/dev/null || missing="$missing openssl"
 if [ -n "$missing" ]; then
-    # shellcheck disable=SC2086 - one argument a package
+    # shellcheck disable=SC2086 # one argument a package
     "$(dirname "$0")/apt.sh" $missing || echo "NOT INSTALLED, so that tests will be skipped:$missing" >&2
 fi

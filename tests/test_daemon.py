@@ -1,7 +1,6 @@
 """What the daemon says of its camera, with a broker and a systemd that only listen."""
 
 import json
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
+from edge.failover import Failover, Loaded
 from edge.inference.catalogue import ModelFile
 from edge.mqtt.messages import Topics
-from edge.pipeline import Result
+from edge.pipeline import Network, Result
 from edge.types import Granted, Message
 from tests.fakes import ListSource, PaintedRuntime, blank_frame
 
@@ -62,9 +62,10 @@ def source() -> ListSource:
 def daemon(listener: Listener, source: ListSource) -> Daemon:
     model = ModelFile("posenet", Path("posenet.tflite"), "0" * 64, b"", verified=True)
     config = Config(camera=Camera(source="picamera2", stall_s=STALL_S))
-    sensor: Any = (config, model, PaintedRuntime({}, (353, 481)), source, listener, Topics("edge-pose", "test"))
+    network = Network(PaintedRuntime({}, (353, 481)), lambda _: pytest.fail("nothing is decoded here"))
+    sensor: Any = (config, Failover(Loaded(model, network), "test"), source, listener, Topics("edge-pose", "test"))
     systemd: Any = listener
-    return Daemon(Sensor(*sensor), systemd, threading.Event())
+    return Daemon(Sensor(*sensor), systemd, interrupted=lambda: False)
 
 
 def result(sequence: int, *, age_s: float | None = None) -> Result:

@@ -11,8 +11,13 @@ UNITS = ["edge-pose.service", "edge-pose@.service"]
 
 
 def settings(name: str) -> dict[str, str]:
-    lines = (SYSTEMD / name).read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    """Key -> value; of a key that comes several times, the values one below the other."""
+    found: dict[str, str] = {}
+    for line in (SYSTEMD / name).read_text(encoding="utf-8").splitlines():
+        if "=" in line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            found[key] = f"{found[key]}\n{value}" if key in found else value
+    return found
 
 
 @pytest.mark.parametrize("name", UNITS)
@@ -41,8 +46,29 @@ def test_what_operation_relies_on(name: str) -> None:
 def test_both_units_are_alike_but_for_the_instance() -> None:
     one, many = (settings(name) for name in UNITS)
     different = {key for key in one.keys() | many.keys() if one.get(key) != many.get(key)}
-    assert different == {"Description", "ExecStart"}
-    assert many["ExecStart"].endswith("/etc/edge-pose/%i.toml")
+    assert different == {"Description", "ExecStart", "ExecReload"}
+    for key in ("ExecStart", "ExecReload"):
+        assert many[key] == one[key].replace("/etc/edge-pose/edge-pose.toml", "/etc/edge-pose/%i.toml")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_what_a_taken_over_daemon_could_do_is_little(name: str) -> None:
+    """On systemd's scale from 0 to 10, on which 1.5 leaves room for cameras, the Edge TPU and the network."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("SYSTEMD IS NOT INSTALLED: nobody measured the units' exposure")
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(SYSTEMD / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_what_would_break_it(name: str) -> None:
+    unit = settings(name)
+    assert "ProcSubset" not in unit, "XNNPACK would not find the processor's features, and be off"
+    assert "PrivateDevices" not in unit
+    assert "AF_NETLINK" in unit["RestrictAddressFamilies"], "libcamera and libusb hear of devices over it"
+    devices = [line.split()[0] for line in unit["DeviceAllow"].splitlines()]
+    assert devices == ["char-video4linux", "char-media", "char-dma_heap", "char-usb_device", "char-apex"]
 
 
 @pytest.mark.parametrize("name", UNITS)

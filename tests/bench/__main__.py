@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -120,7 +119,8 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
     )
     failover = Failover(Loaded(model, Network(cpu, app.open_decoder(config, cpu))), "benchmark")
     pipeline = app.open_pipeline(config, source, cpu, failover)
-    daemon = Daemon(Sensor(config, failover, source, broker, topics), systemd.Notifier({}), threading.Event())
+    sensor = Sensor(config, failover, source, broker, topics)
+    daemon = Daemon(sensor, systemd.Notifier({}), interrupted=lambda: False)
     broker.open()
     daemon.wait_for_broker()
     return cpu, pipeline, daemon, broker

@@ -59,15 +59,18 @@ def sensor(
     port: int,
     settings: Mapping[str, object],
     environ: Mapping[str, str] | None = None,
+    *,
     module: str = "edge",
+    config: Path = Path(os.devnull),
 ) -> Iterator[Sensor]:
-    """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}."""
+    """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}, which override `config`."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
     settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, **settings}
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "run", "--config", os.devnull],
+            [sys.executable, "-m", module, "run", "--config", config],
+            stdin=subprocess.DEVNULL,
             stderr=log,
             env=_environ(overrides | dict(environ or {})),
         )

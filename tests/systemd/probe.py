@@ -1,0 +1,89 @@
+"""What the unit's sandbox allows and denies, seen from inside; `--invoke`: only how long an invoke takes."""
+
+import ctypes
+import mmap
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge.app import open_model
+from edge.config import Config
+
+INVOKES = 150
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def denied(name: str, attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except OSError:
+        say(f"probe: ok denied: {name}")
+    else:
+        say(f"probe: FAIL should be denied: {name}")
+
+
+def allowed(name: str, attempt: Callable[[], object]) -> None:
+    try:
+        attempt()
+    except OSError as exc:
+        say(f"probe: FAIL should be allowed: {name} ({exc})")
+    else:
+        say(f"probe: ok allowed: {name}")
+
+
+def new_namespace() -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0:  # CLONE_NEWUSER
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+def connect_udev() -> None:
+    """As libudev does to hear of devices that come and go: NETLINK_KOBJECT_UEVENT."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) as events:
+        events.bind((0, 0))
+
+
+def connect_broker() -> None:
+    socket.create_connection(("127.0.0.1", 1883), 5).close()
+
+
+def invoke_ms() -> float:
+    _, cpu = open_model(Config())
+    cpu.input()[:] = np.random.default_rng(1).integers(0, 255, cpu.input().shape)
+    times = []
+    for _ in range(INVOKES):
+        before = time.perf_counter()
+        cpu.invoke()
+        times.append((time.perf_counter() - before) * 1e3)
+    return min(times)  # what others do on this machine only ever adds
+
+
+def main() -> None:
+    if "--invoke" not in sys.argv:
+        state = Path(os.environ["STATE_DIRECTORY"])
+        denied("a write to /etc", lambda: Path("/etc/edge-pose/mine").write_text("x"))
+        denied("a write to /opt", lambda: Path("/opt/edge-pose/mine").write_text("x"))
+        denied("reading /home", lambda: Path("/home/somebody/file").read_text())
+        denied("a raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+        denied("a packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+        denied("a namespace of its own", new_namespace)
+        denied("memory that is written and run", lambda: mmap.mmap(-1, 4096, prot=7))
+        denied("the kernel's log", lambda: os.close(os.open("/dev/kmsg", os.O_RDONLY)))
+        denied("a system call of the privileged kind", lambda: os.chroot("/"))
+        allowed("its state directory", lambda: (state / "crash").write_text("x"))
+        allowed("its models", lambda: list((state / "models").iterdir()))
+        allowed("a device of the group video", lambda: Path("/dev/edge-pose-null").read_bytes())
+        allowed("hearing of devices", connect_udev)
+        allowed("/sys, where libusb and libcamera look", lambda: list(Path("/sys/bus").iterdir()))
+        allowed("the network", connect_broker)
+    say(f"invoke: {invoke_ms():.2f}")
+
+
+main()
