@@ -91,7 +91,7 @@ class Daemon:
         if self._ready and now_s >= self._next_status_s:
             self._notifier.send(self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
-        if self._sensor.source.waiting:
+        if self._ready and self._sensor.source.waiting:
             self._ping(now_s)
         changed = self._stalled != self._is_stalled(now_s)
         if (changed or now_s >= self._next_report_s) and self._sensor.broker.connection.connected:
