@@ -29,8 +29,8 @@ except ImportError as exc:
         remedy = "picamera2 needs pykms, even without a screen; apt install python3-kms++"
     else:
         remedy = (
-            f"picamera2 cannot be imported ({exc}); apt install --no-install-recommends python3-picamera2, and make the "
-            "environment with: python3 -m venv --system-site-packages"
+            f"picamera2 cannot be imported ({exc}); apt install --no-install-recommends python3-picamera2, and make "
+            "the environment with: python3 -m venv --system-site-packages"
         )
     raise ConfigError(f"camera.source: {remedy}") from exc
 except ValueError as exc:  # a compiled module that was built for another numpy
