@@ -97,7 +97,7 @@ class Daemon:
         if self._sensor.failover.state is not self._state:
             self._stand_info()
             self._next_report_s = now_s
-        if self._sensor.source.waiting:
+        if self._ready and self._sensor.source.waiting:
             self._ping(now_s)
         changed = self._stalled != self._is_stalled(now_s)
         if (changed or now_s >= self._next_report_s) and self._sensor.broker.connection.connected:

@@ -25,13 +25,12 @@ try:
     import libcamera
     from picamera2 import Picamera2
 except ImportError as exc:
-    missing = exc.name or ""
-    if missing in {"pykms", "kms"}:
+    if exc.name in {"pykms", "kms"}:
         remedy = "picamera2 needs pykms, even without a screen; apt install python3-kms++"
     else:
         remedy = (
-            f"{missing or 'picamera2'} cannot be imported; apt install --no-install-recommends python3-picamera2, and "
-            "make the environment with: python3 -m venv --system-site-packages"
+            f"picamera2 cannot be imported ({exc}); apt install --no-install-recommends python3-picamera2, and make "
+            "the environment with: python3 -m venv --system-site-packages"
         )
     raise ConfigError(f"camera.source: {remedy}") from exc
 except ValueError as exc:  # a compiled module that was built for another numpy
@@ -45,12 +44,12 @@ log = logging.getLogger(__name__)
 Size: TypeAlias = tuple[int, int]  # width, height, px
 
 POLL_S = 0.05  # how long a closed feed may have to wait for its reader
-START_S = 3.0  # a camera that was just opened may take its time for the first picture
+START_S = 2.0  # a camera that was just opened may take its time for the first picture
 BACKOFF_S = 0.5  # before the camera is opened again; twice as long after each try without a picture
 LONGEST_BACKOFF_S = 8.0
 # A restart of the process mends what opening anew does not: a library or driver that is stuck in here. But it costs the
-# broker an `offline` and everybody their id, so it comes last. Shorter than the 90 s that systemd waits for a start.
-GIVE_UP_S = 60.0
+# broker an `offline` and everybody their id, so it comes last.
+GIVE_UP_S = 120.0
 OLDEST_S = 10.0  # a picture that seems to be older has a clock that we do not know
 BUFFERS = 4  # one is read out, one waits, two are filled
 SAME_ASPECT = 0.02
@@ -62,7 +61,7 @@ def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
     Pictures are as large as `camera.width` x `camera.height`, or what of that aspect fits into `largest` (width,
     height); keypoints are reported in `camera.width` x `camera.height`. A camera that fails or is silent for
     `camera.stall_s` is opened again, with growing pauses. Raises ConfigError if there is no number behind the colon;
-    the feed raises CameraError when the camera cannot be opened at first, or gave nothing for a minute.
+    the feed raises CameraError when the camera cannot be opened at first, or gave nothing for two minutes.
     """
     _, colon, number = camera.source.partition(":")
     if colon and not re.fullmatch("[0-9]{1,3}", number):

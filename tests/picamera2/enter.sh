@@ -5,7 +5,8 @@ set -eu
 tree=$1
 shift
 project=$(cd "$(dirname "$0")/../.." && pwd)
-# shellcheck disable=SC2016 - for the inner shell
+# Single quotes, because all of that is for the inner shell.
+# shellcheck disable=SC2016
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1 unshare --mount sh -euc '
     tree=$1 project=$2

@@ -33,7 +33,7 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     port = mosquitto().port
     settings = SETTINGS | {"camera.rotation": rotation, "mqtt.heartbeat_s": 1}
     with ear(port) as heard, sensor(tmp_path, port, settings, module=VIRTUAL) as daemon:
-        for _ in range(50):
+        for _ in range(80):
             heard.topic("keypoints")
         heard.topic("health")
         code, took_s = daemon.stop()
@@ -43,7 +43,7 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     (person,) = scene().truth(NUMBER)
     truth = np.array(FRAME) - 1 - person.xy if rotation else person.xy
     errors = []
-    for message in heard.all("keypoints")[30:]:  # who stands on the head is looked for once a second
+    for message in heard.all("keypoints")[60:]:  # who stands on the head is found after 2 s
         assert message["frame"] == {"width": FRAME[0], "height": FRAME[1]}
         (pose,) = message["poses"]
         for keypoint in pose["keypoints"]:

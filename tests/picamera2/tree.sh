@@ -1,6 +1,6 @@
 #!/bin/sh
 # tree.sh DIR: make or complete a Debian 13 in DIR in which the real picamera2 runs on libcamera's virtual camera.
-# Needs root and debootstrap; from nothing some minutes and 1.5 GB.
+# Needs root and debootstrap; from nothing a minute or two and 1.1 GB.
 set -eu
 tree=$1
 here=$(cd "$(dirname "$0")" && pwd)
