@@ -125,19 +125,19 @@ def test_a_failure_in_the_middle_costs_no_frame(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     """First it is opened again, the next time the CPU takes over, and then the Edge TPU is found once more."""
-    standin.will("12 fail")
-    with running(tmp_path, mosquitto().port, home, inference__probe_s=4) as (daemon, heard):
+    standin.will("4 fail")
+    with running(tmp_path, mosquitto().port, home, inference__probe_s=6) as (daemon, heard):
         assert backend(heard, "edgetpu").endswith("it is there and works")
         again = backend(heard, "edgetpu", "opened again at 20")
-        assert "transfer 12 failed" in again
+        assert "transfer 4 failed" in again
         lost = backend(heard, "cpu")
         assert "on the CPU since 20" in lost
-        assert "transfer 12 failed); check its cable and power supply; it is tried again every 4 s" in lost
+        assert "transfer 4 failed); check its cable and power supply; it is tried again every 6 s" in lost
         standin.will("load fail")
         health = json.loads(heard.topic("health").payload)
         assert (health["backend"], health["backend_reason"]) == ("cpu", lost)
         still = backend(heard, "cpu", "; now: ")
-        assert "transfer 12 failed" in still
+        assert "transfer 4 failed" in still
         assert "no device" in still
         standin.will()
         backend(heard, "edgetpu")
