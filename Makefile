@@ -22,8 +22,8 @@ test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt c
 test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
 	@$(VENV)-oldest/bin/pytest --ignore tests/test_models.py $(ARGS)
 
-test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie: Debian 13)
-	@tests/systemd/run.sh $(SUITE)
+test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie ARCH=arm64: others)
+	@tests/systemd/run.sh $(SUITE) $(ARCH)
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check

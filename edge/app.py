@@ -13,8 +13,10 @@ from functools import partial
 
 from edge import systemd
 from edge.camera import open_source
-from edge.config import Config, Smoothing
+from edge.config import Camera, Config, Smoothing
+from edge.crop import crop_around
 from edge.daemon import Daemon, Sensor
+from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
@@ -52,7 +54,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
         model, cpu = open_model(config)
-        source = open_source(config.camera, largest=_largest(config))
+        source = open_source(config.camera, largest=_largest(config.camera, cpu))
         stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
@@ -111,12 +113,17 @@ def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> boo
     return True
 
 
-def _largest(config: Config) -> tuple[int, int]:
-    """Width and height beyond which pictures need not be larger for the model, upright or turned."""
-    width, height = config.camera.width, config.camera.height
-    if config.camera.rotation % 180:
+def _largest(camera: Camera, cpu: Runtime) -> tuple[int, int] | None:
+    """Width and height beyond which pictures need not be larger for the model, upright or turned.
+
+    None where it may be shown a part of them alone.
+    """
+    if movenet.recognise(cpu.output_shapes):
+        return None
+    width, height = camera.width, camera.height
+    if camera.rotation % 180:
         width, height = height, width
-    low, high = sorted(config.model.input_size)
+    low, high = sorted(cpu.input_size)
     return (high, low) if width >= height else (low, high)
 
 
@@ -125,15 +132,16 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
     model = catalogue.read(config.model.name)
     if not model.verified and runtime.needs_check():
         runtime.check_in_child(model.path)
-    height, width = config.model.input_size
     cpu = runtime.CpuRuntime(
-        model.content, label=str(model.path), input_size=(height, width), threads=config.inference.thread_count
+        model.content, label=str(model.path), input_size=config.model.size, threads=config.inference.thread_count
     )
     return model, cpu
 
 
 def open_decoder(config: Config, cpu: Runtime) -> Decoder:
     """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
+    if output := movenet.recognise(cpu.output_shapes):
+        return partial(movenet.decode_movenet, output=output, input_size=cpu.input_size)
     heads = recognise(cpu.output_shapes, cpu.input_size)
     for key, size in zip(("height", "width"), cpu.input_size, strict=True):
         if (size - 1) % heads.stride:
@@ -160,11 +168,14 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
         score=wanted.min_pose_score,
         keypoints=wanted.min_keypoints,
     )
+    one_person = movenet.recognise(cpu.output_shapes) is not None
+    if one_person and config.decode.mode == "multi":
+        log.info('this model finds one person alone, whom it sees best; decode.mode = "multi" changes nothing')
     stages = Stages(
         Fit(mirror=config.camera.mirror),
         open_decoder(config, cpu),
         thresholds,
-        max_people=config.decode.max_people if config.decode.mode == "multi" else 1,
+        max_people=config.decode.max_people if config.decode.mode == "multi" and not one_person else 1,
     )
     if source.continuous:
         stages = replace(
@@ -172,6 +183,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime) -> Pipeline
             tracker=_tracker(config),
             smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
             lookout=Lookout() if config.decode.turned else None,
+            crop=crop_around if one_person else None,
         )
     return Pipeline(source, cpu, stages)
 

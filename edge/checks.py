@@ -1,20 +1,16 @@
-"""`edge-pose check` and `edge-pose models list`: try each part alone, and say how to mend what fails."""
+"""`edge-pose check`: try each part alone, and say how to mend what fails."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from edge import config as configuration
-from edge.errors import EXIT_OK, BrokerError, CameraError, EdgeError, ModelError
-from edge.inference import catalogue
+from edge.errors import EXIT_OK, BrokerError, CameraError, EdgeError
 
 BROKER_ANSWER_S = 8.0
 FIRST_FRAME_S = 20.0
@@ -59,36 +55,6 @@ def show(findings: list[Finding]) -> None:
         mark = Text("✓", style="bold green") if one.ok else Text("✗", style="bold red")
         table.add_row(mark, Text(one.name, style="bold"), Text(one.detail))
     Console().print(table)
-
-
-def models() -> list[dict[str, Any]]:
-    """The catalogues, with whether each file is the one they describe."""
-    listed = []
-    for folder in catalogue.folders():
-        for name, entry in catalogue.entries(folder).items():
-            try:
-                catalogue.read_entry(name, entry, folder)
-                problem = ""
-            except ModelError as exc:
-                problem = str(exc)
-            listed.append({
-                "name": name, "ok": not problem, "problem": problem, "folder": str(folder),
-                "shipped": folder == catalogue.folder(), **msgspec.to_builtins(entry),
-            })  # fmt: skip
-    return listed
-
-
-def show_models() -> None:
-    """A paragraph each. Names and paths are never broken or cut, so that they can be copied."""
-    console = Console()
-    for model in models():
-        sizes = ", ".join(f"{height}x{width}" for height, width in model["input_sizes"])
-        state = Text("whole", style="green") if model["ok"] else Text(model["problem"], style="red")
-        console.print(Text(model["name"], style="bold"), soft_wrap=True)
-        figures = f"{model['size'] / 1e6:.1f} MB, licence {model['licence']}, input {sizes} (height x width)"
-        console.print(Padding(Text(f"{model['about']}\n{figures}"), (0, 0, 0, 4)))
-        where = model["file"] if model["shipped"] else f"{model['folder']}/{model['file']}"
-        console.print(Text.assemble(f"    {where}: ", state), soft_wrap=True)
 
 
 def _try(name: str, check: Callable[[], str]) -> Finding:

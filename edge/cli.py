@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.errors import EXIT_FAILURE
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -38,8 +39,11 @@ class LogLevel(StrEnum):
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False),
-]
+    typer.Option(
+        "--config", "-c", help="Configuration file, else /etc/edge-pose/edge-pose.toml.", show_default=False,
+        readable=False,  # what cannot be read is the configuration's fault and not of this command line's use
+    ),
+]  # fmt: skip
 OptionalConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file, else all defaults.", show_default=False)
 ]
@@ -118,9 +122,29 @@ def check(
 
 
 @app.command()
+def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Look at the machine around the sensor, also while it runs, and say how to mend what is wrong.
+
+    Best with sudo: what others may not see is said to be unknown. Exit code 1 if there is a problem, else 0.
+    """
+    _log_to_stderr(LogLevel.error)
+    from edge.doctor import examination, report
+
+    found = examination.examine(config)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(found)))
+    else:
+        report.show(found)
+    if report.has_problem(found):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+@app.command()
 def watch(
     config: ConfigFile = None,
-    host: Annotated[str | None, typer.Option(help="Broker, instead of the configured one.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Broker, instead of the configured one.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -144,6 +168,9 @@ def annotate(
 ) -> None:
     """Draw skeletons on a frame or a video and write that: the one command that does, and only where you say."""
     _check_folder(out, "OUT")
+    # What is half written is taken away, also when a shell has switched Ctrl-C off for what runs in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     from edge.annotate import run as run_annotate
 
     run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
@@ -195,15 +222,56 @@ def schema(
 
 @models_app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List the models of the catalogue, and whether their files are whole."""
-    from edge import checks
+    """List the models of the catalogues, whether their files are whole, and those that can be fetched."""
+    from edge import inventory
 
+    models = inventory.listed()
     if as_json:
-        typer.echo(json.dumps(checks.models()))
+        typer.echo(json.dumps(models))
     else:
-        checks.show_models()
-    if not all(model["ok"] for model in checks.models()):
+        inventory.show(models)
+    if any(model["ok"] is False for model in models):
         raise typer.Exit(EXIT_FAILURE)
+
+
+@models_app.command("verify")
+def verify_models(as_json: AsJson = False) -> None:
+    """Check every model that is here: its file, size and checksum, and that it loads and runs."""
+    from edge import inventory
+
+    found = list(inventory.verified())
+    if as_json:
+        typer.echo(json.dumps([{"name": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
+    else:
+        inventory.show_verified(found)
+    if not all(one.ok for one in found):
+        raise typer.Exit(EXIT_CONFIG)
+
+
+@models_app.command("fetch")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="One of those that `edge-pose models list` says can be fetched.")],
+    mirror: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DIR|URL", help="Where else the file is, by its own name.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a model that is not shipped, check it against its pinned checksum, and add it to the catalogue."""
+    from edge import fetching, importing
+    from edge.inference import catalogue
+
+    known = catalogue.remote()
+    if name not in known:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="NAME")
+    place: str | Path | None = mirror
+    if mirror is not None and not mirror.startswith(("http://", "https://")):
+        place = Path(mirror)
+        if not place.is_dir():
+            raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) address", param_hint="--from")
+    with fetching.shown(name, known[name].size) as progress:
+        imported = fetching.run(name, known[name], place, progress)
+    typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
 
 
 @models_app.command("import")
@@ -219,6 +287,14 @@ def import_model(
 
     imported = importing.run(file, name)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
+
+
+@models_app.command("remove")
+def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched or imported.")]) -> None:
+    """Take a model out of the catalogue, and delete its file."""
+    from edge.inference import catalogue
+
+    typer.echo(f"{catalogue.remove(name)} is removed")
 
 
 def _check_folder(out: Path, option: str) -> None:

@@ -38,8 +38,8 @@ class Listed(Struct, frozen=True):
 
     id: int
     file_name: str
-    width: int | None = None
-    height: int | None = None
+    width: float | None = None
+    height: float | None = None
 
 
 class Person(Struct, frozen=True):
@@ -51,7 +51,7 @@ class Person(Struct, frozen=True):
     area: Annotated[float, Meta(ge=0)]
     keypoints: tuple[float, ...] = ()  # x, y, v of each, in px; v is 0 where it is not annotated
     num_keypoints: int | None = None
-    iscrowd: int | bool = 0
+    iscrowd: int | bool | None = None
 
     @property
     def ignored(self) -> bool:
@@ -124,14 +124,17 @@ def _checked(file: _File) -> Annotations:
     for number, one in enumerate(file.annotations):
         if one.category_id != category.id:
             continue
-        if len(one.keypoints) != 3 * KEYPOINT_COUNT:
-            raise ValueError(f"annotations[{number}] has {len(one.keypoints)} values in «keypoints» instead of "
+        # Tools other than COCO's leave them out where there is a box alone.
+        keypoints = one.keypoints or (0.0,) * 3 * KEYPOINT_COUNT
+        if len(keypoints) != 3 * KEYPOINT_COUNT:
+            raise ValueError(f"annotations[{number}] has {len(keypoints)} values in «keypoints» instead of "
                              f"{3 * KEYPOINT_COUNT}, which is x, y and v of {KEYPOINT_COUNT}")  # fmt: skip
         if one.image_id not in known:
             raise ValueError(f"annotations[{number}] is of picture {one.image_id}, which is not listed")
-        if one.num_keypoints is None:
-            one = msgspec.structs.replace(one, num_keypoints=sum(v > 0 for v in one.keypoints[2::3]))  # noqa: PLW2901
-        people.append(one)
+        counted = sum(v > 0 for v in keypoints[2::3]) if one.num_keypoints is None else one.num_keypoints
+        people.append(
+            msgspec.structs.replace(one, keypoints=keypoints, num_keypoints=counted, iscrowd=int(one.iscrowd or 0))
+        )
     return Annotations(category, file.images, people)
 
 

@@ -67,9 +67,14 @@ class Camera(Table, frozen=True):
 class Model(Table, frozen=True):
     name: Annotated[str, Meta(min_length=1)] = "posenet"
     input_size: Annotated[
-        tuple[InputPixels, InputPixels],
-        Meta(description="two whole numbers from 33 to 2049: [height, width] in px"),
-    ] = (353, 481)
+        Literal["auto"] | tuple[InputPixels, InputPixels],
+        Meta(description='"auto" or two whole numbers from 33 to 2049: [height, width] in px'),
+    ] = "auto"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the input, px; None for those that the model declares."""
+        return None if self.input_size == "auto" else self.input_size
 
 
 class Inference(Table, frozen=True):
@@ -209,6 +214,15 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     if not secret:
         raise ConfigError(f"{key}: {file} is empty; write the password of {mqtt.username!r} into it")
     return secret
+
+
+def host_and_port(named: str, option: str, usual_port: int) -> tuple[str, int]:
+    """HOST or HOST:PORT, as a command line takes it by `option`. Raises ConfigError."""
+    found = re.fullmatch(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\s/]+))(?::(?P<port>\d{1,5}))?", named)
+    port = int(found["port"] or usual_port) if found else 0
+    if not found or not 1 <= port <= 65535:
+        raise ConfigError(f"{option}: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
+    return found["v6"] or found["host"], port
 
 
 def _origin(key: str, origin: str, overridden: Mapping[str, str]) -> str:

@@ -1,7 +1,6 @@
 """`edge-pose demo`: the real daemon, a broker and a subscriber on this machine alone."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edge.config import ENV_PREFIX, Mqtt
+from edge.config import ENV_PREFIX, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import Keypoints, Topics
@@ -148,7 +147,7 @@ def _end(daemon: "subprocess.Popen[bytes]") -> None:
 def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     """Host and port of the broker that was named, or of one of our own that listens on loopback alone."""
     if named is not None:
-        yield _host_and_port(named)
+        yield host_and_port(named, "--broker", Mqtt().port)
         return
     try:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
@@ -161,14 +160,6 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
         config.write_text(_BROKER_TOML.format(host=LOOPBACK, port=port_number), encoding="utf-8")
         with Embedded(config_path=str(config)):
             yield LOOPBACK, port_number
-
-
-def _host_and_port(named: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\s/]+))(?::(?P<port>\d{1,5}))?", named)
-    port = int(found["port"] or 1883) if found else 0
-    if not found or not 1 <= port <= 65535:
-        raise ConfigError(f"--broker: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
-    return found["v6"] or found["host"], port
 
 
 def _free_port() -> int:

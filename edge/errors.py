@@ -5,6 +5,7 @@
     ├── ModelError         a model is missing, damaged or not one that we know    exit 78
     ├── CameraError        the camera or stream is gone or silent                 exit 1
     ├── AcceleratorError   the Edge TPU or its driver                             exit 1
+    ├── FetchError         a model cannot be downloaded now                       exit 1
     └── BrokerError        no broker, for commands that are nothing without one   exit 1
 
 The message is one line: the file or key, what is wrong, what to do. Exit 78 (EX_CONFIG) tells systemd that
@@ -41,6 +42,10 @@ class CameraError(EdgeError, RuntimeError):
 
 class AcceleratorError(EdgeError, RuntimeError):
     """The Edge TPU, its driver or its library refuses."""
+
+
+class FetchError(EdgeError, RuntimeError):
+    """The network, or who is at its other end, does not give us a file."""
 
 
 class BrokerError(EdgeError, RuntimeError):

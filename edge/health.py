@@ -71,9 +71,15 @@ def soc_temperature_c() -> float | None:
 
 def throttled() -> bool | None:
     """Whether a Raspberry Pi runs slower than it could, for heat or a weak power supply; None on other machines."""
+    flags = throttled_flags()
+    return None if flags is None else bool(flags & _THROTTLED_NOW)
+
+
+def throttled_flags() -> int | None:
+    """The firmware's four flags of now and, from bit 16, of ever since boot; None where the kernel does not tell."""
     raw = _read(_THROTTLED)
     try:
-        return bool(int(raw, 16) & _THROTTLED_NOW) if raw else None
+        return int(raw, 16) if raw else None
     except ValueError:
         return None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.errors import ModelError
 from edge.inference import catalogue, runtime
@@ -21,6 +22,18 @@ LARGEST = 1 << 28  # bytes; no PoseNet comes near
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what TOML takes as the name of a table without quotes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """A model that passed."""
+
+    content: bytes  # without a decoder
+    outline: Outline
+    cut: bool  # whether it had one
+    family: str
+    output_stride: int | None
+    ran_on: str | None  # the runtime; None if only its structure could be checked
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A model that is in the catalogue now."""
@@ -29,15 +42,15 @@ class Imported:
     path: Path
     entry: Entry
     outline: Outline
-    ran_on: str | None  # the runtime; None if only its structure could be checked
+    ran_on: str | None
     new: bool  # False if the very same model had that name already
 
 
 def run(file: Path, name: str | None = None) -> Imported:
     """Cut the decoder off the model in `file`, check what remains, and add it to the catalogue as `name`.
 
-    A PoseNet with raw outputs is added as it is. The name is by default that of the file. Raises ModelError if it is
-    no PoseNet, or the name is not free; then nothing was written.
+    A model with raw outputs is added as it is. The name is by default that of the file. Raises ModelError if it is
+    none that we can decode, or the name is not free; then nothing was written.
     """
     if name is None:
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64]
@@ -45,29 +58,53 @@ def run(file: Path, name: str | None = None) -> Imported:
         raise ModelError(f"{name!r} cannot be the name of a model: use letters a to z, digits, - and _; see --name")
     original = _read(file)
     try:
+        model = examined(original, label=_printable(str(file)))
+    except ModelError as exc:
+        raise ModelError(f"{exc}; nothing was imported") from exc
+    shown = _printable(file.name)
+    cut = "without its decoder" if model.cut else "as it was"
+    compiled = ", for a Coral Edge TPU" if model.outline.edge_tpu else ""
+    return added(
+        name,
+        model,
+        licence="as at its origin",
+        source=f"imported from {shown}, sha256 {hashlib.sha256(original).hexdigest()}",
+        about=f"{shown}, {cut}{compiled}.",
+    )
+
+
+def examined(original: bytes, label: str) -> Examined:
+    """Cut the decoder off a model and check what remains. Raises ModelError, which begins with `label`."""
+    try:
         content = cut_decoder(original)
         described = outline(content)
-        heads = recognise(described.outputs, described.input_size)
+        if movenet.recognise(described.outputs):
+            family, stride = "movenet", None
+        else:
+            family, stride = "posenet", recognise(described.outputs, described.input_size).stride
         ran_on = None if described.edge_tpu else _try(content)
     except ModelError as exc:
         reason = str(exc).removeprefix("model.name: ")  # there is no configuration yet
-        raise ModelError(f"{_printable(str(file))}: {reason}; nothing was imported") from exc
-    cut = "as it was" if content is original else "without its decoder"
-    compiled = ", for a Coral Edge TPU" if described.edge_tpu else ""
+        raise ModelError(f"{label}: {reason}") from exc
+    return Examined(content, described, content is not original, family, stride, ran_on)
+
+
+def added(name: str, model: Examined, *, licence: str, source: str, about: str) -> Imported:
+    """Add a model to the catalogue. Raises ModelError if the name is not free, or nothing can be written."""
     entry = Entry(
         file=f"{name}.tflite",
-        sha256=hashlib.sha256(content).hexdigest(),
-        size=len(content),
-        licence="as at its origin",
-        source=f"imported from {_printable(file.name)}, sha256 {hashlib.sha256(original).hexdigest()}",
-        family="posenet",
-        input_sizes=(described.input_size,),
-        output_stride=heads.stride,
-        about=f"{_printable(file.name)}, {cut}{compiled}.",
-        device="edgetpu" if described.edge_tpu else "cpu",
+        sha256=hashlib.sha256(model.content).hexdigest(),
+        size=len(model.content),
+        licence=licence,
+        source=source,
+        family=model.family,
+        input_sizes=(model.outline.input_size,),
+        output_stride=model.output_stride,
+        about=about,
+        device="edgetpu" if model.outline.edge_tpu else "cpu",
     )
-    path, new = catalogue.add(name, entry, content)
-    return Imported(name, path, entry, described, ran_on, new)
+    path, new = catalogue.add(name, entry, model.content)
+    return Imported(name, path, entry, model.outline, model.ran_on, new)
 
 
 def summary(imported: Imported) -> str:
@@ -86,10 +123,9 @@ def summary(imported: Imported) -> str:
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",
         f"  checked  {checked}",
-        "To use it, put into the configuration:" if imported.ran_on else "For later versions, which can run it:",
+        "To use it, put into the configuration:",
         "  [model]",
         f'  name = "{imported.name}"',
-        f"  input_size = [{height}, {width}]",
     ))  # fmt: skip
 
 

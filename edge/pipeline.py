@@ -19,7 +19,7 @@ from edge.filtering import Thresholds, keep_visible
 from edge.lookout import Lookout, merged
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
-from edge.types import Array, Backend, Decoded, Frame, Image, Letterbox, Pose, RawOutputs, Track
+from edge.types import Array, Backend, Crop, Decoded, Frame, Image, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
@@ -66,9 +66,9 @@ Decoder = Callable[[RawOutputs], Decoded]
 
 
 class Fitter(Protocol):
-    """Lays a frame, turned by so many quarters, into the model's input."""
+    """Lays a frame, turned by so many quarters, or a part of it, into the model's input."""
 
-    def __call__(self, frame: Frame, into: Array, turn: int = 0) -> Letterbox: ...
+    def __call__(self, frame: Frame, into: Array, turn: int = 0, crop: Crop | None = None) -> Letterbox: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +82,7 @@ class Stages:
     tracker: Tracker | None = None
     smoother: Smoother | None = None
     lookout: Lookout | None = None  # says how to turn the next frames
+    crop: Callable[[Pose, int, int], Crop | None] | None = None  # says which part of them the best one is in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +122,7 @@ class Pipeline:
         self._stages = stages
         self._handoff: queue.Queue[Inferred | BaseException | None] = queue.Queue(maxsize=1)
         self._stopping = threading.Event()
+        self._crop: Crop | None = None  # of the next frame; one value, because it goes from thread to thread
         self._done: Inferred | None = None  # and not handed over yet; of the inference thread alone
         # A daemon, because a camera driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._infer, name="inference", daemon=True)
@@ -189,10 +191,10 @@ class Pipeline:
         """The first stage."""
         started_s = time.monotonic()
         lookout = self._stages.lookout
-        turns = lookout.turns(frame.monotonic_s) if lookout else [0]
+        turns, crop = lookout.turns(frame.monotonic_s) if lookout else [0], self._crop
         looks, inference_s = [], 0.0
         for turn in turns:
-            letterbox = self._stages.fit(frame, self._runtime.input(), turn)
+            letterbox = self._stages.fit(frame, self._runtime.input(), turn, crop)
             self._hand_over()
             before_s = time.perf_counter()
             self._runtime.invoke()
@@ -204,6 +206,8 @@ class Pipeline:
         """The second stage."""
         stages, now_s = self._stages, inferred.frame.monotonic_s
         poses = merged([self._seen(look) for look in inferred.looks])[: stages.max_people]
+        if stages.crop:
+            self._crop = stages.crop(poses[0], inferred.frame.width, inferred.frame.height) if poses else None
         people = [Track(None, pose, now_s, now_s) for pose in poses]
         if stages.tracker:
             people = stages.tracker.update(poses, now_s)

@@ -36,8 +36,20 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Crop:
+    """A square part of a frame, px. It may lie partly beyond the edges."""
+
+    left: float
+    top: float
+    side: float
+
+
+@dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a frame was laid into the model's input: turned, scaled by `scale`, then moved by `left_px`, `top_px`."""
+    """How a frame was laid into the model's input: turned, scaled by `scale`, then moved by `left_px`, `top_px`.
+
+    These are negative where the input shows a part of the frame alone.
+    """
 
     scale: float  # input px per frame px
     left_px: int

@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from edge.config import Mqtt, load
+from edge.config import Mqtt, host_and_port, load
 from edge.errors import EXIT_OK
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
@@ -103,7 +103,7 @@ def _broker(config: Path | None, host: str | None, port: int | None) -> Mqtt:
     mqtt = Mqtt() if host and config is None else load(config).mqtt
     changes: dict[str, str | int] = {}
     if host:
-        changes["host"] = host
+        changes["host"], changes["port"] = host_and_port(host, "--host", mqtt.port)
     if port:
         changes["port"] = port
     return msgspec.structs.replace(mqtt, **changes)

@@ -1,6 +1,8 @@
 """Fixtures that more than one test file uses."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +25,34 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
             return broker
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a server and a client certificate, and another authority that signed neither."""
+    if shutil.which("openssl") is None:
+        pytest.skip("OPENSSL IS NOT INSTALLED: do apt-get install openssl")
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
+    (folder / "ca.ext").write_text(authority)
+    identifiers = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+    (folder / "server.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n" + identifiers)
+    (folder / "client.ext").write_text(identifiers)
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    for ca in ("ca", "other"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", "a.csr")
+        openssl("x509", "-req", "-in", "a.csr", "-signkey", f"{ca}.key", "-days", "2", "-extfile", "ca.ext",
+                "-out", f"{ca}.crt")  # fmt: skip
+    for name in ("server", "client"):
+        openssl(
+            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "a.csr"
+        )
+        openssl("x509", "-req", "-in", "a.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-extfile", f"{name}.ext", "-out", f"{name}.crt")  # fmt: skip
+    return folder
 
 
 @pytest.fixture(scope="session")

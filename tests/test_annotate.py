@@ -300,7 +300,8 @@ def test_the_writer_hands_on_what_its_source_raises(tmp_path: Path, after: int) 
         write_video(tmp_path / "no folder" / "a.mp4", [(np.zeros((48, 64, 3), np.uint8), 0.0)], Fraction(10))
 
 
-def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
     command = [
         sys.executable,
         "-m",
@@ -318,7 +319,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate(timeout=20)
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []

@@ -132,7 +132,8 @@ def test_sources_deliver_what_the_model_can_take(
 ) -> None:
     """Of portraits as much as the turned look takes. Before it is rotated, that is."""
     wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
-    with open_source(wanted.camera, largest=app._largest(wanted)) as source:
+    _, cpu = app.open_model(wanted)
+    with open_source(wanted.camera, largest=app._largest(wanted.camera, cpu)) as source:
         frame = next(iter(source))
     turned = rotation % 180 == 90
     assert frame.image.shape[1::-1] == (pixels[::-1] if turned else pixels)

@@ -10,7 +10,7 @@ from edge import __version__
 from tests.brokers import LOOPBACK, Mosquitto
 from tests.e2e.sensor import ROOT, ear, run_edge
 
-COMMANDS = ["run", "demo", "check", "watch", "annotate", "evaluate", "schema", "models"]
+COMMANDS = ["run", "demo", "check", "doctor", "watch", "annotate", "evaluate", "schema", "models"]
 
 
 def test_version() -> None:

@@ -218,32 +218,6 @@ def test_a_refused_login_is_never_taken_for_a_good_one(
     assert "wr0ng" not in caplog.text
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority, a server and a client certificate, and another authority that signed neither."""
-    folder = tmp_path_factory.mktemp("certificates")
-    authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
-    (folder / "ca.ext").write_text(authority)
-    identifiers = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
-    (folder / "server.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n" + identifiers)
-    (folder / "client.ext").write_text(identifiers)
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    for ca in ("ca", "other"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={ca}", "-keyout", f"{ca}.key", "-out", "a.csr")
-        openssl("x509", "-req", "-in", "a.csr", "-signkey", f"{ca}.key", "-days", "2", "-extfile", "ca.ext",
-                "-out", f"{ca}.crt")  # fmt: skip
-    for name in ("server", "client"):
-        openssl(
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "a.csr"
-        )
-        openssl("x509", "-req", "-in", "a.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-                "-extfile", f"{name}.ext", "-out", f"{name}.crt")  # fmt: skip
-    return folder
-
-
 def test_tls(mosquitto: Start, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls).port

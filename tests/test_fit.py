@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.inference.fit import PADDING, Fit
-from edge.types import Array, Frame, Image
+from edge.types import Array, Crop, Frame, Image
 
 
 def frame(image: Image, size: tuple[int, int] | None = None) -> Frame:
@@ -41,6 +41,49 @@ def test_what_is_in_a_turned_frame_is_found_again(size: tuple[int, int], turn: i
     letterbox = Fit(mirror=mirror)(frame(dotted(height, width, y, x, max(height, width) // 60)), into, turn)
     found = letterbox.to_frame(np.argwhere(into[:, :, 0] > 190).mean(axis=0).astype(np.float32))
     assert found == pytest.approx((width - 1 - x if mirror else x, y), abs=0.75 / letterbox.scale)
+
+
+@pytest.mark.parametrize(
+    ("size", "turn", "mirror", "side"), list(product(SIZES, (0, 1, 2, 3), (False, True), (0.3, 0.9)))
+)
+def test_what_is_in_a_crop_is_found_again(size: tuple[int, int], turn: int, mirror: bool, side: float) -> None:
+    """Of a frame whose image was reduced to two thirds, too. The crop is around the dot, which is not in its middle."""
+    height, width = size
+    y, x, side_px = round(0.2 * height), round(0.7 * width), side * min(size)
+    for part in (1, 1.5):
+        image = dotted(round(height / part), round(width / part), round(y / part), round(x / part), min(size) // 40)
+        into = np.empty((192, 256, 3), np.uint8)
+        shown_x = width - 1 - x if mirror else x
+        crop = Crop(shown_x - 0.3 * side_px, y - 0.6 * side_px, side_px)
+        letterbox = Fit(mirror=mirror)(frame(image, (width, height)), into, turn, crop)
+        assert letterbox.scale == pytest.approx(192 / side_px)
+        bright = np.argwhere(into[:, :, 0] > 190)
+        assert len(bright)
+        found = letterbox.to_frame(bright.mean(axis=0).astype(np.float32))
+        assert found == pytest.approx((shown_x, y), abs=1.1 / letterbox.scale + part)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1, 2.5])
+def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> None:
+    side = round(192 / scale)
+    size = side * 2
+    image = np.full((size, size, 3), 7, np.uint8)
+    image[: side // 2, : side // 2] = 200
+    into = np.empty((192, 192, 3), np.uint8)
+    fit = Fit()
+    for left, top in ((-0.5, -0.5), (0.0, 0.0), (1.5, 1.5), (-0.5, 1.0)):
+        fit(frame(image), into, 0, Crop(left * side, top * side, side))
+        shown = into[::8, ::8, 0].astype(int)
+        rows, columns = (np.arange(0, 192, 8) / 192 + at for at in (top, left))
+        inside = ((rows >= 0) & (rows < 2))[:, None] & ((columns >= 0) & (columns < 2))
+        white = ((rows >= 0) & (rows < 0.5))[:, None] & ((columns >= 0) & (columns < 0.5))
+        assert (shown == np.where(white, 200, np.where(inside, 7, PADDING))).mean() > 0.9
+        assert set(np.unique(shown[~inside])) <= {7, 200, PADDING}
+    for elsewhere in (None, Crop(2.0 * size, 0, side), Crop(0, -2.0 * side, side)):
+        fit(frame(image), into, 0, elsewhere)
+        assert np.array_equal(
+            into[::8, ::8, 0] == 200, np.arange(0, 192, 8)[:, None] // 48 + np.arange(0, 192, 8) // 48 == 0
+        )
 
 
 @pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])

@@ -20,9 +20,10 @@ OURS = {
     "tracking.py": {"edge.types", "edge.skeleton", "edge.errors"},
     "smoothing.py": {"edge.types", "edge.skeleton", "edge.errors", "edge.filtering"},
     "lookout.py": {"edge.types", "edge.skeleton", "edge.errors"},
+    "crop.py": {"edge.types", "edge.skeleton", "edge.errors"},
     "decode": {"edge.types", "edge.skeleton", "edge.errors", "edge.decode"},
     "systemd.py": set(),
-    "importing.py": {"edge.decode.heads", "edge.errors", "edge.inference"},
+    "importing.py": {"edge.decode", "edge.errors", "edge.inference"},
     "inference": {"edge.types", "edge.errors", "edge.inference"},
     "camera": {"edge.types", "edge.errors", "edge.config", "edge.camera", "edge.skeleton"},
 }

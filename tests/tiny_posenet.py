@@ -1,6 +1,6 @@
-"""A PoseNet of three convolutions as a .tflite file, with a decoder at its end as Coral's models have it.
+"""A PoseNet of three convolutions as a .tflite file, with a decoder at its end as Coral's models have it; a MoveNet.
 
-Written byte by byte, so that it is there where no FlatBuffer library is. It finds nobody, but it runs.
+Written byte by byte, so that they are there where no FlatBuffer library is. The one finds nobody, but it runs.
 """
 
 import struct
@@ -56,6 +56,17 @@ def tiny_posenet(
         graph.operator(_CUSTOM, decoder, [by_channels[channels] for channels in order], poses)
         return graph.finish([image], poses)
     return graph.finish([image], heads)
+
+
+def tiny_movenet(keypoints: Sequence[float], input_size: tuple[int, int] = INPUT_SIZE) -> bytes:
+    """A MoveNet that sees the same person in any picture: y, x, confidence of 17 keypoints."""
+    graph = _Graph()
+    image = graph.tensor("serving_default_input:0", (1, *input_size, 3))
+    shape = graph.tensor("shape", (4,), _INT32, data=struct.pack("<4i", 1, 1, 17, 3))
+    values = graph.tensor("values", (51,), _FLOAT32, data=struct.pack("<51f", *keypoints))
+    seen = graph.tensor("StatefulPartitionedCall:0", (1, 1, 17, 3), _FLOAT32)
+    graph.operator(_RESHAPE, "", (values, shape), (seen,))
+    return graph.finish([image], [seen])
 
 
 class _Graph:

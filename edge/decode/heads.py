@@ -36,7 +36,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]], input_size: tuple[int, int]
     heatmaps, short_offsets = _only(shapes, _HEATMAPS), _only(shapes, _SHORT_OFFSETS)
     if heatmaps is None or short_offsets is None:
         raise ModelError(f"model.name: the outputs of this model are not known: {listing}; "
-                         "a PoseNet with heatmaps [h, w, 17] and short_offsets [h, w, 34] is needed")  # fmt: skip
+                         "a PoseNet with heatmaps [h, w, 17] and short_offsets [h, w, 34] is needed, or a "
+                         "MoveNet for one person with a single output [1, 17, 3]")  # fmt: skip
     mid_offsets = _all(shapes, _MID_OFFSETS) or _all(shapes, _DISPLACEMENTS)
     grid = shapes[heatmaps][:2]
     if any(shapes[name][:2] != grid for name in (short_offsets, *mid_offsets)):

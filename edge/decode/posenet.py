@@ -150,7 +150,7 @@ def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: in
     for root, keypoint in _roots(heatmaps, offsets[0], settings.score_threshold):
         if len(found) == settings.max_poses:
             break
-        if not any(math.dist(root, pose.positions[keypoint]) <= radius for pose in found):
+        if not _is_claimed(root, keypoint, found, radius):
             pose = walker.pose(root, keypoint)
             if pose.score >= settings.score_threshold:
                 found.append(pose)
@@ -192,18 +192,25 @@ def _best_first(found: list[_Found], radius: float, stride: int, threshold: floa
     found = sorted(found, key=lambda pose: -pose.score)
     kept: list[tuple[float, _Found]] = []
     for rank, pose in enumerate(found):
-        own = (
-            confidence
-            for keypoint, (place, confidence) in enumerate(zip(pose.positions, pose.confidences, strict=True))
-            if not any(math.dist(place, better.positions[keypoint]) <= radius for better in found[:rank])
-        )
-        score = sum(own) / KEYPOINT_COUNT
+        better, own = found[:rank], 0.0
+        for keypoint, place in enumerate(pose.positions):
+            if not _is_claimed(place, keypoint, better, radius):
+                own += pose.confidences[keypoint]
+        score = own / KEYPOINT_COUNT
         if score >= threshold:
             kept.append((score, pose))
     kept.sort(key=lambda one: -one[0])
     positions = np.array([pose.positions for _, pose in kept], np.float32).reshape(-1, KEYPOINT_COUNT, 2)
     confidences = np.array([pose.confidences for _, pose in kept], np.float32).reshape(-1, KEYPOINT_COUNT)
     return Decoded(positions * np.float32(stride), confidences, np.array([score for score, _ in kept], np.float32))
+
+
+def _is_claimed(place: Position, keypoint: int, found: list[_Found], radius: float) -> bool:
+    """Whether one of these poses has the same keypoint so near that it is this one."""
+    for pose in found:  # noqa: SIM110 - any() of a generator takes twice the time
+        if math.dist(place, pose.positions[keypoint]) <= radius:
+            return True
+    return False
 
 
 def _logit(probability: float) -> float:

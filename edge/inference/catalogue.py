@@ -6,8 +6,10 @@ A catalogue is a folder with models and a `catalogue.toml`: the one that is ship
 import hashlib
 import json
 import os
+import re
 import tomllib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from edge.types import Backend
 _PLACES = (Path(__file__).parents[1] / "models", Path(__file__).parents[2] / "models")
 _SYSTEM_FOLDER = Path("/var/lib/edge-pose/models")
 _INDEX = "catalogue.toml"
+_REMOTE = "remote.toml"
+_REINSTALL = "install edge-pose again"
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,7 +36,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     source: str
     family: str
     input_sizes: tuple[tuple[int, int], ...]  # (height, width) px that it is meant for; on the CPU others may work too
-    output_stride: int
+    output_stride: int | None = None  # px between heatmap cells; None of a family without heatmaps
     about: str
     device: Backend = "cpu"  # what it is compiled for
 
@@ -53,7 +57,7 @@ def folder() -> Path:
     for place in _PLACES:
         if (place / _INDEX).is_file():
             return place
-    raise ModelError(f"{_PLACES[0]}/{_INDEX}: missing, the installation is damaged; install edge-pose again")
+    raise ModelError(f"{_PLACES[0]}/{_INDEX}: missing, the installation is damaged; {_REINSTALL}")
 
 
 def folders() -> list[Path]:
@@ -64,11 +68,20 @@ def folders() -> list[Path]:
 
 def entries(place: Path | None = None) -> dict[str, Entry]:
     """Name -> entry of every model in the catalogue of a folder, or else of the shipped one."""
-    path = (place or folder()) / _INDEX
+    return _loaded((place or folder()) / _INDEX)
+
+
+def remote() -> dict[str, Entry]:
+    """Name -> entry of every model that can be fetched. They describe what is published; `source` is its address."""
+    return _loaded(folder() / _REMOTE)
+
+
+def _loaded(path: Path) -> dict[str, Entry]:
     try:
         return _parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise ModelError(f"{path}: {exc}; {_remedy(path.parent, 'mend it')}") from exc
+        remedy = "mend it" if path.parent in _own_folders() else _REINSTALL
+        raise ModelError(f"{path}: {exc}; {remedy}") from exc
 
 
 def read(name: str) -> ModelFile:
@@ -83,6 +96,8 @@ def read(name: str) -> ModelFile:
             return read_entry(name, found[name], place)
         known |= found
     path = Path(name)
+    if name in remote():
+        raise ModelError(f"model.name: {name!r} is not on this device yet; do: edge-pose models fetch {name}")
     if not path.suffix and not path.exists():
         raise ModelError(f"model.name: there is no model {name!r}; known are {', '.join(known)}, "
                          "or give the path of a .tflite file")  # fmt: skip
@@ -97,12 +112,14 @@ def read(name: str) -> ModelFile:
 def read_entry(name: str, entry: Entry, place: Path) -> ModelFile:
     """The model that the catalogue of that folder describes; raises ModelError if its file is another one."""
     path = place / entry.file
-    content = _content(path)
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ModelError(f"model.name: cannot read {path} ({exc.strerror}); {_remedy(name, place)}") from exc
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != entry.sha256:
-        remedy = _remedy(place, "import it again")
         raise ModelError(f"model.name: {path} is damaged ({len(content)} of {entry.size} bytes, sha256 "
-                         f"{sha256[:12]}… instead of {entry.sha256[:12]}…); {remedy}")  # fmt: skip
+                         f"{sha256[:12]}… instead of {entry.sha256[:12]}…); {_remedy(name, place)}")  # fmt: skip
     return ModelFile(name, path, sha256, content, verified=True)
 
 
@@ -122,21 +139,42 @@ def add(name: str, entry: Entry, content: bytes) -> tuple[Path, bool]:
             return path, False
     place = _own_folder()
     path, index = place / entry.file, place / _INDEX
-    text = index.read_text(encoding="utf-8") if index.is_file() else "# Models imported on this device.\n"
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in msgspec.to_builtins(entry).items()]
+    text = index.read_text(encoding="utf-8") if index.is_file() else "# Models fetched or imported on this device.\n"
+    described = msgspec.to_builtins(entry).items()
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in described if value is not None]
     text = "\n".join([text.rstrip(), "", f"[{name}]", *lines, ""])
     if _parsed(text)[name] != entry:
         raise ModelError(f"{index}: cannot describe {name!r}; choose another name with --name")
     if path.exists() and not _holds(path, content):
         raise ModelError(f"{path} is there already, and in no catalogue; choose another name with --name")
-    _write(path, content)
-    try:
-        _write(index, text.encode())
-    except ModelError:
-        with suppress(OSError):
-            path.unlink()
-        raise
+    with _folder_for_all(place):
+        _write(path, content)
+        try:
+            _write(index, text.encode())
+        except ModelError:
+            with suppress(OSError):
+                path.unlink()
+            raise
     return path, True
+
+
+def remove(name: str) -> Path:
+    """Take a model out of the owner's catalogue; returns where its file was.
+
+    Raises ModelError if there is none of that name, or it cannot be taken out.
+    """
+    for place in folders()[1:]:
+        known = entries(place)
+        if entry := known.pop(name, None):
+            index, path = place / _INDEX, place / entry.file
+            text = re.sub(rf"(?ms)^\[{re.escape(name)}\].*?(?=^\[|\Z)", "", index.read_text(encoding="utf-8"))
+            if _parsed(text) != known:
+                raise ModelError(f"{index}: its table [{name}] cannot be found; take it out by hand")
+            _write(index, text.encode())  # first, as there must never be an entry without its file
+            if entry.file not in [other.file for other in known.values()]:
+                path.unlink(missing_ok=True)
+            return path
+    raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
 
 
 def _own_folders() -> list[Path]:
@@ -156,14 +194,27 @@ def _own_folder() -> Path:
     raise ModelError(f"{' and '.join(map(str, _own_folders()))} cannot be written; check their permissions")
 
 
+@contextmanager
+def _folder_for_all(place: Path) -> Iterator[None]:
+    """Make a folder that others may enter, and take it away again if nothing was put into it."""
+    missing = [folder for folder in (place, *place.parents) if not folder.exists()]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            folder.chmod(0o755)
+        yield
+    except OSError as exc:
+        raise ModelError(f"cannot make {place} ({exc.strerror}); check space and permissions") from exc
+    finally:
+        with suppress(OSError):  # which the first one that is not empty ends
+            for folder in missing:
+                folder.rmdir()
+
+
 def _write(path: Path, content: bytes) -> None:
     """All or nothing, also when the power fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for folder in made:
-            folder.chmod(0o755)
         with temporary.open("wb") as file:
             os.fchmod(file.fileno(), 0o644)  # the daemon is another user, whatever the umask of this one
             file.write(content)
@@ -188,8 +239,11 @@ def _parsed(text: str) -> dict[str, Entry]:
     return msgspec.convert(tomllib.loads(text), dict[str, Entry])
 
 
-def _remedy(place: Path, own: str) -> str:
-    return own if place in _own_folders() else "install edge-pose again"
+def _remedy(name: str, place: Path) -> str:
+    """How to get a model of that folder whole again."""
+    if place not in _own_folders():
+        return _REINSTALL
+    return f"do: edge-pose models fetch {name}" if name in remote() else "import it again"
 
 
 def _content(path: Path) -> bytes:

@@ -16,35 +16,38 @@ from edge.types import Array, Backend, RawOutputs, Tensor
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 CHECK_S = 60
+LEAST_PX = 33  # of model.input_size; files that leave it open declare 1
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
 
 
 class CpuRuntime:
-    """A model on the CPU, with an input of `input_size` (height, width)."""
+    """A model on the CPU, with an input of `input_size` (height, width), or else of the size that it declares."""
 
     backend: Backend = "cpu"
 
-    def __init__(self, model: bytes, *, label: str, input_size: tuple[int, int], threads: int) -> None:
+    def __init__(self, model: bytes, *, label: str, input_size: tuple[int, int] | None, threads: int) -> None:
         """Load `model`, the contents of a .tflite file that `label` names in errors.
 
-        Raises ModelError if it cannot be loaded, has no single (1, h, w, 3) input, or no floats or 8-bit integers
-        in and out. tflite-runtime does not survive damaged files: check them before (`check_in_child`).
+        Raises ModelError if it cannot be loaded, has no single (1, h, w, 3) input, no floats or 8-bit integers in and
+        out, or declares no size where one is needed. tflite-runtime does not survive damaged files: check them before
+        (`check_in_child`).
         """
         self.name, package = _import_package()
         self._outputs: dict[str, Any] = {}
-        own_size = input_size
+        own_size = input_size or (0, 0)
         try:
             interpreter = package.Interpreter(model_content=model, num_threads=threads)
             self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
             self._input = _image_input(interpreter, label)
             own_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
+            input_size = input_size or _declared(own_size, label)
             if own_size != input_size:
                 interpreter.resize_tensor_input(self._input["index"], (1, *input_size, 3))
             interpreter.allocate_tensors()
         except ModelError:
             raise
         except (ValueError, RuntimeError) as exc:
-            if own_size != input_size:
+            if input_size and own_size != input_size:
                 # Raises what is wrong with the model itself, if it is not the size.
                 CpuRuntime(model, label=label, input_size=own_size, threads=threads)
                 raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
@@ -80,6 +83,11 @@ class CpuRuntime:
             else Tensor(self._interpreter.get_tensor(detail["index"])[0])
             for name, detail in self._outputs.items()
         }
+
+
+def installed() -> str:
+    """Name and version of the runtime. Raises ModelError if none can be imported."""
+    return _import_package()[0]
 
 
 def needs_check() -> bool:
@@ -127,6 +135,13 @@ def _image_input(interpreter: Any, label: str) -> Any:
         raise ModelError(f"model.name: {label} takes {inputs[0]['dtype'].__name__} pixels; "
                          "uint8, int8 or float32 are supported")  # fmt: skip
     return inputs[0]
+
+
+def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
+    if min(size) < LEAST_PX:
+        raise ModelError(f"model.input_size: {label} leaves the size of pictures open; set [height, width], "
+                         "such as [353, 481]")  # fmt: skip
+    return size
 
 
 def _refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:

@@ -1,15 +1,16 @@
-"""Talk to the broker. The only file that imports paho, which owns the network thread."""
+"""Talk to the broker. The only file that imports paho."""
 
 import logging
 import queue
 import random
+import select
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -30,13 +31,14 @@ LONGEST_BACKOFF_S = 60.0
 STABLE_S = 10.0  # a connection that held so long was a good one
 UNANSWERED_S = 5.0  # a broker that takes longer to answer will not
 GOODBYE_S = 0.3
+LOOK_S = 1.0  # between two looks at the clock of the connection
 # Handed to paho but not yet on the wire: more than this means that the broker is stalled, not slow.
 MAX_PENDING = 64
 
 _UNSUPPORTED_PROTOCOL = 0x84
 _SESSION_TAKEN_OVER = 0x8E
 # Nothing but the owner can mend these; the word says where.
-_LOGIN_REFUSED = {
+LOGIN_REFUSED = {
     0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
     0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
 }
@@ -45,7 +47,9 @@ _LOGIN_REFUSED = {
 class Connection:
     """A connection that keeps itself up: MQTT 5, or 3.1.1 where a broker wants that; back-off with jitter.
 
-    `on_connected` is called in the network thread each time the broker has accepted us.
+    Whatever concerns the socket happens under `lock`, but for opening it. A thread of its own reads, keeps the
+    connection alive and makes a new one; who publishes writes at once, since waking that thread for each message would
+    take longer than the message. `on_connected` is called in that thread, each time the broker has accepted us.
     """
 
     def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None) -> None:
@@ -55,11 +59,13 @@ class Connection:
         self._backoff_s = SHORTEST_BACKOFF_S
         self._complaint = ""
         self._secret = password(mqtt)
-        self._tls = _tls_context(mqtt) if mqtt.tls.enabled else None
+        self._tls = tls_context(mqtt) if mqtt.tls.enabled else None
         self._answered = False  # the broker, in this attempt
+        self._disliked = False  # it wants another version of MQTT
         self._closed = threading.Event()
         self._gone = threading.Event()  # the connection, after we closed it
         self._attempt_s = self._connected_s = time.monotonic()
+        self.lock = threading.RLock()
         self.connected = False
         self.connects = 0
         self.tried = threading.Event()  # set when the first attempt has succeeded or failed
@@ -83,21 +89,57 @@ class Connection:
 
     def open(self) -> None:
         """Begin to connect, and go on for ever; does not wait."""
-        client = self._client
-        # For MQTT 5, paho would start clean only the first time. The session's expiry is 0 by default.
-        clean_start: Any = True if client.protocol == MQTTv5 else MQTT_CLEAN_START_FIRST_ONLY
-        client.connect_async(self._mqtt.host, self._mqtt.port, KEEPALIVE_S, clean_start=clean_start)
-        client.loop_start()
+        # A daemon: it may be stuck in connect() for longer than we have when we end.
+        threading.Thread(target=self._keep_up, name="mqtt", daemon=True).start()
 
     def close(self) -> None:
-        client, was_connected = self._client, self.connected
         self._closed.set()
-        self.connected = False
-        client.disconnect()
-        # Not `loop_stop`: it joins a thread that may be stuck in connect(), or with bytes that a stalled broker does
-        # not take, and that takes longer than we have. The thread is a daemon and dies with us.
+        with self.lock:
+            was_connected, self.connected = self.connected, False
+            self._client.disconnect()
         if was_connected:
             self._gone.wait(GOODBYE_S)
+
+    def was_tried(self) -> bool:
+        """Whether the first attempt has come to something, or it is clear that it will not soon."""
+        return self.tried.is_set() or time.monotonic() - self._attempt_s > UNANSWERED_S
+
+    def _keep_up(self) -> None:
+        while not self._closed.is_set():
+            self._disliked = False
+            client = self._client
+            try:
+                self._begin(client)
+            except OSError as exc:
+                self._complain(explain(exc, self._mqtt))
+                self.tried.set()
+            else:
+                self._serve(client)
+            # Back to MQTT 5 after each attempt with 3.1.1: the broker may have been updated meanwhile.
+            older = self._disliked and client.protocol == MQTTv5
+            if not older:
+                self._closed.wait(self._next_wait_s())
+            with self.lock:
+                self._client = self._new_client(MQTTv311 if older else MQTTv5)
+
+    def _begin(self, client: Client) -> None:
+        """Open the socket, and say who we are. Raises OSError."""
+        # For MQTT 5, paho would start clean only the first time. The session's expiry is 0 by default.
+        clean_start: Any = True if client.protocol == MQTTv5 else MQTT_CLEAN_START_FIRST_ONLY
+        client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE_S, clean_start=clean_start)
+
+    def _serve(self, client: Client) -> None:
+        """Read and keep alive, until the connection is gone."""
+        while (connection := client.socket()) is not None:
+            buffered = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            with suppress(OSError, ValueError):  # it was closed meanwhile
+                waiting = [connection] if client.want_write() else []
+                select.select([connection], waiting, [], 0 if buffered else LOOK_S)
+            with self.lock:
+                client.loop_read()
+                if client.want_write():
+                    client.loop_write()
+                client.loop_misc()
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         mqtt = self._mqtt
@@ -106,6 +148,7 @@ class Connection:
             client_id=self._client_id,
             protocol=protocol,
             clean_session=None if protocol == MQTTv5 else True,
+            reconnect_on_failure=False,
         )
         # We queue nothing while offline; this is for what the connection loses in its last moments.
         client.max_queued_messages_set(MAX_PENDING)
@@ -116,15 +159,10 @@ class Connection:
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
         client.on_connect = self._connect_answered
-        client.on_connect_fail = self._connect_failed
         client.on_disconnect = self._disconnected
         client.on_message = lambda _client, _userdata, message: self.on_message(message)
         client.on_socket_open = self._socket_opened
         return client
-
-    def was_tried(self) -> bool:
-        """Whether the first attempt has come to something, or it is clear that it will not soon."""
-        return self.tried.is_set() or time.monotonic() - self._attempt_s > UNANSWERED_S
 
     def _socket_opened(self, _client: Client, _userdata: Any, sock: Any) -> None:
         self._answered = False
@@ -133,18 +171,19 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _connect_answered(self, client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if client is not self._client:
-            return
         self._answered = True
+        if self._closed.is_set():
+            client.disconnect()
+            return
         if reason.is_failure:
             if reason.value == _UNSUPPORTED_PROTOCOL:
-                self._change_protocol(client)
+                self._disliked = True
                 return
-            problem = _LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
+            problem = LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
             if self._mqtt.username and self._secret is None:
                 problem += "; none was sent: mqtt.password_file is empty, and outside systemd there is no credential"
             self._complain(problem)
-            if reason.value in _LOGIN_REFUSED:
+            if reason.value in LOGIN_REFUSED:
                 self._backoff_s = LONGEST_BACKOFF_S
             self.tried.set()
             return
@@ -156,18 +195,7 @@ class Connection:
         self.connected = True
         self.tried.set()
 
-    def _connect_failed(self, client: Client, _userdata: Any) -> None:
-        if client is not self._client:
-            return
-        # paho calls this while it handles the exception, and does not hand it over.
-        cause = sys.exc_info()[1]
-        self._complain(_explain(cause, self._mqtt))
-        self.tried.set()
-        self._wait_longer(client)
-
-    def _disconnected(self, client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if client is not self._client:
-            return
+    def _disconnected(self, _client: Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         was_connected, self.connected = self.connected, False
         self.on_lost()
         if self._closed.is_set():
@@ -188,29 +216,7 @@ class Connection:
                 "the broker closed the connection at once; is it an MQTT broker, and is mqtt.tls as it wants it?"
             )
             self.tried.set()
-            self._change_protocol(client)
-            return
-        if was_connected and client.protocol != MQTTv5:
-            # It may have been updated meanwhile.
-            self._change_protocol(client)
-            return
-        self._wait_longer(client)
-
-    def _change_protocol(self, old: Client) -> None:
-        """Go on with a new client that speaks the other version. Runs in the old one's thread, which ends by it."""
-        old.disconnect()
-        old.loop_stop()  # or it would reconnect for ever, with our id; from its own thread, this does not join
-        if old.protocol != MQTTv5 and not self.connected:
-            # Neither version was liked: this thread is about to end anyway, so it can do the waiting.
-            self._closed.wait(self._next_wait_s())
-        if not self._closed.is_set():
-            self._client = self._new_client(MQTTv311 if old.protocol == MQTTv5 else MQTTv5)
-            self.open()
-
-    def _wait_longer(self, client: Client) -> None:
-        """Tell paho how long to wait before its next attempt."""
-        wait_s: Any = self._next_wait_s()  # paho says int, and takes what time.sleep takes
-        client.reconnect_delay_set(wait_s, wait_s)
+            self._disliked = True
 
     def _next_wait_s(self) -> float:
         """Twice the last one, with jitter, which keeps a houseful of sensors from coming back all at once."""
@@ -237,7 +243,6 @@ class Broker:
         """Raises ConfigError if the password or a certificate cannot be used."""
         self._offline = offline
         self._standing = {online.topic: online}
-        self._lock = threading.Lock()  # the network thread sends the standing messages
         self._pending: deque[MQTTMessageInfo] = deque()
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
@@ -250,7 +255,7 @@ class Broker:
 
     def stand(self, message: Message) -> None:
         """Publish a retained message now, or as soon as there is a connection, and again at every connect."""
-        with self._lock:
+        with self.connection.lock:
             self._standing[message.topic] = message
             if self.connection.connected:
                 _send(self.connection.client, message)
@@ -258,18 +263,19 @@ class Broker:
     def has_room(self) -> bool:
         """Whether a message could be published now: someone is there, and keeps up."""
         pending = self._pending
-        while pending and pending[0].is_published():
-            pending.popleft()
-        return self.connection.connected and len(pending) < MAX_PENDING
+        with self.connection.lock:
+            while pending and pending[0].is_published():
+                pending.popleft()
+            return self.connection.connected and len(pending) < MAX_PENDING
 
     def publish(self, message: Message) -> bool:
         """Hand a message to the network; False if it was dropped, because nobody is there or it cannot keep up."""
-        pending = self._pending
-        if self.has_room():
-            info = _send(self.connection.client, message)
-            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                pending.append(info)
-                return True
+        with self.connection.lock:
+            if self.has_room():
+                info = _send(self.connection.client, message)
+                if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                    self._pending.append(info)
+                    return True
         self.dropped += 1
         return False
 
@@ -277,21 +283,18 @@ class Broker:
         """Say `offline`, wait until all that was published is out, and disconnect."""
         if self.connection.connected:
             # The broker answers in order: once it has this, it has everything before it.
-            info = _send(self.connection.client, self._offline)
+            with self.connection.lock:
+                info = _send(self.connection.client, self._offline)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
         self.connection.close()
 
     def _forget_pending(self) -> None:
-        """A new deque, since the main thread may be at work on the old one."""
-        self._pending = deque()
+        self._pending.clear()
 
     def _announce(self, client: Client) -> None:
-        with self._lock:
-            for message in self._standing.values():
-                _send(client, message)
-            # Under the lock, so that `stand` either is among the above or sends for itself.
-            self.connection.connected = True
+        for message in self._standing.values():
+            _send(client, message)
 
 
 class Subscription:
@@ -339,7 +342,8 @@ def _expiring(expiry_s: int | None) -> Properties:
     return properties
 
 
-def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+    """What a connection is to trust, and to show. Raises ConfigError if a certificate cannot be used."""
     tls = mqtt.tls
     try:
         context = ssl.create_default_context(cafile=tls.ca_file or None)
@@ -359,7 +363,8 @@ def _lost(reason: Any, held_s: float) -> str:
     return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
 
 
-def _explain(cause: BaseException | None, mqtt: Mqtt) -> str:
+def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
+    """Why there is no connection, and what to do, with "; " between."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
     if isinstance(cause, ssl.SSLError):

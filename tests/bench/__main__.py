@@ -42,7 +42,7 @@ from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
 from tests.e2e.sensor import ear, sensor
 
 console = Console(stderr=True)
-FITTED = fitted((640, 480), Config().model.input_size[::-1])
+FITTED = fitted((640, 480), (481, 353))
 
 
 class Memory:

@@ -1,0 +1,116 @@
+"""Ask a broker who may come in and publish where, without anybody hearing of it.
+
+A message with QoS 2 is handed over in two steps: the broker answers the first one with whether it may be published,
+and delivers it after the second, which never comes from here. paho always takes both, so this speaks for itself.
+"""
+
+import socket
+import struct
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+WELCOME = 0
+UNSUPPORTED_PROTOCOL = 0x84
+NOT_AUTHORISED = 0x87
+QOS_NOT_SUPPORTED = 0x9B
+FAILURE = 0x80  # reason codes from here on are refusals
+
+_CONNECT, _CONNACK, _PUBLISH_QOS_2, _PUBREC, _DISCONNECT = 0x10, 0x20, 0x34, 0x50, 0xE0
+_CLEAN, _PASSWORD, _USER = 0x02, 0x40, 0x80
+_KEEPALIVE_S = 30
+# What MQTT 3.1.1 says in a CONNACK, in the words of MQTT 5.
+_OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: 0x86, 5: NOT_AUTHORISED}
+
+
+class Probe:
+    """A clean session with the broker at the other end of `stream`, in MQTT `version` 5, or 4 for 3.1.1.
+
+    `connect` and `may_publish` raise OSError when the broker hangs up, or is silent for the stream's timeout.
+    """
+
+    def __init__(self, stream: socket.socket, version: int = 5) -> None:
+        self._stream = stream
+        self._version = version
+        self._published = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def connect(self, client_id: str, username: str, password: str | None) -> int:
+        """Introduce us; returns the reason code of MQTT 5, WELCOME if we are let in."""
+        flags, texts = _CLEAN, [client_id]
+        if username:
+            flags, texts = flags | _USER, [*texts, username]
+            if password is not None:
+                flags, texts = flags | _PASSWORD, [*texts, password]
+        header = _text("MQTT") + struct.pack("!BBH", self._version, flags, _KEEPALIVE_S) + self._no_properties()
+        self._send(_CONNECT, header + b"".join(map(_text, texts)))
+        kind, body = self._receive()
+        if kind != _CONNACK or len(body) < 2:
+            raise ConnectionError("it does not answer as an MQTT broker")
+        return _OLD_CODES.get(body[1], body[1])
+
+    def may_publish(self, topic: str) -> int:
+        """The broker's reason code for an empty, not retained message on `topic`; it is never delivered.
+
+        MQTT 5 alone. Codes from FAILURE on are refusals. (By the standard a broker may deliver after the first step,
+        but mosquitto does not.)
+        """
+        self._published += 1
+        number = struct.pack("!H", self._published)
+        self._send(_PUBLISH_QOS_2, _text(topic) + number + self._no_properties())
+        while True:
+            kind, body = self._receive()
+            if kind == _PUBREC and body[:2] == number:
+                return body[2] if len(body) > 2 else WELCOME
+            if kind == _DISCONNECT:
+                return body[0] if body else NOT_AUTHORISED
+
+    def leave(self) -> None:
+        """Say goodbye, upon which the broker forgets what was not completed; never raises."""
+        with suppress(OSError):
+            self._send(_DISCONNECT, b"")
+
+    def _no_properties(self) -> bytes:
+        return b"\0" if self._version == 5 else b""
+
+    def _send(self, kind: int, body: bytes) -> None:
+        size, rest = b"", len(body)
+        while True:
+            rest, digit = divmod(rest, 128)
+            size += bytes([digit | (0x80 if rest else 0)])
+            if not rest:
+                break
+        self._stream.sendall(bytes([kind]) + size + body)
+
+    def _receive(self) -> tuple[int, bytes]:
+        """Kind and body of the next packet."""
+        kind, size, shift = self._exactly(1)[0], 0, 0
+        while True:
+            digit = self._exactly(1)[0]
+            size |= (digit & 0x7F) << shift
+            shift += 7
+            if digit < 0x80:
+                return kind & 0xF0, self._exactly(size)
+            if shift > 21:
+                raise ConnectionError("it does not speak MQTT")
+
+    def _exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = self._stream.recv(count - len(data))
+            if not more:
+                raise ConnectionError("it hung up")
+            data += more
+        return data
+
+
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return struct.pack("!H", len(encoded)) + encoded
