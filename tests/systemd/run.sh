@@ -64,8 +64,10 @@ fetch_wheels() {
             python3 -m venv --system-site-packages /venv
             /venv/bin/python -c "import numpy; print(f\"numpy=={numpy.__version__}\")" >/constraints
             /venv/bin/pip -q wheel -c /constraints --wheel-dir /wheels "/checkout[video,demo]" hatchling editables
-            rm -f /wheels/edge_pose-* /wheels/numpy-*' >"$cache/log" 2>&1 ||
-            skip "the wheels could not be fetched, see $cache/log"
+            rm -f /wheels/edge_pose-* /wheels/numpy-*' >"$cache/log" 2>&1 || {
+            echo "FAIL  wheels that go with apt's numpy: pip finds none, see $cache/log"
+            exit 1
+        }
         umount -R $folder/tree
         umount $folder
         echo "$stamp" >"$cache/wheels/stamp"
