@@ -25,8 +25,8 @@ test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and nump
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
-test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie: Debian 13)
-	@tests/systemd/run.sh $(SUITE)
+test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie ARCH=arm64: others)
+	@tests/systemd/run.sh $(SUITE) $(ARCH)
 
 check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check

@@ -284,7 +284,7 @@ install_program() {
         now=$PREFIX.b
     fi
     if [[ $now && ! $upgrade ]] && "$PREFIX/bin/edge-pose" --version 2>/dev/null && examine "$PREFIX"; then
-        say "is there already and stays; --upgrade replaces it by this checkout"
+        say "that version is there already and stays; --upgrade replaces it by this checkout"
         put_files "$CHECKOUT/systemd"
         if [[ $changed ]]; then
             mapfile -t units < <(running_units)
