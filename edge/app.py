@@ -116,11 +116,7 @@ def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> boo
     daemon.reloading()
     try:
         new = reread()
-        if new.inference.device.startswith("edgetpu"):
-            _edge_tpu_model(new)  # whether the Coral works cannot be tried while it is ours
-        else:
-            _, cpu = _open_cpu(new)
-            open_decoder(new, cpu)
+        check_models(new)
         if new.camera != config.camera:
             with suppress(CameraError):  # we may be the ones who keep it busy
                 open_source(new.camera).close()
@@ -155,6 +151,18 @@ def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]
         check_edge_tpu(config)
         return _open_edge_tpu(config)
     return _open_cpu(config)
+
+
+def check_models(config: Config) -> catalogue.ModelFile:
+    """The configured model, if it can be used, as far as that can be told without the Coral, which may be in use.
+
+    Raises ModelError.
+    """
+    if config.inference.device.startswith("edgetpu"):
+        return _edge_tpu_model(config)
+    model, cpu = _open_cpu(config)
+    open_decoder(config, cpu)
+    return model
 
 
 def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:

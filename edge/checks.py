@@ -27,8 +27,9 @@ class Finding:
 
 
 def run(path: Path | None, *, offline: bool = False) -> list[Finding]:
-    """Configuration, model, source, broker; the latter two not if `offline`.
+    """Configuration, model, source, broker.
 
+    With `offline` nothing that a running daemon may have in use: no source, no broker, no Edge TPU.
     Without a configuration there is nothing else to try.
     """
     loaded: list[configuration.Config] = []
@@ -42,9 +43,14 @@ def run(path: Path | None, *, offline: bool = False) -> list[Finding]:
     findings = [_try("config", load)]
     if loaded:
         config = loaded[0]
-        findings.append(_try("model", lambda: _check_model(config)))
-        if not offline:
-            findings += [_try("source", lambda: _check_source(config)), _try("broker", lambda: _check_broker(config))]
+        if offline:
+            findings.append(_try("model", lambda: _check_models(config)))
+        else:
+            findings += [
+                _try("model", lambda: _check_model(config)),
+                _try("source", lambda: _check_source(config)),
+                _try("broker", lambda: _check_broker(config)),
+            ]
     return findings
 
 
@@ -62,6 +68,12 @@ def _try(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, ok=True, detail=check())
     except EdgeError as exc:
         return Finding(name, ok=False, detail=str(exc), exit_code=exc.exit_code)
+
+
+def _check_models(config: configuration.Config) -> str:
+    from edge.app import check_models  # noqa: PLC0415 - pulls the runtime in
+
+    return f"{check_models(config).path.name} can be used"
 
 
 def _check_model(config: configuration.Config) -> str:

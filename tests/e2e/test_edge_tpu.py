@@ -283,9 +283,9 @@ def test_check_tries_it_too(tmp_path: Path, home: dict[str, str], standin: Stand
     config = tmp_path / "edge-pose.toml"
     config.write_text('[camera]\nsource = "synthetic:walk"\n[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
 
-    def model(device: str) -> dict[str, Any]:
+    def model(device: str, *options: str) -> dict[str, Any]:
         environ = home | {"EDGE_POSE_INFERENCE__DEVICE": device}
-        found = json.loads(run_edge("check", "--config", str(config), "--json", environ=environ).stdout)
+        found = json.loads(run_edge("check", "--config", str(config), "--json", *options, environ=environ).stdout)
         (one,) = (one for one in found if one["check"] == "model")
         return dict(one)
 
@@ -297,3 +297,5 @@ def test_check_tries_it_too(tmp_path: Path, home: dict[str, str], standin: Stand
     assert "On the CPU, because " in auto["detail"]
     for one in (auto, edgetpu):
         assert "crashed when it was tried (SIGSEGV)" in one["detail"]
+    for device in ("auto", "edgetpu"):  # which a daemon may be using, when it is asked to reload
+        assert model(device, "--offline")["ok"]
