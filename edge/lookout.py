@@ -6,9 +6,9 @@ or is only to be seen that way; and now and then while nobody is tracked. Second
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,7 +24,8 @@ SAME_PERSON = 0.6
 HIDDEN = 0.4
 
 TURNS = (0, 1, 3, 2)  # in quarter turns, anticlockwise; the likeliest first
-_TRUNK = [INDEX[part] for part in ("LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_HIP", "RIGHT_HIP")]
+_TRUNK = slice(INDEX["LEFT_SHOULDER"], INDEX["RIGHT_HIP"] + 1)  # shoulders, arms, hips: a slice costs no copy
+_Place: TypeAlias = tuple[list[float], bool]  # x, y, and whether it is visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,17 @@ class Lookout:
     def note(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
         """Who was seen in the frame of `now_s`, and who should have been."""
         seen = [track for track in tracks if track.id is not None]
-        for track in tracks:
-            if track.id is None:
-                self._glimpsed_s[track.pose.turn] = now_s
         # Who is there counts most; somebody new who is there, more than somebody known who is not.
-        votes: Counter[int] = Counter()
-        for people, weight in ((seen, 4), ([track for track in tracks if track.id is None], 3), (lost, 2)):
+        votes = dict.fromkeys(TURNS, 0)
+        for people, weight in ((tracks, 3), (seen, 1), (lost, 2)):
             for track in people:
                 votes[track.pose.turn] += weight
         first = max(TURNS, key=votes.__getitem__)
+        for track in tracks:
+            if track.id is None:
+                self._glimpsed_s[track.pose.turn] = now_s
         # Somebody who was seen for the first time has to be seen again to be believed.
-        seconds = [turn for turn in TURNS if abs(now_s - self._glimpsed_s[turn]) < GLIMPSE_S]
+        seconds = [turn for turn, glimpsed_s in self._glimpsed_s.items() if abs(now_s - glimpsed_s) < GLIMPSE_S]
         # With nobody but those who lie in sight there is a search for newcomers; with nobody, for everybody.
         known = [*seen, *lost]
         search = [] if first == 0 and known else [0] if known else list(TURNS)
@@ -94,8 +95,7 @@ class Lookout:
             # First the way in which they were last seen, for perhaps no frame was turned like that since.
             seconds.append(track.pose.turn)
             (search if track.id in self._hidden else seconds).extend(turns_for(track.pose))
-        for track in seen:
-            seconds += turns_for(track.pose)[:1]
+        seconds += [_upright(track.pose) for track in seen]
         since_s = max((track.last_seen_s for track in lost), default=-math.inf)
         self._wanted = _Wanted(first, _without(first, seconds), _without(first, search), since_s)
 
@@ -106,20 +106,36 @@ def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
 
 def turns_for(pose: Pose) -> list[int]:
     """All turns, the one that brings this person's head up first; without a trunk, the one they were seen with."""
-    # A few single values of each person in each frame: lists are faster.
-    trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()
-    shoulders, hips = (
-        [place for place, seen in zip(trunk[half], visible[half], strict=True) if seen]
-        for half in (slice(0, 2), slice(2, 4))
-    )
-    if not shoulders or not hips:
+    lean = _lean(pose)
+    if lean is None:
         return sorted(TURNS, key=lambda turn: turn != pose.turn)
-    x, y = (
-        sum(place[axis] for place in shoulders) / len(shoulders) - sum(place[axis] for place in hips) / len(hips)
-        for axis in (0, 1)
-    )
-    lean = math.degrees(math.atan2(x, -y))  # clockwise, of the head, from upright
     return sorted(TURNS, key=lambda turn: abs((90 * turn - lean + 180) % 360 - 180))
+
+
+def _upright(pose: Pose) -> int:
+    """The first of `turns_for`."""
+    lean = _lean(pose)
+    return pose.turn if lean is None else round(lean / 90) % 4
+
+
+def _lean(pose: Pose) -> float | None:
+    """How far the head is from up, degrees clockwise; None without shoulders or hips."""
+    # A few single values of each person in each frame: plain numbers are faster.
+    trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()
+    left_shoulder, right_shoulder, *_, left_hip, right_hip = zip(trunk, visible, strict=True)
+    shoulders = _middle(left_shoulder, right_shoulder)
+    hips = _middle(left_hip, right_hip)
+    if shoulders is None or hips is None:
+        return None
+    return math.degrees(math.atan2(shoulders[0] - hips[0], hips[1] - shoulders[1]))
+
+
+def _middle(left: _Place, right: _Place) -> list[float] | None:
+    """Of those that are visible."""
+    (one, one_is_seen), (other, other_is_seen) = left, right
+    if one_is_seen and other_is_seen:
+        return [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2]
+    return one if one_is_seen else other if other_is_seen else None
 
 
 def merged(looks: list[list[Pose]]) -> list[Pose]:
