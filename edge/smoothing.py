@@ -6,7 +6,7 @@ resolution. Nothing is invented: what a frame does not show is not shown.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,9 @@ class Settings:
 class _Memory:
     """What is known of one person."""
 
-    xy: Floats  # (17, 2) filtered, frame px
+    xy: Floats  # (17, 2) filtered, frame px; of no use where not `seen`
     velocity: Floats  # (17, 2) filtered, px/s
-    seen_s: npt.NDArray[np.float64]  # (17,) when each keypoint was last sure enough
+    seen: npt.NDArray[np.bool_]  # (17,) which keypoints were sure enough
     shown: npt.NDArray[np.bool_]  # (17,)
     size_px: float
     now_s: float
@@ -63,42 +63,39 @@ class Smoother:
     def _steadied(self, id_: int, track: Track, now_s: float) -> Track:
         memory, pose = self._people.get(id_), track.pose
         if memory is None or now_s <= memory.now_s:
-            seen_s = np.where(pose.visible, now_s, -np.inf)
             size_px = _size_px(pose)
-            self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), seen_s, pose.visible, size_px, now_s)
+            self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), pose.visible, pose.visible, size_px, now_s)
             return track
-        memory = self._filtered(memory, pose, now_s)
-        # Keypoints may have to wait, but not so many that the person would vanish for that.
-        visible = memory.shown if np.count_nonzero(memory.shown) >= self._enough else pose.visible
-        self._people[id_] = replace(memory, shown=visible)
-        return replace(track, pose=replace(pose, xy=memory.xy, visible=visible))
+        memory = self._people[id_] = self._filtered(memory, pose, now_s)
+        steadied = Pose(memory.xy, pose.confidence, memory.shown, pose.score, pose.turn)
+        return Track(id_, steadied, track.first_seen_s, track.last_seen_s)
 
     def _filtered(self, memory: _Memory, pose: Pose, now_s: float) -> _Memory:
-        """One Euro, of the keypoints that are sure enough; of the others, what is remembered stays."""
-        gap_s = (now_s - memory.seen_s).astype(np.float32)[:, None]
-        # With an infinite gap the formulae begin anew.
-        gap_s[(gap_s[:, 0] > AWAY_S) | (memory.seen_s < memory.now_s)] = np.inf
-        size_px = memory.size_px + _weight(now_s - memory.now_s, SPEED_CUTOFF_HZ) * (_size_px(pose) - memory.size_px)
+        """One Euro, of the keypoints that are sure enough now and were so in the last frame; the others begin anew."""
+        gap_s, seen = now_s - memory.now_s, pose.visible
+        speed_weight = _weight(gap_s, SPEED_CUTOFF_HZ)
+        size_px = memory.size_px + speed_weight * (_size_px(pose) - memory.size_px)
         change = pose.xy - memory.xy
-        velocity = memory.velocity + _weight(gap_s, SPEED_CUTOFF_HZ) * (change / gap_s - memory.velocity)
-        sizes_a_second = np.hypot(velocity[:, :1], velocity[:, 1:]) / np.float32(size_px)
-        cutoff_hz = np.float32(self._settings.min_cutoff_hz) + np.float32(self._settings.beta_hz) * sizes_a_second
-        xy = memory.xy + _weight(gap_s, cutoff_hz) * change
-        seen = pose.visible
+        velocity = memory.velocity + speed_weight * (change / gap_s - memory.velocity)
+        sizes_a_second = np.hypot(velocity[:, :1], velocity[:, 1:]) / size_px
+        weight = _weight(gap_s, self._settings.min_cutoff_hz + self._settings.beta_hz * sizes_a_second)
+        goes_on = (seen & memory.seen)[:, None] & (gap_s <= AWAY_S)
+        shown = seen & (memory.shown | (pose.confidence >= self._to_appear))
         return _Memory(
-            np.where(seen[:, None], xy, memory.xy),
-            np.where(seen[:, None], velocity, memory.velocity),
-            np.where(seen, now_s, memory.seen_s),
-            seen & (memory.shown | (pose.confidence >= self._to_appear)),
-            float(size_px),
+            np.where(goes_on, memory.xy + weight * change, pose.xy),
+            np.where(goes_on, velocity, np.float32(0)),
+            seen,
+            # Keypoints may have to wait, but not so many that the person would vanish for that.
+            shown if np.count_nonzero(shown) >= self._enough else seen,
+            size_px,
             now_s,
         )
 
 
-def _weight(gap_s: Any, cutoff_hz: Any) -> Any:
+def _weight(gap_s: float, cutoff_hz: Any) -> Any:
     """Of the newest value in a low-pass filter of first order, after `gap_s`: 0..1."""
-    turns = (2 * math.pi) * gap_s * cutoff_hz
-    return 1 - 1 / (turns + 1)  # right for infinite gaps as well
+    turns = 2 * math.pi * gap_s * cutoff_hz
+    return turns / (turns + 1)
 
 
 def _size_px(pose: Pose) -> float:
