@@ -55,7 +55,9 @@ def clock(file: str) -> tuple[Fraction, int | None]:
     try:
         with av.open(str(Path(file).absolute())) as container:
             stream = _video(container, file, ConfigError)
-            rate = (stream.average_rate or Fraction(USUAL_FPS)).limit_denominator(1001)
+            told = stream.average_rate or Fraction(USUAL_FPS)
+            # Since PyAV 19 it is a rational of its own, which can do less.
+            rate = Fraction(told.numerator, told.denominator).limit_denominator(1001)
             return max(rate, Fraction(1, 1001)), stream.frames or None
     except av.FFmpegError as exc:
         raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc
