@@ -84,8 +84,9 @@ def run(
     """
     _log_to_stderr(log_level)
     from edge.app import run as run_sensor
-    from edge.config import load
+    from edge.config import find_credential, load
 
+    find_credential()
     raise typer.Exit(run_sensor(load(config), None if os.isatty(0) else lambda: load(config)))
 
 
