@@ -353,7 +353,7 @@ summary() {
         return
     fi
     say "edge-pose is installed."
-    if [[ $broker && ! $fresh_config ]]; then
+    if [[ $broker ]] && ! grep -q '^username = "edge-pose"' "$CONFIG"; then
         say "  broker   in $CONFIG, set mqtt.host = \"127.0.0.1\" and mqtt.username = \"edge-pose\""
     elif [[ ! $broker && $fresh_config ]]; then
         say "  broker   set mqtt.host in $CONFIG; its password, if any, goes into $PASSWORD (mode 600)"
