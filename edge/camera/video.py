@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.camera.feed import Feed, Picture, Reader, Skipped, printable, within
 from edge.config import Camera
-from edge.errors import CameraError, ConfigError, EdgeError
+from edge.errors import CameraError, ConfigError, EdgeError, pip_install
 
 try:
     import av
@@ -18,7 +18,7 @@ try:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 except ImportError as exc:
-    raise ConfigError("camera.source: it needs PyAV, which is not installed; pip install 'edge-pose[video]'") from exc
+    raise ConfigError(f"camera.source: it needs PyAV, which is not installed; do: {pip_install('video')}") from exc
 
 log = logging.getLogger(__name__)
 
