@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from edge import config as configuration
@@ -55,12 +54,12 @@ def run(path: Path | None, *, offline: bool = False) -> list[Finding]:
 
 
 def show(findings: list[Finding]) -> None:
-    """A table: green ticks, red crosses with the remedy."""
-    table = Table.grid(padding=(0, 2))
+    """A line each, never broken: green ticks, red crosses with the remedy."""
+    console = Console(highlight=False)
+    width = max(len(one.name) for one in findings)
     for one in findings:
-        mark = Text("✓", style="bold green") if one.ok else Text("✗", style="bold red")
-        table.add_row(mark, Text(one.name, style="bold"), Text(one.detail))
-    Console().print(table)
+        mark = Text("✓  ", style="bold green") if one.ok else Text("✗  ", style="bold red")
+        console.print(Text.assemble(mark, (f"{one.name:<{width}}", "bold"), f"  {one.detail}"), soft_wrap=True)
 
 
 def _try(name: str, check: Callable[[], str]) -> Finding:

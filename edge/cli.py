@@ -84,8 +84,9 @@ def run(
     """
     _log_to_stderr(log_level)
     from edge.app import run as run_sensor
-    from edge.config import load
+    from edge.config import find_credential, load
 
+    find_credential()
     raise typer.Exit(run_sensor(load(config), None if os.isatty(0) else lambda: load(config)))
 
 
@@ -98,6 +99,7 @@ def demo(
     source: Annotated[str, typer.Option(help="Where frames come from, as camera.source takes it.")] = "synthetic:walk",
 ) -> None:
     """Show the whole of it with nothing attached: a painted person, a broker, and the messages as they arrive."""
+    _log_to_stderr(LogLevel.error)
     from edge.demo import run as run_demo
 
     raise typer.Exit(run_demo(broker, frames, source))
@@ -112,7 +114,10 @@ def check(
     """Try configuration, model, source and broker one after the other, and say how to mend what fails."""
     _log_to_stderr(LogLevel.error)
     from edge import checks
+    from edge.config import find_credential
 
+    if not offline:
+        find_credential()
     found = checks.run(config, offline=offline)
     if as_json:
         typer.echo(json.dumps([{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
@@ -149,8 +154,11 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Listen to every sensor on the broker and print what it sees, a line a person."""
+    _log_to_stderr(LogLevel.error)  # it says itself how it goes with the broker
+    from edge.config import find_credential
     from edge.watch import run as run_watch
 
+    find_credential()
     raise typer.Exit(run_watch(config, host, port, as_json=as_json))
 
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, pip_install
 from edge.skeleton import KEYPOINT_COUNT, PARTS
 from edge.types import Array, Floats, Pose
 
@@ -21,7 +21,7 @@ try:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 except ImportError as exc:
-    raise ConfigError("evaluate needs pycocotools, which is not installed; pip install 'edge-pose[evaluate]'") from exc
+    raise ConfigError(f"evaluate needs pycocotools, which is not installed; do: {pip_install('evaluate')}") from exc
 
 PCK_ALPHA = 0.1  # of the longer side of the annotated box, after Yang and Ramanan
 DEFINITIONS = {

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -170,7 +170,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, b
         raise ConfigError(f"{path}: no such file; make it (config/edge-pose.toml is the pattern) or name another "
                           "with --config") from None  # fmt: skip
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc}); it must be a readable UTF-8 text file") from exc
+        reason = getattr(exc, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read ({reason}); it must be a readable UTF-8 text file") from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path}: is not TOML: {exc}; mend that place") from exc
     return _settled(tables, str(path), environ, broker=broker)
@@ -219,6 +220,12 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     if not secret:
         raise ConfigError(f"{key}: {file} is empty; write the password of {mqtt.username!r} into it")
     return secret
+
+
+def find_credential(environ: MutableMapping[str, str] = os.environ, folder: Path = DEFAULT_PATH.parent) -> None:
+    """By hand as by systemd: let `password` look into `folder`, if this user may read the password there."""
+    if os.access(folder / PASSWORD_CREDENTIAL, os.R_OK):
+        environ.setdefault("CREDENTIALS_DIRECTORY", str(folder))
 
 
 def host_and_port(named: str, option: str, usual_port: int) -> tuple[str, int]:

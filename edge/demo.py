@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from edge.config import ENV_PREFIX, Mqtt, host_and_port
-from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError
+from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import Keypoints, Topics
 
@@ -152,7 +152,7 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     try:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise ConfigError("the demo's own broker is not installed; do: pip install 'edge-pose[demo]', "
+        raise ConfigError(f"the demo's own broker is not installed; do: {pip_install('demo')}, "
                           "or name a broker with --broker HOST") from None  # fmt: skip
     port_number = _free_port()
     with tempfile.TemporaryDirectory(prefix="edge-pose-broker-") as folder:

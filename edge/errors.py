@@ -13,6 +13,9 @@ a restart mends nothing; everything else may heal, so it is restarted. For the d
 state and not an error.
 """
 
+import os
+import sys
+
 EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_CONFIG = 78
@@ -50,3 +53,9 @@ class FetchError(EdgeError, RuntimeError):
 
 class BrokerError(EdgeError, RuntimeError):
     """The broker cannot be reached, or does not let us in."""
+
+
+def pip_install(extra: str) -> str:
+    """The command that installs what an extra needs, to where this program is."""
+    sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
+    return f"{sudo}{sys.executable} -m pip install 'edge-pose[{extra}]'"

@@ -117,15 +117,21 @@ def summary(imported: Imported) -> str:
         if imported.ran_on
         else "its structure alone: it was not run, as it needs an Edge TPU"
     )
+    use = ["To use it, put into the configuration:", "  [model]", f'  name = "{imported.name}"']
+    if entry.device == "edgetpu":
+        use = [
+            f'No setting is needed while inference.device = "auto" and model.name is a {entry.family}. To use it:',
+            "  sudo systemctl restart edge-pose",
+        ]
+    if catalogue.is_private(imported.path):
+        use = ["Only programs of this user find it there; for the service, do the same again with sudo", *use]
     return "\n".join((
         f"{imported.name} {'is in the catalogue now' if imported.new else 'was in the catalogue already'}",
         f"  file     {imported.path}, {entry.size / 1e6:.1f} MB",
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",
         f"  checked  {checked}",
-        "To use it, put into the configuration:",
-        "  [model]",
-        f'  name = "{imported.name}"',
+        *use,
     ))  # fmt: skip
 
 

@@ -117,9 +117,10 @@ packages() {
     done
     ((${#missing[@]})) || return 0
     say "installing with apt: ${missing[*]}"
-    local environment=(DEBIAN_FRONTEND=noninteractive)
+    local environment=(DEBIAN_FRONTEND=noninteractive) quiet=/dev/null
     booted || environment+=(RUNLEVEL=1) # keeps services from being started where nobody supervises them
-    run env "${environment[@]}" apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null ||
+    [[ ! $dry ]] || quiet=/dev/stdout
+    run env "${environment[@]}" apt-get -qq install -y --no-install-recommends "${missing[@]}" >"$quiet" ||
         fail "apt-get install failed (see above); mend that, and run this again"
 }
 
@@ -141,7 +142,7 @@ put_files() {
 }
 
 configuration() {
-    if [[ -e $CONFIG ]]; then
+    if [[ -e $CONFIG ]] && ! { [[ $broker ]] && cmp -s "$CHECKOUT/config/edge-pose.toml" "$CONFIG"; }; then
         say "$CONFIG is yours and stays as it is"
         return
     fi
@@ -352,16 +353,17 @@ summary() {
         return
     fi
     say "edge-pose is installed."
-    if [[ $broker && ! $fresh_config ]]; then
+    if [[ $broker ]] && ! grep -q '^username = "edge-pose"' "$CONFIG"; then
         say "  broker   in $CONFIG, set mqtt.host = \"127.0.0.1\" and mqtt.username = \"edge-pose\""
     elif [[ ! $broker && $fresh_config ]]; then
         say "  broker   set mqtt.host in $CONFIG; its password, if any, goes into $PASSWORD (mode 600)"
     fi
     say "  edit     sudoedit $CONFIG             the camera: camera.source"
-    say "  try      edge-pose check"
+    say "  try      sudo edge-pose check"
     say "  start    sudo systemctl restart edge-pose          new settings without a restart: systemctl reload edge-pose"
     say "  state    systemctl status edge-pose; journalctl -u edge-pose"
-    say "  watch    mosquitto_sub -h $host -t 'edge-pose/#' -v"
+    say "  watch    sudo edge-pose watch"
+    say "  listen   mosquitto_sub -h $host -t 'edge-pose/#' -v"
 }
 
 uninstall() {

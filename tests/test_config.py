@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import PART_NAMES, Config, load, password
+from edge.config import PART_NAMES, Config, Mqtt, find_credential, load, password
 from edge.errors import ConfigError
 from edge.skeleton import PARTS
 
@@ -172,6 +172,26 @@ def test_the_password_may_be_a_systemd_credential(write: Write, tmp_path: Path) 
     assert password(config.mqtt, environ) == "s3cret"
     (tmp_path / "mqtt_password").write_text("")  # the unit's stand-in for a file that is not there
     assert password(config.mqtt, environ) is None
+
+
+def test_who_may_read_the_password_by_hand_logs_in_with_it(tmp_path: Path) -> None:
+    mqtt, environ = Mqtt(username="u"), dict[str, str]()
+    find_credential(environ, tmp_path)
+    assert password(mqtt, environ) is None
+    (tmp_path / "mqtt_password").write_text("s3cret\n")
+    find_credential(environ, tmp_path)
+    assert password(mqtt, environ) == "s3cret"
+    systemd = {"CREDENTIALS_DIRECTORY": str(tmp_path / "systemd")}
+    find_credential(systemd, tmp_path)
+    assert password(mqtt, systemd) is None, "what systemd says counts"
+
+
+def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r": cannot be read \(Is a directory\); it must be"):
+        load(tmp_path, {})
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
+    with pytest.raises(ConfigError, match=r": cannot be read \(not UTF-8 text\); it must be"):
+        load(tmp_path / "latin.toml", {})
 
 
 def test_a_password_is_never_shown(write: Write, tmp_path: Path) -> None:

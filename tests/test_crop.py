@@ -132,7 +132,7 @@ def red(number: int, x: int, y: int, height: int) -> Frame:
 
 
 def middle(pose: Pose) -> Floats:
-    centre: Floats = (pose.xy.min(axis=0) + pose.xy.max(axis=0)) / 2
+    centre: Floats = (pose.xy.min(axis=0) + pose.xy.max(axis=0)) * np.float32(0.5)
     return centre
 
 

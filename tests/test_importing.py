@@ -61,6 +61,7 @@ def test_an_imported_model_is_known_by_its_name(own: Path, tiny: Path) -> None:
     assert (entry.device, entry.input_sizes, entry.output_stride) == ("cpu", (INPUT_SIZE,), 16)
     assert (entry.sha256, entry.size) == (model.sha256, len(model.content))
     assert written(own.parents[1]) == ["catalogue.toml", "models", "tiny.tflite"]
+    assert "sudo" not in importing.summary(imported)
 
 
 def test_a_model_with_raw_outputs_is_imported_as_it_is(own: Path, tmp_path: Path) -> None:
@@ -72,7 +73,9 @@ def test_a_model_with_raw_outputs_is_imported_as_it_is(own: Path, tmp_path: Path
 def test_a_model_for_the_edge_tpu_is_not_run(own: Path, tmp_path: Path) -> None:
     imported = importing.run(write(tmp_path / "tpu.tflite", tiny_posenet(edge_tpu=True)))
     assert imported.ran_on is None
-    assert "needs an Edge TPU" in importing.summary(imported)
+    told = importing.summary(imported)
+    assert "needs an Edge TPU" in told
+    assert "No setting is needed" in told
     assert catalogue.entries(own)["tpu"].device == "edgetpu"
     with pytest.raises(ModelError, match=r"^model\.name: tpu is compiled for a Coral Edge TPU and does not run on"):
         CpuRuntime(catalogue.read("tpu").content, label="tpu", input_size=(65, 65), threads=1)
@@ -198,7 +201,9 @@ def test_where_the_device_s_folder_is_not_ours_the_home_is(
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", tiny / "models")  # below a file, there can be no folder
-    assert importing.run(tiny).path == tmp_path / "home/edge-pose/models/tiny.tflite"
+    imported = importing.run(tiny)
+    assert imported.path == tmp_path / "home/edge-pose/models/tiny.tflite"
+    assert "for the service, do the same again with sudo" in importing.summary(imported)
     monkeypatch.setenv("XDG_DATA_HOME", "relative")  # to be ignored, says the XDG specification
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     assert importing.run(tiny).path == tmp_path / "me/.local/share/edge-pose/models/tiny.tflite"

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.camera.feed import Feed, Picture, Reader, Skipped, printable, within
 from edge.config import Camera
-from edge.errors import CameraError, ConfigError, EdgeError
+from edge.errors import CameraError, ConfigError, EdgeError, pip_install
 
 try:
     import av
@@ -18,7 +18,7 @@ try:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 except ImportError as exc:
-    raise ConfigError("camera.source: it needs PyAV, which is not installed; pip install 'edge-pose[video]'") from exc
+    raise ConfigError(f"camera.source: it needs PyAV, which is not installed; do: {pip_install('video')}") from exc
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,9 @@ def clock(file: str) -> tuple[Fraction, int | None]:
     try:
         with av.open(str(Path(file).absolute())) as container:
             stream = _video(container, file, ConfigError)
-            rate = (stream.average_rate or Fraction(USUAL_FPS)).limit_denominator(1001)
+            told = stream.average_rate or Fraction(USUAL_FPS)
+            # Since PyAV 19 it is a rational of its own, which can do less.
+            rate = Fraction(told.numerator, told.denominator).limit_denominator(1001)
             return max(rate, Fraction(1, 1001)), stream.frames or None
     except av.FFmpegError as exc:
         raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, pip_install
 from edge.types import Image
 
 try:
     import av
 except ImportError as exc:
-    raise ConfigError("OUT: a video needs PyAV, which is not installed; pip install 'edge-pose[video]'") from exc
+    raise ConfigError(f"OUT: a video needs PyAV, which is not installed; do: {pip_install('video')}") from exc
 
 # Suffix -> encoders, the best first, of which PyAV may not have all.
 ENCODERS = {

@@ -25,4 +25,5 @@ def decode_movenet(outputs: RawOutputs, output: str, input_size: tuple[int, int]
     tensor = outputs[output]
     values = tensor.real(tensor.data)
     confidences = values[..., 2].clip(0, 1)
-    return Decoded(values[..., :2] * np.array(input_size, np.float32), confidences, confidences.mean(axis=1))
+    scores = confidences.mean(axis=1, dtype=np.float32)
+    return Decoded(values[..., :2] * np.array(input_size, np.float32), confidences, scores)

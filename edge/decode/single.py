@@ -27,7 +27,7 @@ def decode_single(outputs: RawOutputs, heads: Heads) -> Decoded:
     """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
     positions, logits = _best_positions(outputs[heads.heatmaps], outputs[heads.short_offsets], heads.stride)
     confidences = sigmoid(logits)
-    return Decoded(positions[None], confidences[None], confidences.mean(keepdims=True))
+    return Decoded(positions[None], confidences[None], confidences.mean(keepdims=True, dtype=np.float32))
 
 
 def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Floats, Floats]:

@@ -42,7 +42,8 @@ def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[
         fix = "if it says so again on an idle machine: check the camera's cable, and restart the device"
         return [Finding("camera", "warning", f"picamera2 did not name the cameras: {ran.last_words}", fix)]
     if "ModuleNotFoundError" in ran.last_words:
-        fix = "sudo apt install python3-picamera2, in an environment made with --system-site-packages"
+        fix = ("sudo apt install python3-picamera2 (Raspberry Pi OS has it), in an environment made with "
+               "--system-site-packages; or set camera.source to another camera")  # fmt: skip
         return [Finding("camera", "problem", f"picamera2 cannot be imported: {ran.last_words}", fix)]
     if ran.code != 0:
         fix = "mend simplejpeg if it is named above, else: sudo apt install --reinstall python3-picamera2"

@@ -177,6 +177,11 @@ def remove(name: str) -> Path:
     raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
 
 
+def is_private(path: Path) -> bool:
+    """Whether a model's file is where programs of this user alone look, and not the service."""
+    return path.parent in _own_folders()[1:]
+
+
 def _own_folders() -> list[Path]:
     """Where the owner's models may be: first where the whole device, and so the daemon, sees them."""
     data = Path(os.environ.get("XDG_DATA_HOME", ""))

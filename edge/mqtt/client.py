@@ -181,7 +181,8 @@ class Connection:
                 return
             problem = LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
             if self._mqtt.username and self._secret is None:
-                problem += "; none was sent: mqtt.password_file is empty, and outside systemd there is no credential"
+                problem += ("; no password was sent: it belongs in /etc/edge-pose/mqtt_password, where systemd and "
+                            "sudo can read it, or in a file that mqtt.password_file names")  # fmt: skip
             self._complain(problem)
             if reason.value in LOGIN_REFUSED:
                 self._backoff_s = LONGEST_BACKOFF_S

@@ -417,6 +417,7 @@ def test_check_names_each_part_and_its_remedy(mosquitto: Start, tmp_path: Path) 
     table = run_edge("check", "--config", str(config))
     assert table.returncode == 78
     assert table.stdout.count("✓") == table.stdout.count("✗") == 2
+    assert table.stdout.count("\n") == 4, "a line each"
 
 
 def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
