@@ -45,6 +45,8 @@ SWITCH_INTERVAL_S = 1e-4
 ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
 HUNG_S = 15.0  # before the Edge TPU counts as hung; less than systemd's watchdog leaves after the last frame
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+# Until the process ends, beyond run(): the library of an Edge TPU may hang or crash when it is let go of.
+_kept: list[Failover] = []
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
@@ -64,6 +66,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         if failover is None:
             log.info("stopped before the model was loaded")
             return EXIT_OK
+        _kept.append(failover)
         stack.callback(failover.close)
         opened = failover.state.loaded.network.runtime
         if config.inference.device == "auto":

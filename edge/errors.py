@@ -13,6 +13,8 @@ a restart mends nothing; everything else may heal, so it is restarted. For the d
 state and not an error.
 """
 
+import sys
+
 EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_CONFIG = 78
@@ -50,3 +52,11 @@ class FetchError(EdgeError, RuntimeError):
 
 class BrokerError(EdgeError, RuntimeError):
     """The broker cannot be reached, or does not let us in."""
+
+
+def tell(error: EdgeError) -> int:
+    """Write an error to standard error as the one line that it is; returns the exit code."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"edge-pose: {error}\n")
+        sys.stderr.flush()
+    return error.exit_code

@@ -222,6 +222,22 @@ def test_a_hang_at_the_start_does_not_keep_it_from_stopping(
         assert took_s < 2
 
 
+@pytest.mark.parametrize("action", ["hang", "crash"])
+def test_what_the_library_does_at_the_end_is_nobody_s_concern(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, action: str
+) -> None:
+    standin.will("30 fail")
+    with running(tmp_path, mosquitto().port, home, inference__probe_s=60) as (daemon, heard):
+        backend(heard, "edgetpu")
+        standin.will(f"destroy {action}")
+        backend(heard, "edgetpu", "opened again")
+        heard.topic("keypoints")
+        code, took_s = daemon.stop()
+        assert code == 0
+        assert took_s < 2
+        heard.topic("status", b"offline")
+
+
 def test_a_record_of_crashes_that_cannot_be_used_stops_nothing(
     mosquitto: Start, tmp_path: Path, home: dict[str, str]
 ) -> None:
