@@ -179,8 +179,10 @@ class Failover:
         if not count or self._accelerator.crashes.skip_s:
             return ""
         times = "once" if count == 1 else f"{count} times"
-        return (f"; but this program died {times} in the last {WITHIN_S / 60:g} minutes while the Edge TPU was in use: "
-                f"after {CRASHES} times that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
+        # With the time, since this is told for as long as the Edge TPU works.
+        last = _utc(-self._accelerator.crashes.last_ago_s)
+        return (f"; but this program died {times} while the Edge TPU was in use, last at {last}: after {CRASHES} times "
+                f"within {WITHIN_S / 60:g} minutes that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
 
     def _fall_back(self, problem: str) -> None:
         assert self._cpu is not None
