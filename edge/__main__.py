@@ -3,7 +3,7 @@
 import io
 import sys
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, tell
 
 
 def main() -> None:
@@ -16,9 +16,7 @@ def main() -> None:
     try:
         app()
     except EdgeError as exc:
-        if sys.stderr is not None:
-            sys.stderr.write(f"edge-pose: {exc}\n")
-        sys.exit(exc.exit_code)
+        sys.exit(tell(exc))
 
 
 if __name__ == "__main__":

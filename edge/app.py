@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -42,7 +43,10 @@ log = logging.getLogger(__name__)
 # from invoke() and idles while another one decodes or reads: with two cores, that cost 3 % of the frame rate.
 SWITCH_INTERVAL_S = 1e-4
 ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
+HUNG_S = 15.0  # before the Edge TPU counts as hung; less than systemd's watchdog leaves after the last frame
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+# Until the process ends, beyond run(): the library of an Edge TPU may hang or crash when it is let go of.
+_kept: list[Failover] = []
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
@@ -58,7 +62,11 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
         stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
-        failover = open_failover(config)
+        failover = _unless_set(stopping, partial(open_failover, config))
+        if failover is None:
+            log.info("stopped before the model was loaded")
+            return EXIT_OK
+        _kept.append(failover)
         stack.callback(failover.close)
         opened = failover.state.loaded.network.runtime
         if config.inference.device == "auto":
@@ -92,6 +100,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
                 if result is not None:
                     daemon.frame_done(result)
                 daemon.tick(time.monotonic())
+                if pipeline.busy_s > HUNG_S:
+                    failover.hung(HUNG_S)
                 if hung_up.is_set() and reread is not None:
                     hung_up.clear()
                     accepted = _reload(config, reread, daemon) and not stopping.is_set()
@@ -109,6 +119,23 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
+
+
+def _unless_set(stopping: threading.Event, work: Callable[[], Failover]) -> Failover | None:
+    """What `work` gives or raises; None if the event comes first, as the library of an Edge TPU may hang."""
+    done: Future[Failover] = Future()
+
+    def settle() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as exc:  # noqa: BLE001 - raised again in the thread that waits
+            done.set_exception(exc)
+
+    threading.Thread(target=settle, name="opening", daemon=True).start()
+    while not stopping.is_set():
+        if wait([done], TICK_S).done:
+            return done.result()
+    return None
 
 
 def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> bool:

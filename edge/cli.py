@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EdgeError, tell
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -87,7 +87,13 @@ def run(
     from edge.config import find_credential, load
 
     find_credential()
-    raise typer.Exit(run_sensor(load(config), None if os.isatty(0) else lambda: load(config)))
+    wanted = load(config)
+    try:
+        code = run_sensor(wanted, None if os.isatty(0) else lambda: load(config))
+    except EdgeError as exc:
+        code = tell(exc)
+    # All is said and closed. What libraries do at the end of a process may hang, as their devices do, or crash.
+    os._exit(code)
 
 
 @app.command()

@@ -118,7 +118,8 @@ class Daemon:
 
     def _is_stalled(self, now_s: float) -> bool:
         last_s = self._meter.last_frame_s
-        return last_s is not None and now_s - last_s > self._stall_s
+        late = last_s is not None and now_s - last_s > self._stall_s
+        return late and self._sensor.source.waiting  # else it is the network or the broker who keeps frames waiting
 
     def reloading(self) -> None:
         """Tell systemd that a new configuration is looked at; READY follows, of this process or of its successor."""

@@ -59,3 +59,11 @@ def pip_install(extra: str) -> str:
     """The command that installs what an extra needs, to where this program is."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
     return f"{sudo}{sys.executable} -m pip install 'edge-pose[{extra}]'"
+
+
+def tell(error: EdgeError) -> int:
+    """Write an error to standard error as the one line that it is; returns the exit code."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"edge-pose: {error}\n")
+        sys.stderr.flush()
+    return error.exit_code

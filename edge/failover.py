@@ -2,7 +2,8 @@
 
 The Edge TPU is tried in a process of its own first, at the start and every `probe_s` while the CPU does the work: its
 library may hang or crash. When it fails in the middle it is opened once more, and then the CPU takes over, with the
-very same frame. Without a network for the CPU, its error is raised instead. The reason is always at hand for the wire.
+very same frame. Without a network for the CPU, its error is raised instead. When it hangs, the program has to end, as
+what hangs is in it; that counts like a crash. The reason is always at hand for the wire.
 """
 
 import logging
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from edge.errors import AcceleratorError, EdgeError
+from edge.inference import coral
 from edge.inference.catalogue import ModelFile
 from edge.inference.crashes import CRASHES, SKIP_S, WITHIN_S, Crashes
 from edge.pipeline import Network
@@ -67,7 +69,7 @@ class Accelerator:
 class Failover:
     """Says which network is to be used, and goes from the Edge TPU to the CPU and back: the `Choice` of a Pipeline.
 
-    `network` and `failed` are for the inference thread. `state` is replaced as a whole, and may be read by any.
+    `network` and `failed` are for the inference thread; `state` is replaced as a whole, and may be read by any.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Failover:
         self._opened_again_s = float("-inf")
         self._lost = ""  # how it failed in the middle
         self._found: State | None = None  # is used from the next frame on
+        self._hung = False
         self._settled = threading.Event()
         self._closed = threading.Event()
 
@@ -107,6 +110,8 @@ class Failover:
         accelerator, now_s = self._accelerator, time.monotonic()
         if accelerator is None:
             raise error
+        # Stands for ever if it hangs from here on.
+        self.state = State(self.state.loaded, f"{self._why}; {error}")
         self.state.loaded.network.runtime.close()
         if now_s - self._opened_again_s >= self._probe_s:
             self._opened_again_s = now_s
@@ -127,10 +132,19 @@ class Failover:
         self._lost += "; now: "
         self._probe(self._probe_s)
 
+    def hung(self, for_s: float) -> None:
+        """The network has not come back for so long. Raises AcceleratorError if it is that of the Edge TPU."""
+        if self.state.loaded.network.runtime.backend == "cpu":
+            return
+        self._hung = True
+        error = AcceleratorError(coral.silent(for_s))
+        self.state = State(self.state.loaded, f"{self._why}; the daemon ends, because {error}")
+        raise error
+
     def close(self) -> None:
         """End in good order, as far as the record of crashes is concerned. Any number of times is fine."""
         self._closed.set()
-        if self._accelerator:
+        if self._accelerator and not self._hung:
             self._accelerator.crashes.end()
 
     def _probe(self, wait_s: float) -> None:
@@ -165,8 +179,10 @@ class Failover:
         if not count or self._accelerator.crashes.skip_s:
             return ""
         times = "once" if count == 1 else f"{count} times"
-        return (f"; but this program died {times} in the last {WITHIN_S / 60:g} minutes while the Edge TPU was in use: "
-                f"after {CRASHES} times that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
+        # With the time, since this is told for as long as the Edge TPU works.
+        last = _utc(-self._accelerator.crashes.last_ago_s)
+        return (f"; but this program died {times} while the Edge TPU was in use, last at {last}: after {CRASHES} times "
+                f"within {WITHIN_S / 60:g} minutes that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
 
     def _fall_back(self, problem: str) -> None:
         assert self._cpu is not None

@@ -150,8 +150,15 @@ class Pipeline:
         self._stopping = threading.Event()
         self._crop: Crop | None = None  # of the next frame; one value, because it goes from thread to thread
         self._done: Inferred | None = None  # and not handed over yet; of the inference thread alone
+        self._busy_since_s: float | None = None  # time.monotonic(), while the network is at work
         # A daemon, because a camera driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._infer, name="inference", daemon=True)
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the network has been at work on what it was shown last; 0 while it is not."""
+        since_s = self._busy_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     def results(self, tick_s: float) -> Iterator[Result | None]:
         """Start, and give the result of each frame; None whenever `tick_s` passed without one. Ends with the source.
@@ -226,7 +233,11 @@ class Pipeline:
             try:
                 return self._looks_of(self._choice.network(), frame, turns, crop)
             except AcceleratorError as exc:
-                self._choice.failed(exc)
+                self._busy_since_s = time.monotonic()
+                try:
+                    self._choice.failed(exc)
+                finally:
+                    self._busy_since_s = None
         return self._looks_of(self._network, frame, turns, crop)
 
     def _looks_of(
@@ -237,7 +248,9 @@ class Pipeline:
             letterbox = self._stages.fit(frame, runtime.input(), turn, crop)
             self._hand_over()
             before_s = time.perf_counter()
+            self._busy_since_s = time.monotonic()
             runtime.invoke()
+            self._busy_since_s = None
             inference_s += time.perf_counter() - before_s
             looks.append(Look(letterbox, runtime.outputs(), network.decode))
         return looks, inference_s

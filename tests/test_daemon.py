@@ -75,6 +75,7 @@ def result(sequence: int, *, age_s: float | None = None) -> Result:
 
 
 def test_a_stall_and_its_end_are_said_at_once_and_once(daemon: Daemon, listener: Listener, source: ListSource) -> None:
+    source.waiting = True
     daemon.frame_done(result(0))
     daemon.tick(time.monotonic())
     for after_s in (STALL_S - 1, STALL_S + 1, STALL_S + 2):
@@ -89,7 +90,8 @@ def test_a_stall_and_its_end_are_said_at_once_and_once(daemon: Daemon, listener:
     assert any("the camera is silent" in state for state in listener.states)
 
 
-def test_a_stall_is_said_when_the_broker_is_back(daemon: Daemon, listener: Listener) -> None:
+def test_a_stall_is_said_when_the_broker_is_back(daemon: Daemon, listener: Listener, source: ListSource) -> None:
+    source.waiting = True
     daemon.frame_done(result(0))
     daemon.tick(time.monotonic())
     listener.connection.connected = False
@@ -98,6 +100,14 @@ def test_a_stall_is_said_when_the_broker_is_back(daemon: Daemon, listener: Liste
     listener.connection.connected = True
     daemon.tick(time.monotonic() + STALL_S + 2)
     assert len(listener.all("health")) == 2
+
+
+def test_a_network_that_hangs_is_no_fault_of_the_camera(daemon: Daemon, listener: Listener, source: ListSource) -> None:
+    daemon.frame_done(result(0))
+    for waiting in (False, True):
+        source.waiting = waiting
+        daemon.report(time.monotonic() + STALL_S + 1)
+    assert [health["camera"] for health in listener.all("health")] == ["ok", "stalled"]
 
 
 def test_what_was_granted_is_in_info_as_soon_as_it_is_known(

@@ -1,5 +1,7 @@
 """EdgeTpuRuntime with a stand-in for libedgetpu, on whichever runtime is installed."""
 
+import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -129,6 +131,15 @@ def test_the_check_survives_everything(
     standin.will(plan)
     with pytest.raises(AcceleratorError, match=words):
         runtime.check_accelerator(path, "", str(standin.library))
+
+
+def test_a_check_whose_parent_is_gone_leaves_the_device_alone(standin: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(COMPILED)
+    command = [sys.executable, "-m", "edge.inference.runtime", str(path), "", str(standin.library)]
+    for parent, checked in ((os.getppid(), False), (os.getpid(), True)):
+        done = subprocess.run([*command, str(parent)], cwd=Path(__file__).parents[1], check=False)
+        assert (done.returncode == 0, bool(standin.diary)) == (checked, checked)
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -205,6 +205,35 @@ def test_what_is_not_in_use_cannot_be_blamed(tpu: EdgeTpu) -> None:
     failover.close()
 
 
+def test_a_reopening_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
+    told = []
+
+    def load() -> Loaded:
+        told.append(failover.state.reason)
+        return loaded("edgetpu")
+
+    failover = Failover(loaded("edgetpu"), WHY, accelerator=replace(tpu.accelerator, load=load), probe_s=NEVER_S)
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert told == [f"{WHY}; cable; mend it"]
+
+
+def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
+    failover = auto(tpu)
+    with pytest.raises(AcceleratorError, match="has not answered for 15 s"):
+        failover.hung(15)
+    assert failover.state.reason.startswith(f"{WHY}; the daemon ends, because the Edge TPU has not answered for 15 s")
+    failover.close()
+    assert in_use(tpu)
+
+
+def test_a_cpu_that_is_slow_does_not_hang(tpu: EdgeTpu) -> None:
+    tpu.check_error = AcceleratorError("none is there")
+    failover = auto(tpu)
+    failover.hung(15)
+    failover.close()
+    assert "none is there" in failover.state.reason
+
+
 def test_without_a_cpu_the_error_is_raised(tpu: EdgeTpu) -> None:
     failover = Failover(tpu.accelerator.opened(), WHY, accelerator=tpu.accelerator, probe_s=NEVER_S)
     failover.failed(AcceleratorError("cable; mend it"))

@@ -102,6 +102,31 @@ def test_every_look_at_a_frame_is_that_of_one_network() -> None:
     assert len(result.people) == 1
 
 
+def test_a_network_that_does_not_come_back_is_busy() -> None:
+    """And one that waits for a frame, or for somebody who takes its results, is not."""
+    runtime, release = painted_runtime(), threading.Event()
+    invoke = runtime.invoke
+
+    def hang() -> None:
+        release.wait(60)
+        invoke()
+
+    runtime.invoke = hang  # type: ignore[method-assign]
+    running = pipeline(ListSource(blank_frame(n) for n in range(4)), runtime)
+    assert running.busy_s == 0
+    ticks = running.results(0.01)
+    assert next(ticks) is None
+    assert 0 < running.busy_s < running.busy_s
+    release.set()
+    while next(ticks) is None:
+        pass
+    while running.busy_s:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert running.busy_s == 0
+    running.close()
+
+
 def test_without_another_network_the_error_ends_it_after_the_frames_before_it() -> None:
     tpu, accelerated = other_network()
     tpu.fails_at = 3

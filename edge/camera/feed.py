@@ -110,10 +110,10 @@ class Feed:
     def close(self) -> None:
         """Stop the reader, and end an iteration that waits in another thread. Any number of times is fine."""
         with self._changed:
-            self._closed = True
+            again, self._closed = self._closed, True
             self._slot = self._error = None  # by its traceback an error keeps the reader's decoder alive
             self._changed.notify_all()
-        if self._thread.ident is not None:
+        if self._thread.ident is not None and not again:  # who did not end in that time hangs
             self._thread.join(CLOSE_S)
 
     def _take(self) -> Frame | None:

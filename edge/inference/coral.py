@@ -79,6 +79,12 @@ def failed(reason: str) -> str:
     return f"the Edge TPU failed while it computed ({_line(reason)}); check its cable and power supply"
 
 
+def silent(for_s: float) -> str:
+    """That it does not come back from what it was to do."""
+    return (f"the Edge TPU has not answered for {for_s:g} s; unplug it and plug it in again, and check its cable and "
+            "power supply")  # fmt: skip
+
+
 def crashed(library: str, by: str) -> str:
     """That it killed the process in which it was tried."""
     return (f"{library} crashed when it was tried ({by}); most often it does not fit the runtime for models: "

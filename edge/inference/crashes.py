@@ -57,6 +57,11 @@ class Crashes:
         return sum(_now_s() - crash_s < WITHIN_S for crash_s in self._record.crashes_s)
 
     @property
+    def last_ago_s(self) -> float:
+        """How many seconds ago the last one was found."""
+        return _now_s() - max(self._record.crashes_s, default=_now_s())
+
+    @property
     def skip_s(self) -> float:
         """For how many seconds the Edge TPU is better left alone; 0 if it need not be."""
         crashes_s = self._record.crashes_s

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.errors import EXIT_CONFIG, AcceleratorError, EdgeError, ModelError
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, AcceleratorError, EdgeError, ModelError
 from edge.inference import coral
 from edge.types import Array, Backend, RawOutputs, Tensor
 
@@ -182,7 +183,7 @@ def check_accelerator(path: Path, device: str, library: str) -> None:
 
     Raises what EdgeTpuRuntime raises, and AcceleratorError if that process crashed or hung.
     """
-    command = [sys.executable, "-m", __name__, str(path), device, library]
+    command = [sys.executable, "-m", __name__, str(path), device, library, str(os.getpid())]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False, timeout=ACCELERATOR_CHECK_S
@@ -289,10 +290,12 @@ def _check(path: str) -> None:
         sys.exit(" ".join(str(exc).split()))
 
 
-def _check_accelerator(path: str, device: str, library: str) -> None:
+def _check_accelerator(path: str, device: str, library: str, parent: str) -> None:
     """What `check_accelerator` does there."""
     # A libedgetpu that hangs must not outlive the daemon, and keep the Coral from the next one.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # which has ended before we came to this
+        sys.exit(EXIT_FAILURE)
     try:
         EdgeTpuRuntime(Path(path).read_bytes(), label=path, device=device, library=library, threads=1).invoke()
     except EdgeError as exc:

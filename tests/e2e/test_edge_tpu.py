@@ -189,23 +189,54 @@ def test_three_crashes_and_it_is_left_alone(
         assert backend(heard, "edgetpu").endswith("it is there and works")
 
 
-def test_a_hang_is_ended_from_outside_and_counts_as_a_crash(
+def test_a_hang_ends_the_daemon_and_counts_as_a_crash(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("9 hang")
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
-        backend(heard, "edgetpu")
-        heard.topic("keypoints")
-        time.sleep(1)
-        daemon.process.send_signal(signal.SIGABRT)  # as systemd's watchdog does
-        assert daemon.process.wait(20) == -signal.SIGABRT
+        said = backend(heard, "edgetpu", "the daemon ends, because ")
+        assert "the Edge TPU has not answered for 15 s" in said
+        assert daemon.process.wait(20) == 1
+        heard.topic("status", b"offline")
+        assert {health["camera"] for health in heard.all("health")} == {"ok"}
+        assert heard.all("health")[-1]["backend_reason"] == said
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
-        assert "this program died once in the last 10 minutes" in backend(heard, "edgetpu")
+        said = backend(heard, "edgetpu")
+        assert "this program died once while the Edge TPU was in use, last at 20" in said
         heard.topic("keypoints")
         time.sleep(1)
         code, took_s = daemon.stop()
         assert code == 0
         assert took_s < 2, "a hang does not keep it from stopping"
+
+
+@pytest.mark.parametrize("device", ["auto", "edgetpu"])
+def test_a_hang_at_the_start_does_not_keep_it_from_stopping(
+    tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
+) -> None:
+    standin.will("load hang")
+    with sensor(tmp_path, 1, {"camera.source": "synthetic:walk", "inference.device": device}, home) as daemon:
+        while not standin.diary:
+            time.sleep(0.05)
+        code, took_s = daemon.stop()
+        assert code == 0
+        assert took_s < 2
+
+
+@pytest.mark.parametrize("action", ["hang", "crash"])
+def test_what_the_library_does_at_the_end_is_nobody_s_concern(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, action: str
+) -> None:
+    standin.will("30 fail")
+    with running(tmp_path, mosquitto().port, home, inference__probe_s=60) as (daemon, heard):
+        backend(heard, "edgetpu")
+        standin.will(f"destroy {action}")
+        backend(heard, "edgetpu", "opened again")
+        heard.topic("keypoints")
+        code, took_s = daemon.stop()
+        assert code == 0
+        assert took_s < 2
+        heard.topic("status", b"offline")
 
 
 def test_a_record_of_crashes_that_cannot_be_used_stops_nothing(
