@@ -27,6 +27,8 @@ connect() { # TREE
     cp /etc/resolv.conf "$1/etc/" || true
     [[ ! -f /etc/pip.conf ]] || cp /etc/pip.conf "$1/etc/"
     install -D -m 644 -t "$1/etc/ssl/certs" /etc/ssl/certs/ca-certificates.crt || true
+    # Packages that are installed later make that file anew, of these.
+    install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/usr/local/share/ca-certificates/host.crt" || true
 }
 
 make_tree() {
