@@ -188,7 +188,9 @@ class Daemon:
             time=messages.timestamp(time.time()),
             uptime_s=round(now_s - meter.started_s, 1),
             fps=round(meter.fps(now_s), 2),
-            latency_ms=messages.HealthLatency(inference=meter.inference(), total=meter.total()),
+            latency_ms=messages.HealthLatency(
+                inference=None if stalled else meter.inference(), total=None if stalled else meter.total()
+            ),
             frames=messages.FrameCounts(
                 processed=meter.processed,
                 dropped=self._sensor.source.dropped,

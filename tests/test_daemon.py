@@ -137,6 +137,20 @@ def test_the_age_of_a_frame_is_said_where_the_sensor_tells_it(daemon: Daemon, li
     assert [health["frame_age_ms"] for health in listener.all("health")] == [250.0, None]
 
 
+def test_of_a_camera_that_is_silent_nothing_is_said_again(
+    daemon: Daemon, listener: Listener, source: ListSource
+) -> None:
+    daemon.frame_done(result(0, age_s=0.25))
+    daemon.report(time.monotonic())
+    source.waiting = True
+    daemon.report(time.monotonic() + STALL_S + 1)
+    before, after = listener.all("health")
+    assert before["latency_ms"]["inference"]
+    assert before["latency_ms"]["total"]
+    assert after["latency_ms"] == {"inference": None, "total": None}
+    assert after["frame_age_ms"] is None
+
+
 def test_waiting_for_a_camera_is_no_hang(daemon: Daemon, listener: Listener, source: ListSource) -> None:
     daemon.frame_done(result(0))
     before = listener.states.count("WATCHDOG=1")

@@ -137,7 +137,7 @@ class Health(Payload, frozen=True):
     time: Time
     uptime_s: Number
     fps: Annotated[float, Meta(ge=0, description="frames processed a second, of late")]
-    latency_ms: Annotated[HealthLatency, Meta(description="of late; null before the first frame")]
+    latency_ms: Annotated[HealthLatency, Meta(description="of late; null before the first frame, and without frames")]
     frames: FrameCounts
     messages_dropped: Annotated[int, Meta(ge=0, description="while the broker could not be reached")]
     connects: Annotated[int, Meta(ge=0, description="times the broker accepted us")]
