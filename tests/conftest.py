@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.inference import catalogue
 from tests import delegate
 from tests.brokers import MOSQUITTO, Mosquitto
 
@@ -79,3 +80,12 @@ def standin(standin_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     standin = delegate.StandIn(standin_library, tmp_path / "plan")
     monkeypatch.setenv("STANDIN_PLAN", str(standin.plan))
     return standin
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for the owner's models, which is not there yet."""
+    folder = tmp_path / "var/models"
+    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    return folder

@@ -107,15 +107,6 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
             thread.join()
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where fetched models go; it is not there yet."""
-    folder = tmp_path / "var/models"
-    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folder)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    return folder
-
-
 def fetched(mirror: str | Path | None, entry: Entry | None = None) -> tuple[Imported, list[int]]:
     told: list[int] = []
     return fetching.run(NAME, entry or described(), mirror, told.append), told

@@ -24,15 +24,6 @@ from tests.tiny_posenet import INPUT_SIZE, OUTPUTS, tiny_posenet
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that models are imported to, which is not there yet."""
-    folder = tmp_path / "var/models"
-    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folder)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    return folder
-
-
-@pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     return write(tmp_path / "tiny.tflite", tiny_posenet())
 
