@@ -100,5 +100,5 @@ def _weight(gap_s: float, cutoff_hz: Any) -> Any:
 
 def _size_px(pose: Pose) -> float:
     """The diagonal of the box around the visible keypoints."""
-    width, height = np.ptp(pose.xy[pose.visible], axis=0).tolist()
-    return max(math.hypot(width, height), 1.0)
+    xs, ys = zip(*pose.xy[pose.visible].tolist(), strict=True)
+    return max(math.hypot(max(xs) - min(xs), max(ys) - min(ys)), 1.0)

@@ -7,7 +7,6 @@ they were heading, how they are held and how tall they are that tells them apart
 """
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations, count
 from typing import TypeAlias
@@ -37,6 +36,7 @@ FEWEST = 4  # keypoints; with fewer in common, two people are alike by chance
 # How far away somebody of another shape may be: in standard deviations of the place, but never farther than that.
 REACH_SD, REACH = 6.0, 1.0
 ALONE, ALONE_REACH = 0.6, 0.3  # within that distance there is nobody else; and how far off they may be themselves
+BESIDE, EXPECTED = 0.35, 0.1  # the same for somebody whom others stand beside
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
 
@@ -95,7 +95,7 @@ class _Person:
         # Keypoints that are hidden go with the others, and those that are new begin where they are.
         moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, away)
         xy = self.xy + np.float32(gain) * moved
-        new = pose.visible & ~self.known
+        new = pose.visible > self.known
         if new.any():
             xy[new] = pose.xy[new]
         gap_s = track.last_seen_s - self.track.last_seen_s
@@ -177,15 +177,14 @@ _Match: TypeAlias = tuple[int, Floats, float]
 
 
 def _measured(poses: list[Pose]) -> list[_Seen]:
-    if not poses:
-        return []
-    visible = np.array([pose.visible for pose in poses])[..., None]
-    xy = np.array([pose.xy for pose in poses])
-    low, high = np.where(visible, xy, np.inf).min(axis=1), np.where(visible, xy, -np.inf).max(axis=1)
-    return [
-        _Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
-        for pose, (left, top), (right, bottom) in zip(poses, low.tolist(), high.tolist(), strict=True)
-    ]
+    seen = []
+    for pose in poses:
+        xs, ys = zip(*pose.xy[pose.visible].tolist(), strict=True)
+        left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
+        seen.append(
+            _Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
+        )
+    return seen
 
 
 def _matches(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
@@ -204,22 +203,27 @@ def _matches(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
 
 def _alone(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
     """Those about whom there is no doubt, because nobody else is near: most people, most of the time."""
-    near = [
-        (math.hypot(one.x - p.x, one.y - p.y) / max(one.size_px, p.size_px), i, j)
-        for i, one in enumerate(seen)
-        for j, p in enumerate(people)
-    ]
-    near = [pair for pair in near if pair[0] < ALONE]
-    poses, persons = Counter(i for _, i, _ in near), Counter(j for _, _, j in near)
+    if not people:
+        return {}
+    apart = [[math.hypot(one.x - p.x, one.y - p.y) / max(one.size_px, p.size_px) for p in people] for one in seen]
     matches: dict[int, _Match] = {}
-    for distance, i, j in near:
-        pose, person = seen[i].pose, people[j]
-        reach = min(ALONE_REACH + REACH_SD * math.sqrt(person.variance[0]), REACH)
-        if poses[i] == persons[j] == 1 and distance < reach:
-            common = pose.visible & person.known
-            if common.any():
-                matches[i] = j, (pose.xy - person.xy)[common].mean(axis=0), 1.0
+    for i, (one, row) in enumerate(zip(seen, apart, strict=True)):
+        distance = min(row)
+        j = row.index(distance)
+        rivals = row[:j] + row[j + 1 :] + [other[j] for other in apart if other is not row]
+        if _is_sure(distance, min(rivals, default=math.inf), people[j]):
+            common = (one.pose.visible & people[j].known).nonzero()[0]
+            if len(common):
+                away = (one.pose.xy - people[j].xy)[common].sum(axis=0) / np.float32(len(common))
+                matches[i] = j, away, 1.0
     return matches
+
+
+def _is_sure(distance: float, next_best: float, person: _Person) -> bool:
+    """Whether nobody else can be meant: farther away than anyone moves, or beside somebody who is where expected."""
+    if next_best < ALONE:
+        return distance < EXPECTED and next_best > BESIDE
+    return distance < min(ALONE_REACH + REACH_SD * math.sqrt(person.variance[0]), REACH, ALONE)
 
 
 def _compared(people: list[_Person], seen: list[_Seen]) -> tuple[Array, Array, Array]:

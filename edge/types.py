@@ -73,9 +73,9 @@ class Letterbox:
 
     def to_frame(self, keypoints: Floats) -> Floats:
         """Map keypoints (..., 2) as (y, x) in input px to (..., 2) as (x, y) in frame px."""
-        offset = np.array((self.left_px, self.top_px), np.float32)
         # Half a pixel: input pixel i covers [i, i + 1) / scale of the frame, and whole numbers name centres.
-        xy: Floats = (keypoints[..., ::-1] - offset + np.float32(0.5)) / np.float32(self.scale) - np.float32(0.5)
+        centre = [(0.5 - offset) / self.scale - 0.5 for offset in (self.left_px, self.top_px)]
+        xy: Floats = keypoints[..., ::-1] * np.float32(1 / self.scale) + np.array(centre, np.float32)
         right, bottom = self.size[0] - 1, self.size[1] - 1
         x, y = xy[..., 0], xy[..., 1]
         if self.turn:
