@@ -172,7 +172,7 @@ def _roots(heatmaps: Tensor, short: Field, threshold: float) -> Iterator[tuple[P
     for _, cell in sorted(zip(falling, cells.tolist(), strict=True)):
         place, keypoint = divmod(cell, kinds)
         row, column = divmod(place, width)
-        yield short.follow((row, column), keypoint), keypoint
+        yield short.target(row, column, keypoint), keypoint
 
 
 def _is_peak(values: Array) -> npt.NDArray[np.bool_]:

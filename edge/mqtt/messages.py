@@ -192,16 +192,17 @@ def pose_out(person: Track) -> PoseOut:
     pose = person.pose
     seen = pose.visible.nonzero()[0]
     # In float64, where 97.6 is 97.6; in float32 it would go out as 97.5999984741211.
-    xy = pose.xy[seen].astype(np.float64).round(1)
-    (left, top), (right, bottom) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+    xy = pose.xy[seen].astype(np.float64).round(1).tolist()
+    xs, ys = zip(*xy, strict=True)
+    left, top = min(xs), min(ys)
     confidences = pose.confidence[seen].astype(np.float64).round(3).tolist()
     return PoseOut(
         id=person.id,
         score=round(pose.score, 3),
-        box=(left, top, round(right - left, 1), round(bottom - top, 1)),
+        box=(left, top, round(max(xs) - left, 1), round(max(ys) - top, 1)),
         keypoints=tuple(
             KeypointOut(index=k, body_part=PARTS[k], x=x, y=y, confidence=confidence)
-            for k, (x, y), confidence in zip(seen.tolist(), xy.tolist(), confidences, strict=True)
+            for k, (x, y), confidence in zip(seen.tolist(), xy, confidences, strict=True)
         ),
     )
 
