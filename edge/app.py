@@ -308,7 +308,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Cho
     if one_person and config.decode.mode == "multi":
         log.info('this model finds one person alone, whom it sees best; decode.mode = "multi" changes nothing')
     stages = Stages(
-        Fit(mirror=config.camera.mirror),
+        Fit(mirror=config.camera.mirror, smooth=not source.continuous),
         open_decoder(config, cpu),
         thresholds,
         max_people=config.decode.max_people if config.decode.mode == "multi" and not one_person else 1,

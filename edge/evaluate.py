@@ -36,7 +36,7 @@ class Timed:
     cpu: Runtime
     decode: Decoder
     thresholds: Thresholds
-    fit: Fit = field(default_factory=Fit)
+    fit: Fit = field(default_factory=lambda: Fit(smooth=True))  # as well as a camera scales
     inference_ms: list[float] = field(default_factory=list)
     decode_ms: list[float] = field(default_factory=list)
 

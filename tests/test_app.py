@@ -105,7 +105,7 @@ def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
     assert len(invokes) == len(results) == 5
     assert [[person.id for person in result.people] for result in results] == [[None]] * 5
     for number, result in enumerate(results):
-        (alone,) = opened(wanted)[1].poses(painted("walk", 30 + number))
+        (alone,) = app.open_pipeline(wanted, source, cpu).poses(painted("walk", 30 + number))
         assert np.array_equal(result.people[0].pose.xy, alone.xy)
 
 

@@ -21,13 +21,15 @@ def dotted(height: int, width: int, y: int, x: int, radius: int) -> Image:
 SIZES = [(480, 640), (640, 480), (353, 481), (100, 1000), (1080, 1920), (48, 64), (706, 962), (481, 353)]
 
 
-@pytest.mark.parametrize(("size", "at"), list(product(SIZES, [(0.5, 0.5), (0.2, 0.7), (0.85, 0.1)])))
-def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    ("size", "at", "smooth"), list(product(SIZES, [(0.5, 0.5), (0.2, 0.7), (0.85, 0.1)], (False, True)))
+)
+def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[float, float], smooth: bool) -> None:
     """A dot's centre in the input, mapped back, is the dot's centre in the frame."""
     height, width = size
     y, x = round(at[0] * height), round(at[1] * width)
     into = np.empty((353, 481, 3), np.uint8)
-    letterbox = Fit()(frame(dotted(height, width, y, x, max(height, width) // 60)), into)
+    letterbox = Fit(smooth=smooth)(frame(dotted(height, width, y, x, max(height, width) // 60)), into)
     bright = np.argwhere(into[:, :, 0] > 190)
     found = letterbox.to_frame(bright.mean(axis=0).astype(np.float32))
     assert found == pytest.approx((x, y), abs=0.75 / letterbox.scale)
@@ -55,7 +57,7 @@ def test_what_is_in_a_crop_is_found_again(size: tuple[int, int], turn: int, mirr
         into = np.empty((192, 256, 3), np.uint8)
         shown_x = width - 1 - x if mirror else x
         crop = Crop(shown_x - 0.3 * side_px, y - 0.6 * side_px, side_px)
-        letterbox = Fit(mirror=mirror)(frame(image, (width, height)), into, turn, crop)
+        letterbox = Fit(mirror=mirror, smooth=turn == 1)(frame(image, (width, height)), into, turn, crop)
         assert letterbox.scale == pytest.approx(192 / side_px)
         bright = np.argwhere(into[:, :, 0] > 190)
         assert len(bright)
@@ -165,3 +167,16 @@ def test_strong_reduction_averages() -> None:
     Fit()(frame(stripes), into)
     assert np.ptp(into.astype(int)) < 10
     assert abs(int(into[100, 100, 0]) - 127) < 6
+
+
+def test_smooth_is_smooth_at_any_scale() -> None:
+    """A slanting edge gets greys, where picked pixels are black or white."""
+    rows, columns = np.mgrid[:480, :640]
+    edge = np.repeat(np.where(3 * rows > 2 * columns, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+    for size in ((353, 481), (721, 961)):
+        picked, smooth = np.empty((*size, 3), np.uint8), np.empty((*size, 3), np.uint8)
+        letterbox = Fit()(frame(edge), picked)
+        assert Fit(smooth=True)(frame(edge), smooth) == letterbox
+        assert set(np.unique(picked)) <= {0, 255, PADDING}
+        assert np.count_nonzero((smooth > 0) & (smooth < 255)) > np.count_nonzero(picked == PADDING) + 1000
+        assert np.abs(smooth.astype(int) - picked).mean() < 2
