@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.progress import track
 
 from edge import types
-from edge.app import open_model, open_pipeline
+from edge.app import open_pipeline
 from edge.camera import open_source
 from edge.camera.feed import printable
 from edge.camera.synthetic import SCENE_FPS
 from edge.config import Camera, Config
 from edge.errors import CameraError, ConfigError
+from edge.networks import open_model
 from edge.pipeline import Pipeline
 from edge.skeleton import BONES
 from edge.types import Frame, Pose

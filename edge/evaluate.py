@@ -16,12 +16,12 @@ from rich.progress import track
 from rich.table import Table
 
 from edge import __version__, coco
-from edge.app import open_decoder, open_model
 from edge.camera.images import FORMATS, ORIENTATION, UPRIGHT, rgb
 from edge.config import Config
 from edge.errors import ConfigError
 from edge.filtering import Thresholds, keep_visible
 from edge.inference.fit import Fit
+from edge.networks import open_decoder, open_model
 from edge.pipeline import Decoder, Runtime
 from edge.types import Frame, Image, Pose
 
