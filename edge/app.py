@@ -27,6 +27,7 @@ from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.networks import check_models, edge_tpu_size, open_decoder, open_failover
 from edge.pipeline import Choice, FrameSource, Pipeline, Runtime, Stages
+from edge.profile import Profile
 from edge.smoothing import Settings as SmootherSettings
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
@@ -44,7 +45,7 @@ _kept: list[Failover] = []
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
-    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError.
+    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, which subscribers learn.
 
     On SIGHUP, `reread` gives the new configuration: if it can be run, the program starts itself anew with it in this
     very process, and otherwise the old one goes on. Without `reread`, SIGHUP means nothing special.
@@ -56,17 +57,6 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
         stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
-        failover = _unless_set(stopping, partial(open_failover, config))
-        if failover is None:
-            log.info("stopped before the model was loaded")
-            return EXIT_OK
-        _kept.append(failover)
-        stack.callback(failover.close)
-        opened = failover.state.loaded.network.runtime
-        if config.inference.device == "auto":
-            failover.try_accelerator(ACCELERATOR_S, stopping)
-        source = open_source(config.camera, largest=_largest(config.camera, opened, *edge_tpu_size(config)))
-        stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
             config.mqtt,
@@ -75,44 +65,78 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             offline=topics.status_message(online=False),
         )
         stack.callback(broker.close)
-        pipeline = open_pipeline(config, source, opened, failover)
-        stack.callback(pipeline.close)
-        # Not when we start anew: systemd would wait for our end, and then kill us.
-        stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
-        daemon = Daemon(
-            Sensor(config, failover, source, broker, topics),
-            notifier,
-            interrupted=lambda: stopping.is_set() or hung_up.is_set(),
-        )
-        used = failover.state.loaded
-        log.info(
-            "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
-        )
-        broker.open()
-        try:
-            for result in pipeline.results(TICK_S):
-                if result is not None:
-                    daemon.frame_done(result)
-                daemon.tick(time.monotonic())
-                if pipeline.busy_s > HUNG_S:
-                    failover.hung(HUNG_S)
+        profile = Profile(config, topics)
+        with _told(broker, profile, stopping):
+            failover = profile.failover = _unless_set(stopping, partial(open_failover, config))
+            if failover is None:
+                log.info("stopped before the model was loaded")
+                return EXIT_OK
+            _kept.append(failover)
+            stack.callback(failover.close)
+            opened = failover.state.loaded.network.runtime
+            if config.inference.device == "auto":
+                failover.try_accelerator(ACCELERATOR_S, stopping)
+            source = open_source(config.camera, largest=_largest(config.camera, opened, *edge_tpu_size(config)))
+            stack.callback(source.close)
+            profile.source = source
+            pipeline = open_pipeline(config, source, opened, failover)
+            stack.callback(pipeline.close)
+            # Not when we start anew: systemd would wait for our end, and then kill us.
+            stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
+            daemon = Daemon(
+                Sensor(config, failover, source, broker, topics, profile),
+                notifier,
+                interrupted=lambda: stopping.is_set() or hung_up.is_set(),
+            )
+            used = failover.state.loaded
+            log.info(
+                "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
+            )
+            broker.open()
+
+            def ended() -> bool:
+                nonlocal accepted
                 if hung_up.is_set() and reread is not None:
                     hung_up.clear()
                     accepted = _reload(config, reread, daemon) and not stopping.is_set()
-                if stopping.is_set() or accepted:
-                    break
-        except AcceleratorError:
-            daemon.tick(time.monotonic())  # tells subscribers why
-            raise
-        daemon.report(time.monotonic())
-        asked = stopping.is_set() or accepted
-        log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+                return stopping.is_set() or accepted
+
+            _follow(pipeline, failover, daemon, ended)
     if accepted:
         # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
         # SIGHUP must not end us before somebody listens again.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
+
+
+def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Callable[[], bool]) -> None:
+    """Publish what the pipeline finds until its source ends, or `ended` says that it is over. Raises EdgeError."""
+    asked = False
+    try:
+        for result in pipeline.results(TICK_S):
+            if result is not None:
+                daemon.frame_done(result)
+            daemon.tick(time.monotonic())
+            if pipeline.busy_s > HUNG_S:
+                failover.hung(HUNG_S)
+            if asked := ended():
+                break
+    except AcceleratorError:
+        daemon.report(time.monotonic())  # tells subscribers why
+        raise
+    daemon.report(time.monotonic())
+    log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+
+
+@contextmanager
+def _told(broker: Broker, profile: Profile, stopping: threading.Event) -> Iterator[None]:
+    """Whoever has nothing but MQTT learns which EdgeError ends the block."""
+    try:
+        yield
+    except EdgeError as exc:
+        broker.last_words(profile.message(exc), stopping)
+        raise
 
 
 def _unless_set(stopping: threading.Event, work: Callable[[], Failover]) -> Failover | None:

@@ -74,6 +74,8 @@ class Connection:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_message: Callable[[MQTTMessage], None] = lambda _message: None
         self._client = self._new_client(MQTTv5)
+        # A daemon: it may be stuck in connect() for longer than we have when we end.
+        self._thread = threading.Thread(target=self._keep_up, name="mqtt", daemon=True)
 
     @property
     def client(self) -> Client:
@@ -88,9 +90,10 @@ class Connection:
         return "MQTT 5" if self._client.protocol == MQTTv5 else "MQTT 3.1.1"
 
     def open(self) -> None:
-        """Begin to connect, and go on for ever; does not wait."""
-        # A daemon: it may be stuck in connect() for longer than we have when we end.
-        threading.Thread(target=self._keep_up, name="mqtt", daemon=True).start()
+        """Begin to connect, and go on for ever; does not wait. Any number of times is fine."""
+        if self._thread.ident is None:
+            self._attempt_s = time.monotonic()
+            self._thread.start()
 
     def close(self) -> None:
         self._closed.set()
@@ -216,8 +219,9 @@ class Connection:
             self._complain(
                 "the broker closed the connection at once; is it an MQTT broker, and is mqtt.tls as it wants it?"
             )
-            self.tried.set()
             self._disliked = True
+            if self._client.protocol != MQTTv5:  # else that comes next
+                self.tried.set()
 
     def _next_wait_s(self) -> float:
         """Twice the last one, with jitter, which keeps a houseful of sensors from coming back all at once."""
@@ -237,13 +241,14 @@ class Broker:
     """Publishes messages, and says `online` and `offline` for us.
 
     `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
-    the broker is away: what is published then is dropped and counted.
+    the broker is away: what is published then is dropped and counted. A second client of this id throws the first one
+    out, which comes back and says all of that again: so a daemon that fails beside another one is soon corrected.
     """
 
     def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
         """Raises ConfigError if the password or a certificate cannot be used."""
-        self._offline = offline
-        self._standing = {online.topic: online}
+        self._online, self._offline = online, offline
+        self._standing: dict[str, Message] = {}
         self._pending: deque[MQTTMessageInfo] = deque()
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
@@ -252,6 +257,7 @@ class Broker:
 
     def open(self) -> None:
         """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
+        self.stand(self._online)
         self.connection.open()
 
     def stand(self, message: Message) -> None:
@@ -260,6 +266,19 @@ class Broker:
             self._standing[message.topic] = message
             if self.connection.connected:
                 _send(self.connection.client, message)
+
+    def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
+        """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
+
+        Waits until that has succeeded or failed, `stopping` is set, or the time is over.
+        """
+        with self.connection.lock:
+            self._standing.pop(self._online.topic, None)
+            self.stand(message)
+        self.connection.open()
+        deadline_s = time.monotonic() + timeout_s
+        while not (self.connection.tried.is_set() or stopping.wait(0.02) or time.monotonic() > deadline_s):
+            pass
 
     def has_room(self) -> bool:
         """Whether a message could be published now: someone is there, and keeps up."""

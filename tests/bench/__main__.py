@@ -35,6 +35,7 @@ from edge.inference.runtime import CpuRuntime
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Network, Pipeline
+from edge.profile import Profile
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
 from edge.types import Frame, Letterbox, RawOutputs, fitted
@@ -119,7 +120,7 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
     )
     failover = Failover(Loaded(model, Network(cpu, networks.open_decoder(config, cpu))), "benchmark")
     pipeline = app.open_pipeline(config, source, cpu, failover)
-    sensor = Sensor(config, failover, source, broker, topics)
+    sensor = Sensor(config, failover, source, broker, topics, Profile(config, topics, failover, source))
     daemon = Daemon(sensor, systemd.Notifier({}), interrupted=lambda: False)
     broker.open()
     daemon.wait_for_broker()

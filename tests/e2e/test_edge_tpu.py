@@ -125,19 +125,19 @@ def test_a_failure_in_the_middle_costs_no_frame(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     """First it is opened again, the next time the CPU takes over, and then the Edge TPU is found once more."""
-    standin.will("4 fail")
+    standin.will("20 fail")
     with running(tmp_path, mosquitto().port, home, inference__probe_s=6) as (daemon, heard):
         assert backend(heard, "edgetpu").endswith("it is there and works")
         again = backend(heard, "edgetpu", "opened again at 20")
-        assert "transfer 4 failed" in again
+        assert "transfer 20 failed" in again
         lost = backend(heard, "cpu")
         assert "on the CPU since 20" in lost
-        assert "transfer 4 failed); check its cable and power supply; it is tried again every 6 s" in lost
+        assert "transfer 20 failed); check its cable and power supply; it is tried again every 6 s" in lost
         standin.will("load fail")
         health = json.loads(heard.topic("health").payload)
         assert (health["backend"], health["backend_reason"]) == ("cpu", lost)
         still = backend(heard, "cpu", "; now: ")
-        assert "transfer 4 failed" in still
+        assert "transfer 20 failed" in still
         assert "no device" in still
         standin.will()
         backend(heard, "edgetpu")
@@ -270,13 +270,12 @@ def test_edgetpu_does_not_fall_back(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, reason: str
 ) -> None:
     standin.will(plan)
-    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu:usb:1") as (daemon, heard):
+    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu:usb:1") as (daemon, _):
         assert daemon.process.wait(30) == 1
     (said,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
     assert reason in said
     assert "Traceback" not in daemon.log
     assert all(line.endswith(" device=usb:1") for line in standin.diary if " load" in line)
-    assert heard.all("info") == []
 
 
 def test_edgetpu_is_opened_again_once_and_then_it_ends(
