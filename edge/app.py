@@ -25,7 +25,7 @@ from edge.inference.fit import Fit
 from edge.lookout import Lookout
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.networks import check_models, edge_tpu_size, open_decoder, open_failover
+from edge.networks import check_models, edge_tpu_size, find_accelerator, open_decoder, open_failover
 from edge.pipeline import Choice, FrameSource, Pipeline, Runtime, Stages
 from edge.profile import Profile
 from edge.smoothing import Settings as SmootherSettings
@@ -67,7 +67,10 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         stack.callback(broker.close)
         profile = Profile(config, topics)
         with _told(broker, profile, stopping):
-            failover = profile.failover = _unless_set(stopping, partial(open_failover, config))
+            accelerator = find_accelerator(config)
+            if accelerator is not None:
+                stack.callback(accelerator.close)  # also of one that is still being opened
+            failover = profile.failover = _unless_set(stopping, partial(open_failover, config, accelerator))
             if failover is None:
                 log.info("stopped before the model was loaded")
                 return EXIT_OK

@@ -5,6 +5,7 @@
     ├── ModelError         a model is missing, damaged or not one that we know    exit 78
     ├── CameraError        the camera or stream is gone or silent                 exit 1
     ├── AcceleratorError   the Edge TPU or its driver                             exit 1
+    │   └── AbsentError    there is none, which is as usual where none is asked for
     ├── FetchError         a model cannot be downloaded now                       exit 1
     └── BrokerError        no broker, for commands that are nothing without one   exit 1
 
@@ -45,6 +46,10 @@ class CameraError(EdgeError, RuntimeError):
 
 class AcceleratorError(EdgeError, RuntimeError):
     """The Edge TPU, its driver or its library refuses."""
+
+
+class AbsentError(AcceleratorError):
+    """No Edge TPU is attached."""
 
 
 class FetchError(EdgeError, RuntimeError):

@@ -8,7 +8,7 @@ from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
-from edge.errors import AcceleratorError, ModelError
+from edge.errors import AbsentError, ModelError
 from edge.failover import Accelerator, Failover, Loaded
 from edge.inference import catalogue, coral, crashes, trial
 from edge.inference.counterpart import counterpart, own_size
@@ -51,29 +51,33 @@ def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, CpuRuntime]:
     return model, cpu
 
 
-def open_failover(config: Config) -> Failover:
+def find_accelerator(config: Config) -> Accelerator | None:
+    """How to get at the Edge TPU that `inference.device` asks for, if it does; nothing is tried yet."""
+    if config.inference.device == "cpu":
+        return None
+    return Accelerator(
+        check=lambda: check_edge_tpu(config),
+        load=lambda: _loaded(config, *_open_edge_tpu(config)),
+        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
+    )
+
+
+def open_failover(config: Config, accelerator: Accelerator | None) -> Failover:
     """Load what `inference.device` asks for: with «auto» the CPU, which the Edge TPU may then take over from.
 
     Raises ModelError, AcceleratorError.
     """
     wanted = config.inference
-
-    def loaded(model: catalogue.ModelFile, on: CpuRuntime) -> Loaded:
-        return Loaded(model, Network(on, open_decoder(config, on)))
-
     reason = f"inference.device = {wanted.device}"
-    if wanted.device == "cpu":
-        return Failover(loaded(*_open_cpu(config)), reason)
-    accelerator = Accelerator(
-        check=lambda: check_edge_tpu(config),
-        load=lambda: loaded(*_open_edge_tpu(config)),
-        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
-    )
-    if wanted.device != "auto":
+    if accelerator is not None and wanted.device != "auto":
         accelerator.tried()
         return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
-    cpu = loaded(*_open_cpu(config))
+    cpu = _loaded(config, *_open_cpu(config))
     return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
+
+
+def _loaded(config: Config, model: catalogue.ModelFile, on: CpuRuntime) -> Loaded:
+    return Loaded(model, Network(on, open_decoder(config, on)))
 
 
 def check_edge_tpu(config: Config) -> None:
@@ -97,7 +101,7 @@ def _open_edge_tpu(config: Config) -> tuple[catalogue.ModelFile, EdgeTpuRuntime]
 def _look_for_edge_tpu(config: Config) -> None:
     """With «auto», libedgetpu is not even loaded where there is no Coral, be it that there never was one."""
     if config.inference.device == "auto" and config.inference.library == coral.LIBRARY and not coral.devices():
-        raise AcceleratorError(coral.absent())
+        raise AbsentError(coral.absent())
 
 
 def _edge_tpu_model(config: Config) -> catalogue.ModelFile:

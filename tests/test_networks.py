@@ -36,7 +36,7 @@ def test_auto_and_a_model_for_the_edge_tpu(tmp_path: Path, monkeypatch: pytest.M
     for name in ("posenet", "tpu"):
         wanted = config(model={"name": name}, inference={"library": str(standin.library)})
         assert networks.open_model(wanted)[0].name == "posenet"
-        failover = networks.open_failover(wanted)
+        failover = networks.open_failover(wanted, networks.find_accelerator(wanted))
         assert failover.state.loaded.model.name == "posenet"
         failover.try_accelerator(60, threading.Event())
         state = failover.state

@@ -49,7 +49,8 @@ def check_edge_tpu(path: Path, device: str, library: str) -> None:
     except subprocess.TimeoutExpired as exc:
         raise AcceleratorError(coral.hung(library, EDGE_TPU_CHECK_S)) from exc
     except OSError as exc:
-        raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); is there memory left?") from exc
+        raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); see that there is memory left, or "
+                               "restart the machine") from exc  # fmt: skip
     said = done.stdout.strip().rpartition("\n")[2]
     if done.returncode < 0:
         raise AcceleratorError(coral.crashed(library, signal.Signals(-done.returncode).name))

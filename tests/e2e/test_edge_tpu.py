@@ -194,7 +194,7 @@ def test_a_hang_ends_the_daemon_and_counts_as_a_crash(
 ) -> None:
     standin.will("9 hang")
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
-        said = backend(heard, "edgetpu", "the daemon ends, because ")
+        said = backend(heard, "edgetpu", "the daemon ended at 20")
         assert "the Edge TPU has not answered for 15 s" in said
         assert daemon.process.wait(20) == 1
         heard.topic("status", b"offline")
@@ -294,7 +294,8 @@ def test_edgetpu_is_opened_again_once_and_then_it_ends(
     assert "transfer 12 failed" in said
     last = heard.all("info")[-1]["backend"]
     assert last["name"] == "edgetpu"
-    assert f"the daemon ends, because {said.removeprefix('edge-pose: ')}" in last["reason"]
+    assert "; the daemon ended at 20" in last["reason"]
+    assert last["reason"].endswith(f" UTC, because {said.removeprefix('edge-pose: ')}")
     opened = [line.split()[1] for line in standin.diary if line.startswith(f"{daemon.process.pid} ")]
     assert opened[:3] == ["load", "destroy", "load"], "it lets go of the device before it asks for it again"
     assert_no_frame_is_missing_or_wrong(heard)

@@ -20,7 +20,7 @@ from tests.e2e.sensor import ear, sensor
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 STUBBORN = "tests.e2e.stubborn"
-WALK = {"camera.source": "synthetic:walk", "inference.device": "cpu"}
+WALK: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": "cpu"}
 STAYS_OFF = "; the sensor stays off until that is mended and it is started again"
 COMES_BACK = "; the sensor has ended, and under systemd it is started again after some seconds"
 
@@ -68,7 +68,7 @@ def damaged(folder: Path) -> Path:
     return path
 
 
-NOTHING = {"model": None, "runtime": None, "backend": None, "camera": None}
+NOTHING: dict[str, object] = {"model": None, "runtime": None, "backend": None, "camera": None}
 
 
 @pytest.mark.parametrize(
