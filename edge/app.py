@@ -40,6 +40,7 @@ SWITCH_INTERVAL_S = 1e-4
 ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
 HUNG_S = 15.0  # before the Edge TPU counts as hung; less than systemd's watchdog leaves after the last frame
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+STOP_S = 1.2  # then all that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
 # Until the process ends, beyond run(): the library of an Edge TPU may hang or crash when it is let go of.
 _kept: list[Failover] = []
 
@@ -64,7 +65,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             online=topics.status_message(online=True),
             offline=topics.status_message(online=False),
         )
-        stack.callback(broker.close)
+        left_s = _Allowance(STOP_S)
+        stack.callback(lambda: broker.close(left_s()))
         profile = Profile(config, topics)
         with _told(broker, profile, stopping):
             accelerator = find_accelerator(config)
@@ -80,10 +82,13 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             if config.inference.device == "auto":
                 failover.try_accelerator(ACCELERATOR_S, stopping)
             source = open_source(config.camera, largest=_largest(config.camera, opened, *edge_tpu_size(config)))
-            stack.callback(source.close)
+            stack.callback(lambda: source.close(left_s()))
             profile.source = source
             pipeline = open_pipeline(config, source, opened, failover)
-            stack.callback(pipeline.close)
+            # Camera and network come to their ends while the broker hears of ours.
+            stack.callback(lambda: pipeline.close(left_s()))
+            stack.callback(lambda: broker.close(left_s()))
+            stack.callback(lambda: pipeline.close(0))
             # Not when we start anew: systemd would wait for our end, and then kill us.
             stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
             daemon = Daemon(
@@ -111,6 +116,20 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
+
+
+class _Allowance:
+    """Seconds that several who come one after the other have together, from when the first one asks what is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end_s: float | None = None
+
+    def __call__(self) -> float:
+        now_s = time.monotonic()
+        if self._end_s is None:
+            self._end_s = now_s + self._seconds
+        return max(self._end_s - now_s, 0)
 
 
 def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Callable[[], bool]) -> None:

@@ -95,13 +95,14 @@ class Connection:
             self._attempt_s = time.monotonic()
             self._thread.start()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = GOODBYE_S) -> None:
+        """Say goodbye, and wait no longer than `timeout_s` for the broker to hang up."""
         self._closed.set()
         with self.lock:
             was_connected, self.connected = self.connected, False
             self._client.disconnect()
         if was_connected:
-            self._gone.wait(GOODBYE_S)
+            self._gone.wait(min(timeout_s, GOODBYE_S))
 
     def was_tried(self) -> bool:
         """Whether the first attempt has come to something, or it is clear that it will not soon."""
@@ -300,14 +301,15 @@ class Broker:
         return False
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Say `offline`, wait until all that was published is out, and disconnect."""
+        """Say `offline`, wait until all that was published is out, and disconnect; takes no longer than `timeout_s`."""
+        deadline_s = time.monotonic() + timeout_s
         if self.connection.connected:
             # The broker answers in order: once it has this, it has everything before it.
             with self.connection.lock:
                 info = _send(self.connection.client, self._offline)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
-        self.connection.close()
+        self.connection.close(max(deadline_s - time.monotonic(), 0))
 
     def _forget_pending(self) -> None:
         self._pending.clear()

@@ -66,7 +66,7 @@ class Memory:
         for n in range(self._frames):
             yield Frame(self._images[min(n % 16, 15 - n % 16)], 640, 480, n, n / SCENE_FPS, time.time())
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 0) -> None:
         pass
 
 
@@ -91,7 +91,7 @@ class Synthetic:
     def __iter__(self) -> Iterator[Frame]:
         return islice(self._feed, self._frames)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 0) -> None:  # noqa: ARG002 - nothing hangs
         self._feed.close()
 
 

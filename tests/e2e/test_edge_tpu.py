@@ -12,26 +12,13 @@ import numpy as np
 import pytest
 
 from edge.camera.synthetic import open_scene
-from edge.inference import catalogue
 from edge.types import Message
 from tests.brokers import Mosquitto
-from tests.delegate import StandIn, add_model
+from tests.delegate import StandIn
 from tests.e2e.sensor import Ear, Sensor, ear, run_edge, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
-    """An environment with the stand-in and a model for it: the shipped one, of which it takes the first operation."""
-    add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
-    return {
-        "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),
-        "STANDIN_PLAN": str(standin.plan),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-    }
 
 
 @contextmanager

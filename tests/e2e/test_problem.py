@@ -14,28 +14,16 @@ import pytest
 
 from edge.inference import catalogue
 from tests.brokers import LOOPBACK, Mosquitto, free_port
-from tests.delegate import StandIn, add_model
+from tests.delegate import StandIn
 from tests.e2e.sensor import ear, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 STUBBORN = "tests.e2e.stubborn"
 WALK: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": "cpu"}
+EDGE_TPU = WALK | {"inference.device": "edgetpu"}
 STAYS_OFF = "; the sensor stays off until that is mended and it is started again"
 COMES_BACK = "; the sensor has ended, and under systemd it is started again after some seconds"
-
-
-@pytest.fixture
-def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
-    """An environment with the stand-in and a model for it."""
-    add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
-    return {
-        "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),
-        "EDGE_POSE_INFERENCE__DEVICE": "edgetpu",
-        "STANDIN_PLAN": str(standin.plan),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-    }
 
 
 def retained(port: int) -> dict[str, Any]:
@@ -79,7 +67,7 @@ def test_an_edge_tpu_that_is_not_there(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, words: str
 ) -> None:
     standin.will(plan)
-    info, said = failed(tmp_path, mosquitto().port, {"camera.source": "synthetic:walk"}, home, code=1)
+    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU, home, code=1)
     assert words in info["problem"]
     assert {key: info[key] for key in NOTHING} == NOTHING
     assert info["device"]["id"] == "test"
@@ -89,10 +77,10 @@ def test_an_edge_tpu_that_is_not_there(
 def test_an_edge_tpu_without_its_library_or_model(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
     port = mosquitto().port
     wrong = home | {"EDGE_POSE_INFERENCE__LIBRARY": "libnothing.so.1"}
-    info, _ = failed(tmp_path, port, {"camera.source": "synthetic:walk"}, wrong, code=1)
+    info, _ = failed(tmp_path, port, EDGE_TPU, wrong, code=1)
     assert "libnothing.so.1 cannot be loaded" in info["problem"]
     wrong = home | {"XDG_DATA_HOME": str(tmp_path / "none")}
-    info, _ = failed(tmp_path, port, {"camera.source": "synthetic:walk"}, wrong, code=78)
+    info, _ = failed(tmp_path, port, EDGE_TPU, wrong, code=78)
     assert "do: edge-pose models fetch posenet-edgetpu-353-481" in info["problem"]
 
 
@@ -133,7 +121,7 @@ def test_an_edge_tpu_that_dies_in_the_middle(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("20 fail")
-    info, said = failed(tmp_path, mosquitto().port, {"camera.source": "synthetic:walk", "camera.fps": 0}, home, code=1)
+    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU | {"camera.fps": 0}, home, code=1)
     assert "the Edge TPU failed while it computed (stand-in: transfer 20 failed)" in info["problem"]
     assert info["backend"]["name"] == "edgetpu"
     assert said == [b"online", b"offline"]
