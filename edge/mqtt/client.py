@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt, password
 from edge.errors import ConfigError
+from edge.mqtt.troubles import LOGIN_REFUSED, STABLE_S, explain, hung_up, lost
 from edge.types import Message
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 SHORTEST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
-STABLE_S = 10.0  # a connection that held so long was a good one
 UNANSWERED_S = 5.0  # a broker that takes longer to answer will not
 GOODBYE_S = 0.3
 LOOK_S = 1.0  # between two looks at the clock of the connection
@@ -36,12 +36,6 @@ LOOK_S = 1.0  # between two looks at the clock of the connection
 MAX_PENDING = 64
 
 _UNSUPPORTED_PROTOCOL = 0x84
-_SESSION_TAKEN_OVER = 0x8E
-# Nothing but the owner can mend these; the word says where.
-LOGIN_REFUSED = {
-    0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
-    0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
-}
 
 
 class Connection:
@@ -211,15 +205,13 @@ class Connection:
             held_s = now_s - self._connected_s
             if held_s >= STABLE_S:
                 self._backoff_s = SHORTEST_BACKOFF_S
-            self._complain(_lost(reason, held_s))
+            self._complain(lost(reason, held_s))
         elif not self._answered and now_s - self._attempt_s >= UNANSWERED_S:
             self._complain("it accepts connections, but does not answer; is it overloaded, or no MQTT broker?")
             self.tried.set()
         elif not self._answered:
             # It accepted the TCP connection and hung up on our CONNECT: some brokers say so that they know no MQTT 5.
-            self._complain(
-                "the broker closed the connection at once; is it an MQTT broker, and is mqtt.tls as it wants it?"
-            )
+            self._complain(hung_up(self._mqtt))
             self._disliked = True
             if self._client.protocol != MQTTv5:  # else that comes next
                 self.tried.set()
@@ -375,26 +367,3 @@ def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
         raise ConfigError(f"mqtt.tls: the certificates cannot be used ({exc}); "
                           "ca_file, cert_file and key_file must be PEM files") from exc  # fmt: skip
     return context
-
-
-def _lost(reason: Any, held_s: float) -> str:
-    twin = "another client connected with the same device.id; give each device its own"
-    if reason.value == _SESSION_TAKEN_OVER:
-        return twin
-    # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
-    return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
-
-
-def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
-    """Why there is no connection, and what to do, with "; " between."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS failed ({cause.reason}); is mqtt.port = {mqtt.port} the TLS port?"
-    if isinstance(cause, socket.gaierror):
-        return "there is no host of that name; mend mqtt.host"
-    if isinstance(cause, ConnectionRefusedError):
-        return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
-    if isinstance(cause, TimeoutError):
-        return "no answer; check mqtt.host and the network"
-    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls"
