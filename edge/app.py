@@ -153,10 +153,10 @@ def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Calla
 
 @contextmanager
 def _told(broker: Broker, profile: Profile, stopping: threading.Event) -> Iterator[None]:
-    """Whoever has nothing but MQTT learns which EdgeError ends the block."""
+    """Whoever has nothing but MQTT learns which error ends the block."""
     try:
         yield
-    except EdgeError as exc:
+    except Exception as exc:
         broker.last_words(profile.message(exc), stopping)
         raise
 

@@ -24,7 +24,7 @@ class Profile:
     source: FrameSource | None = None
     frame: Frame | None = None  # the first, of which only the size counts
 
-    def message(self, error: EdgeError | None = None) -> Message:
+    def message(self, error: Exception | None = None) -> Message:
         """`info`; with the error of which the daemon ends, if it does."""
         config, camera = self.config, self.config.camera
         info = messages.Info(
@@ -63,11 +63,15 @@ class Profile:
         return self.topics.info_message(info)
 
 
-def _problem(error: EdgeError) -> str:
+def _problem(error: Exception) -> str:
     """What is wrong and what to do, and then what happens next, for somebody who sees nothing but this line."""
-    if error.exit_code == EXIT_CONFIG:
+    if isinstance(error, EdgeError) and error.exit_code == EXIT_CONFIG:
         return f"{error}; the sensor stays off until that is mended and it is started again"
-    return f"{error}; the sensor has ended, and under systemd it is started again after some seconds"
+    problem = str(error)
+    if not isinstance(error, EdgeError):
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        problem = f"an error that nobody foresaw ({said}); report it with what the log says of it"
+    return f"{problem}; the sensor has ended, and under systemd it is started again after some seconds"
 
 
 def _granted(granted: Granted | None) -> messages.GrantedOut | None:

@@ -117,6 +117,14 @@ def test_a_camera_that_falls_silent(mosquitto: Start, tmp_path: Path) -> None:
     assert said == [b"online", b"offline"]
 
 
+def test_what_nobody_foresaw(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    with sensor(tmp_path, port, WALK | {"camera.source": "stubborn:bug"}, module=STUBBORN) as daemon:
+        assert daemon.process.wait(60) == 1
+    assert "Traceback" in daemon.log
+    assert retained(port)["problem"].startswith("an error that nobody foresaw (LookupError: of the library's own); ")
+
+
 def test_an_edge_tpu_that_dies_in_the_middle(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
