@@ -131,7 +131,7 @@ class Failover:
         if accelerator is None:
             raise error
         # Stands for ever if it hangs from here on.
-        self.state = State(self.state.loaded, f"{self._why}; it is being opened again since {_utc()}, because {error}")
+        self.state = State(self.state.loaded, f"{self._why}; it failed at {_utc()}: {error}")
         self.state.loaded.network.runtime.close()
         if now_s - self._opened_again_s >= self._probe_s:
             self._opened_again_s = now_s

@@ -229,7 +229,7 @@ def test_a_reopening_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
     failover = Failover(loaded("edgetpu"), WHY, accelerator=replace(tpu.accelerator, load=load), probe_s=NEVER_S)
     failover.failed(AcceleratorError("cable; mend it"))
     (reason,) = said
-    assert re.fullmatch(f"{WHY}; it is being opened again since {UTC}, because cable; mend it", reason)
+    assert re.fullmatch(f"{WHY}; it failed at {UTC}: cable; mend it", reason)
 
 
 def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
