@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.progress import track
 
 from edge import types
-from edge.app import open_model, open_pipeline
+from edge.app import open_pipeline
 from edge.camera import open_source
 from edge.camera.feed import printable
 from edge.camera.synthetic import SCENE_FPS
 from edge.config import Camera, Config
-from edge.errors import CameraError, ConfigError
+from edge.errors import CameraError, ConfigError, UsageError
+from edge.networks import open_model
 from edge.pipeline import Pipeline
 from edge.skeleton import BONES
 from edge.types import Frame, Pose
@@ -42,20 +43,21 @@ USUAL_FPS = 15.0
 def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int | None = None) -> None:
     """Write frame `first` of `source` with its skeletons to `out`, or if that is a video, all from there on.
 
-    Of those at most `frames`. Whatever is at `out` stays there until all is done. Raises EdgeError.
+    Of those at most `frames`. Whatever is at `out` stays there until all is done. Raises EdgeError; UsageError where
+    it is `source`, `out` or one of the numbers that cannot be used.
     """
     source = _named(source)
     video = out.suffix.lower() in VIDEOS
     _check(source, out, video=video, frames=frames)
     camera = _camera(config.camera, source)
-    _, cpu = open_model(config)
-    with open_source(camera) as feed, _replacing(out) as part:
+    with _told_of_in(source), open_source(camera) as feed, _replacing(out) as part:
+        _, cpu = open_model(config)
         pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), feed, cpu)
         wanted = islice(feed, first, None if frames is None else first + frames)
         # A picture is ours only until the next one is taken.
         frame = next(wanted, None)
         if frame is None:
-            raise CameraError(f"camera.source: {feed.description} has no frame {first}; count from 0")
+            raise UsageError(f"--frame: {feed.description} has no frame {first}; count from 0")
         if not video:
             _drawn(frame, pipeline.poses(frame)).save(part)
             return
@@ -144,12 +146,12 @@ def _check(source: str, out: Path, *, video: bool, frames: int | None) -> None:
     """What can be said before any work is done."""
     Image.init()
     if not video and Image.EXTENSION.get(out.suffix.lower()) not in Image.SAVE:
-        raise ConfigError(f"{out}: neither pictures nor videos that we write end like that; "
-                          f"name a picture such as out.png, or a video: {', '.join(VIDEOS)}")  # fmt: skip
+        raise UsageError(f"OUT: neither pictures nor videos that we write end like {out}; "
+                         f"name a picture such as out.png, or a video: {', '.join(VIDEOS)}")  # fmt: skip
     if not video and frames is not None:
-        raise ConfigError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
+        raise UsageError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
     if video and frames is None and (_is_live(source) or source.startswith("synthetic:")):
-        raise ConfigError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
+        raise UsageError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
 
 
 def _camera(camera: Camera, source: str) -> Camera:
@@ -197,6 +199,20 @@ def _drawn(frame: Frame, poses: list[Pose], ids: Sequence[int | None] | None = N
 
 
 @contextmanager
+def _told_of_in(source: str) -> Iterator[None]:
+    """What is wrong with the source is told of IN, and not of a configuration that does not name it."""
+    try:
+        yield
+    except (ConfigError, CameraError) as exc:
+        key, _, problem = str(exc).partition(": ")
+        if key != "camera.source":
+            raise
+        # A camera may be back soon, and a package be installed; a file is the wrong one.
+        mendable = _is_live(source) or isinstance(exc.__cause__, ImportError)
+        raise (type(exc) if mendable else UsageError)(f"IN: {problem}") from exc
+
+
+@contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
     """A file to write to, which takes the place of `out` if all goes well. Converts the OSError of who writes."""
     part = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
@@ -204,7 +220,7 @@ def _replacing(out: Path) -> Iterator[Path]:
         yield part
         part.replace(out)
     except OSError as exc:
-        raise ConfigError(f"{out}: cannot be written ({exc.strerror or exc}); name another file") from exc
+        raise UsageError(f"OUT: {out} cannot be written ({exc.strerror or exc}); name another file") from exc
     finally:
         with suppress(OSError):
             part.unlink()

@@ -18,24 +18,19 @@ from edge.config import Camera, Config, Smoothing
 from edge.crop import crop_around
 from edge.daemon import Daemon, Sensor
 from edge.decode import movenet
-from edge.decode.heads import recognise
-from edge.decode.posenet import Settings, decode_multi
-from edge.decode.single import decode_single
-from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError, ModelError
-from edge.failover import Accelerator, Failover, Loaded
+from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
+from edge.failover import Failover
 from edge.filtering import Thresholds
-from edge.inference import catalogue, coral, crashes, runtime
-from edge.inference.counterpart import counterpart, own_size
-from edge.inference.decoder_op import outline
 from edge.inference.fit import Fit
 from edge.lookout import Lookout
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
-from edge.pipeline import Choice, Decoder, FrameSource, Network, Pipeline, Runtime, Stages
+from edge.networks import check_models, edge_tpu_size, find_accelerator, open_decoder, open_failover
+from edge.pipeline import Choice, FrameSource, Pipeline, Runtime, Stages
+from edge.profile import Profile
 from edge.smoothing import Settings as SmootherSettings
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
-from edge.types import Backend
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +40,13 @@ SWITCH_INTERVAL_S = 1e-4
 ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
 HUNG_S = 15.0  # before the Edge TPU counts as hung; less than systemd's watchdog leaves after the last frame
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+STOP_S = 1.2  # then all that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
 # Until the process ends, beyond run(): the library of an Edge TPU may hang or crash when it is let go of.
 _kept: list[Failover] = []
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
-    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError.
+    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, which subscribers learn.
 
     On SIGHUP, `reread` gives the new configuration: if it can be run, the program starts itself anew with it in this
     very process, and otherwise the old one goes on. Without `reread`, SIGHUP means nothing special.
@@ -62,17 +58,6 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
         stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
-        failover = _unless_set(stopping, partial(open_failover, config))
-        if failover is None:
-            log.info("stopped before the model was loaded")
-            return EXIT_OK
-        _kept.append(failover)
-        stack.callback(failover.close)
-        opened = failover.state.loaded.network.runtime
-        if config.inference.device == "auto":
-            failover.try_accelerator(ACCELERATOR_S, stopping)
-        source = open_source(config.camera, largest=_largest(config.camera, opened, *_edge_tpu_size(config)))
-        stack.callback(source.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
         broker = Broker(
             config.mqtt,
@@ -80,45 +65,100 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             online=topics.status_message(online=True),
             offline=topics.status_message(online=False),
         )
-        stack.callback(broker.close)
-        pipeline = open_pipeline(config, source, opened, failover)
-        stack.callback(pipeline.close)
-        # Not when we start anew: systemd would wait for our end, and then kill us.
-        stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
-        daemon = Daemon(
-            Sensor(config, failover, source, broker, topics),
-            notifier,
-            interrupted=lambda: stopping.is_set() or hung_up.is_set(),
-        )
-        used = failover.state.loaded
-        log.info(
-            "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
-        )
-        broker.open()
-        try:
-            for result in pipeline.results(TICK_S):
-                if result is not None:
-                    daemon.frame_done(result)
-                daemon.tick(time.monotonic())
-                if pipeline.busy_s > HUNG_S:
-                    failover.hung(HUNG_S)
+        left_s = _Allowance(STOP_S)
+        stack.callback(lambda: broker.close(left_s()))
+        profile = Profile(config, topics)
+        with _told(broker, profile, stopping):
+            accelerator = find_accelerator(config)
+            if accelerator is not None:
+                stack.callback(accelerator.close)  # also of one that is still being opened
+            failover = profile.failover = _unless_set(stopping, partial(open_failover, config, accelerator))
+            if failover is None:
+                log.info("stopped before the model was loaded")
+                return EXIT_OK
+            _kept.append(failover)
+            stack.callback(failover.close)
+            opened = failover.state.loaded.network.runtime
+            if config.inference.device == "auto":
+                failover.try_accelerator(ACCELERATOR_S, stopping)
+            source = open_source(config.camera, largest=_largest(config.camera, opened, *edge_tpu_size(config)))
+            stack.callback(lambda: source.close(left_s()))
+            profile.source = source
+            pipeline = open_pipeline(config, source, opened, failover)
+            # Camera and network come to their ends while the broker hears of ours.
+            stack.callback(lambda: pipeline.close(left_s()))
+            stack.callback(lambda: broker.close(left_s()))
+            stack.callback(lambda: pipeline.close(0))
+            # Not when we start anew: systemd would wait for our end, and then kill us.
+            stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
+            daemon = Daemon(
+                Sensor(config, failover, source, broker, topics, profile),
+                notifier,
+                interrupted=lambda: stopping.is_set() or hung_up.is_set(),
+            )
+            used = failover.state.loaded
+            log.info(
+                "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
+            )
+            broker.open()
+
+            def ended() -> bool:
+                nonlocal accepted
                 if hung_up.is_set() and reread is not None:
                     hung_up.clear()
                     accepted = _reload(config, reread, daemon) and not stopping.is_set()
-                if stopping.is_set() or accepted:
-                    break
-        except AcceleratorError:
-            daemon.tick(time.monotonic())  # tells subscribers why
-            raise
-        daemon.report(time.monotonic())
-        asked = stopping.is_set() or accepted
-        log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+                return stopping.is_set() or accepted
+
+            _follow(pipeline, failover, daemon, ended)
     if accepted:
         # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
         # SIGHUP must not end us before somebody listens again.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
+
+
+class _Allowance:
+    """Seconds that several who come one after the other have together, from when the first one asks what is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end_s: float | None = None
+
+    def __call__(self) -> float:
+        now_s = time.monotonic()
+        if self._end_s is None:
+            self._end_s = now_s + self._seconds
+        return max(self._end_s - now_s, 0)
+
+
+def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Callable[[], bool]) -> None:
+    """Publish what the pipeline finds until its source ends, or `ended` says that it is over. Raises EdgeError."""
+    asked = False
+    try:
+        for result in pipeline.results(TICK_S):
+            if result is not None:
+                daemon.frame_done(result)
+            daemon.tick(time.monotonic())
+            if pipeline.busy_s > HUNG_S:
+                failover.hung(HUNG_S)
+            if asked := ended():
+                break
+    except AcceleratorError:
+        daemon.report(time.monotonic())  # tells subscribers why
+        raise
+    daemon.report(time.monotonic())
+    log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+
+
+@contextmanager
+def _told(broker: Broker, profile: Profile, stopping: threading.Event) -> Iterator[None]:
+    """Whoever has nothing but MQTT learns which error ends the block."""
+    try:
+        yield
+    except Exception as exc:
+        broker.last_words(profile.message(exc), stopping)
+        raise
 
 
 def _unless_set(stopping: threading.Event, work: Callable[[], Failover]) -> Failover | None:
@@ -167,131 +207,6 @@ def _largest(camera: Camera, opened: Runtime, *others: tuple[int, int]) -> tuple
         width, height = height, width
     low, high = map(max, zip(*map(sorted, (opened.input_size, *others)), strict=True))
     return (high, low) if width >= height else (low, high)
-
-
-def open_model(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
-    """Read, check and load the configured model, on the Edge TPU if `inference.device` says so, and not «auto».
-
-    Raises ModelError, AcceleratorError.
-    """
-    if config.inference.device.startswith("edgetpu"):
-        check_edge_tpu(config)
-        return _open_edge_tpu(config)
-    return _open_cpu(config)
-
-
-def check_models(config: Config) -> catalogue.ModelFile:
-    """The configured model, if it can be used, as far as that can be told without the Coral, which may be in use.
-
-    Raises ModelError.
-    """
-    if config.inference.device.startswith("edgetpu"):
-        return _edge_tpu_model(config)
-    model, cpu = _open_cpu(config)
-    open_decoder(config, cpu)
-    return model
-
-
-def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, runtime.CpuRuntime]:
-    name = config.model.name if config.inference.device == "cpu" else _counterpart(config, "cpu")
-    model = catalogue.read(name)
-    if not model.verified and runtime.needs_check():
-        runtime.check_in_child(model.path)
-    size = config.model.size or (None if name == config.model.name else own_size(config.model.name))
-    cpu = runtime.CpuRuntime(
-        model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count
-    )
-    return model, cpu
-
-
-def open_failover(config: Config) -> Failover:
-    """Load what `inference.device` asks for: with «auto» the CPU, which the Edge TPU may then take over from.
-
-    Raises ModelError, AcceleratorError.
-    """
-    wanted = config.inference
-
-    def loaded(model: catalogue.ModelFile, on: runtime.CpuRuntime) -> Loaded:
-        return Loaded(model, Network(on, open_decoder(config, on)))
-
-    reason = f"inference.device = {wanted.device}"
-    if wanted.device == "cpu":
-        return Failover(loaded(*_open_cpu(config)), reason)
-    accelerator = Accelerator(
-        check=lambda: check_edge_tpu(config),
-        load=lambda: loaded(*_open_edge_tpu(config)),
-        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
-    )
-    if wanted.device != "auto":
-        accelerator.tried()
-        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
-    cpu = loaded(*_open_cpu(config))
-    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
-
-
-def check_edge_tpu(config: Config) -> None:
-    """Try the Edge TPU in another process. Raises AcceleratorError, ModelError."""
-    wanted = config.inference
-    _look_for_edge_tpu(config)
-    runtime.check_accelerator(_edge_tpu_model(config).path, _edge_tpu(config), wanted.library)
-
-
-def _open_edge_tpu(config: Config) -> tuple[catalogue.ModelFile, runtime.EdgeTpuRuntime]:
-    wanted = config.inference
-    _look_for_edge_tpu(config)
-    model = _edge_tpu_model(config)
-    tpu = runtime.EdgeTpuRuntime(
-        model.content, label=model.name, device=_edge_tpu(config), library=wanted.library, threads=wanted.thread_count
-    )
-    tpu.invoke()  # the first one takes long: it brings the weights there
-    return model, tpu
-
-
-def _look_for_edge_tpu(config: Config) -> None:
-    """With «auto», libedgetpu is not even loaded where there is no Coral, be it that there never was one."""
-    if config.inference.device == "auto" and config.inference.library == coral.LIBRARY and not coral.devices():
-        raise AcceleratorError(coral.absent())
-
-
-def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
-    return catalogue.read(_counterpart(config, "edgetpu"))
-
-
-def _edge_tpu_size(config: Config) -> list[tuple[int, int]]:
-    """The input size of the model that may take over on the Edge TPU, if there is one."""
-    if config.inference.device == "auto":
-        with suppress(ModelError):
-            return [outline(_edge_tpu_model(config).content).input_size]
-    return []
-
-
-def _counterpart(config: Config, device: Backend) -> str:
-    return counterpart(config.model.name, device, config.model.size)
-
-
-def _edge_tpu(config: Config) -> str:
-    """Which one, as libedgetpu calls it: "" for any, "usb", "pci:0"."""
-    return config.inference.device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
-
-
-def open_decoder(config: Config, cpu: Runtime) -> Decoder:
-    """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
-    if output := movenet.recognise(cpu.output_shapes):
-        return partial(movenet.decode_movenet, output=output, input_size=cpu.input_size)
-    heads = recognise(cpu.output_shapes, cpu.input_size)
-    for key, size in zip(("height", "width"), cpu.input_size, strict=True):
-        if (size - 1) % heads.stride:
-            fitting = round((size - 1) / heads.stride) * heads.stride + 1
-            raise ModelError(f"model.input_size: {key} {size} does not fit the network, whose heatmap cells are "
-                             f"{heads.stride} px apart; use {fitting}")  # fmt: skip
-    if config.decode.mode == "single":
-        return partial(decode_single, heads=heads)
-    if not heads.mid_offsets:
-        listing = ", ".join(f"{name} {list(shape)}" for name, shape in cpu.output_shapes.items())
-        raise ModelError('decode.mode: this model has no mid offsets to tell people apart by; set "single" or use '
-                         f"another model (its outputs are {listing})")  # fmt: skip
-    settings = Settings(config.decode.max_people, config.filter.min_pose_score, config.decode.nms_radius_px)
-    return partial(decode_multi, heads=heads, settings=settings)
 
 
 def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Choice | None = None) -> Pipeline:

@@ -70,13 +70,13 @@ def _try(name: str, check: Callable[[], str]) -> Finding:
 
 
 def _check_models(config: configuration.Config) -> str:
-    from edge.app import check_models  # noqa: PLC0415 - pulls the runtime in
+    from edge.networks import check_models  # noqa: PLC0415 - pulls the runtime in
 
     return f"{check_models(config).path.name} can be used"
 
 
 def _check_model(config: configuration.Config) -> str:
-    from edge.app import check_edge_tpu, open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
+    from edge.networks import check_edge_tpu, open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
 
     model, cpu = open_model(config)
     open_decoder(config, cpu)

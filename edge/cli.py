@@ -5,14 +5,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EdgeError, tell
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EdgeError, ModelError, UsageError, tell
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -187,7 +188,8 @@ def annotate(
         signal.signal(number, signal.default_int_handler)
     from edge.annotate import run as run_annotate
 
-    run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+    with _told_of_options(model, input_size):
+        run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
 
 
 @app.command()
@@ -212,7 +214,8 @@ def evaluate(
     from edge import evaluate as evaluation
 
     defaults = {} if config else {"EDGE_POSE_DECODE__MAX_PEOPLE": "20"}
-    report, found = evaluation.run(_configured(config, model, input_size, defaults), annotations, images, limit)
+    with _told_of_options(model, input_size):
+        report, found = evaluation.run(_configured(config, model, input_size, defaults), annotations, images, limit)
     if out is not None:
         evaluation.write(found, out)
     if as_json:
@@ -338,6 +341,21 @@ def _configured(
                 f"{input_size!r} is not HEIGHTxWIDTH in px from 33 to 2049, such as 353x481", param_hint="--input-size"
             ) from None
     return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **changed))
+
+
+@contextmanager
+def _told_of_options(model: str | None, input_size: str | None) -> Iterator[None]:
+    """What is wrong with a model that the command line names is told of its option, and not of a key."""
+    try:
+        yield
+    except ModelError as exc:
+        key, _, problem = str(exc).partition(": ")
+        option, given = {"model.name": ("--model", model), "model.input_size": ("--input-size", input_size)}.get(
+            key, ("", None)
+        )
+        if given is None:
+            raise
+        raise UsageError(f"{option}: {problem}") from exc
 
 
 def _log_to_stderr(level: LogLevel) -> None:

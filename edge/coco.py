@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from edge.errors import ConfigError, pip_install
+from edge.errors import ConfigError, UsageError, pip_install
 from edge.skeleton import KEYPOINT_COUNT, PARTS
 from edge.types import Array, Floats, Pose
 
@@ -95,18 +95,18 @@ class Annotations:
 
 
 def read(path: Path) -> Annotations:
-    """Read a file such as COCO's person_keypoints_val2017.json. Raises ConfigError if it is none."""
+    """Read a file such as COCO's person_keypoints_val2017.json. Raises UsageError if it is none."""
     remedy = "give a file of COCO keypoints such as person_keypoints_val2017.json"
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
     except OSError as exc:
-        raise ConfigError(f"--annotations: {path} cannot be read ({exc.strerror}); {remedy}") from exc
+        raise UsageError(f"--annotations: {path} cannot be read ({exc.strerror}); {remedy}") from exc
     except msgspec.DecodeError as exc:
-        raise ConfigError(f"--annotations: {path} is not COCO's: {exc}; {remedy}") from exc
+        raise UsageError(f"--annotations: {path} is not COCO's: {exc}; {remedy}") from exc
     try:
         return _checked(file)
     except ValueError as exc:
-        raise ConfigError(f"--annotations: {path}: {exc}; {remedy}") from exc
+        raise UsageError(f"--annotations: {path}: {exc}; {remedy}") from exc
 
 
 def _checked(file: _File) -> Annotations:

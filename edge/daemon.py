@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge import __version__, health
+from edge import health
 from edge.camera.feed import patience
 from edge.config import Config
 from edge.failover import Failover
@@ -12,8 +12,9 @@ from edge.mqtt import messages
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Result
+from edge.profile import Profile
 from edge.systemd import Notifier
-from edge.types import Frame, Granted
+from edge.types import Granted
 
 STATUS_INTERVAL_S = 2.0
 
@@ -27,6 +28,7 @@ class Sensor:
     source: FrameSource
     broker: Broker
     topics: Topics
+    profile: Profile
 
 
 class Daemon:
@@ -47,10 +49,8 @@ class Daemon:
         self._refusal = ""  # why the configuration of the last reload was not taken
         self._people = 0
         self._state = sensor.failover.state
-        self._frame: Frame | None = None  # the first, of which only the size counts
         self._next_keypoints_s = self._next_status_s = self._next_ping_s = now_s
         self._next_report_s = now_s + sensor.config.mqtt.heartbeat_s
-        self._stand_info()
 
     @property
     def frames(self) -> int:
@@ -72,8 +72,8 @@ class Daemon:
         frame = result.frame
         self._frame_age_ms = round((result.started_s - frame.monotonic_s) * 1e3, 1) if frame.dated else None
         if self._meter.processed == 1 or self._granted != self._sensor.source.granted:
-            self._frame, self._granted = frame, self._sensor.source.granted
-            self._stand_info()
+            self._sensor.profile.frame, self._granted = frame, self._sensor.source.granted
+            self._introduce()
         if now_s >= self._next_keypoints_s:
             message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))
             if not self._sensor.source.live:
@@ -95,8 +95,10 @@ class Daemon:
             self._notifier.send(self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
         if self._sensor.failover.state is not self._state:
-            self._stand_info()
+            self._state = self._sensor.failover.state
             self._next_report_s = now_s
+            if self._meter.processed:
+                self._introduce()
         if self._ready and self._sensor.source.waiting:
             self._ping(now_s)
         changed = self._stalled != self._is_stalled(now_s)
@@ -112,9 +114,9 @@ class Daemon:
             self._sensor.topics.health_message(self._health(now_s), self._sensor.config.mqtt.heartbeat_s)
         )
 
-    def _stand_info(self) -> None:
-        self._state = self._sensor.failover.state
-        self._sensor.broker.stand(self._sensor.topics.info_message(self._info(self._frame)))
+    def _introduce(self) -> None:
+        """Say in `info` who we are: not before the first frame, for until then a problem that was told may go on."""
+        self._sensor.broker.stand(self._sensor.profile.message())
 
     def _is_stalled(self, now_s: float) -> bool:
         last_s = self._meter.last_frame_s
@@ -151,36 +153,15 @@ class Daemon:
             v=messages.SCHEMA_VERSION,
             seq=frame.sequence,
             time=messages.timestamp(frame.wall_s),
-            frame=_size(frame),
+            frame=messages.size_out(frame),
             latency_ms=messages.FrameLatency(
                 inference=round(result.inference_s * 1e3, 2), total=round((now_s - result.started_s) * 1e3, 2)
             ),
             poses=tuple(map(messages.pose_out, result.people)),
         )
 
-    def _info(self, frame: Frame | None) -> messages.Info:
-        config, model, runtime = self._sensor.config, self._state.loaded.model, self._state.loaded.network.runtime
-        return messages.Info(
-            v=messages.SCHEMA_VERSION,
-            version=__version__,
-            device={"id": config.device.topic_id, "name": config.device.name},
-            model=messages.ModelOut(
-                name=model.name, sha256=model.sha256, verified=model.verified, input_size=runtime.input_size
-            ),
-            runtime=messages.RuntimeOut(name=runtime.name, threads=config.inference.thread_count),
-            backend=messages.BackendOut(name=runtime.backend, reason=self._state.reason),
-            camera=messages.CameraOut(
-                source=self._sensor.source.description,
-                frame=None if frame is None else _size(frame),
-                fps=config.camera.fps,
-                rotation=config.camera.rotation,
-                mirror=config.camera.mirror,
-                granted=_granted(self._sensor.source.granted),
-            ),
-        )
-
     def _health(self, now_s: float) -> messages.Health:
-        meter, last_s = self._meter, self._meter.last_frame_s
+        meter, last_s, state = self._meter, self._meter.last_frame_s, self._sensor.failover.state
         age_s = None if last_s is None else now_s - last_s
         stalled = self._is_stalled(now_s)
         return messages.Health(
@@ -202,25 +183,9 @@ class Daemon:
             frame_age_ms=None if stalled else self._frame_age_ms,
             camera="starting" if age_s is None else "stalled" if stalled else "ok",
             camera_reopened=self._sensor.source.reopened,
-            backend=self._state.loaded.network.runtime.backend,
-            backend_reason=self._state.reason,
+            backend=state.loaded.network.runtime.backend,
+            backend_reason=state.reason,
             soc_temperature_c=health.soc_temperature_c(),
             throttled=health.throttled(),
             rss_mb=health.rss_mb(),
         )
-
-
-def _size(frame: Frame) -> messages.Size:
-    return messages.Size(width=frame.width, height=frame.height)
-
-
-def _granted(granted: Granted | None) -> messages.GrantedOut | None:
-    if granted is None:
-        return None
-    return messages.GrantedOut(
-        model=granted.model,
-        format=granted.format,
-        pixels=messages.Size(width=granted.width, height=granted.height),
-        fps=granted.fps,
-        autofocus=granted.autofocus,
-    )

@@ -1,10 +1,12 @@
 """Everything that can go wrong in a way the owner of the device can mend.
 
     EdgeError
+    ├── UsageError         an argument of the command line                       exit 2
     ├── ConfigError        a key, a file that a key names, or the environment     exit 78
     ├── ModelError         a model is missing, damaged or not one that we know    exit 78
     ├── CameraError        the camera or stream is gone or silent                 exit 1
     ├── AcceleratorError   the Edge TPU or its driver                             exit 1
+    │   └── AbsentError    there is none, which is as usual where none is asked for
     ├── FetchError         a model cannot be downloaded now                       exit 1
     └── BrokerError        no broker, for commands that are nothing without one   exit 1
 
@@ -18,6 +20,7 @@ import sys
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
+EXIT_USAGE = 2
 EXIT_CONFIG = 78
 
 
@@ -25,6 +28,12 @@ class EdgeError(Exception):
     """Base of all errors that are shown to the owner as one line."""
 
     exit_code = EXIT_FAILURE
+
+
+class UsageError(EdgeError, ValueError):
+    """What the command line names cannot be used."""
+
+    exit_code = EXIT_USAGE
 
 
 class ConfigError(EdgeError, ValueError):
@@ -45,6 +54,10 @@ class CameraError(EdgeError, RuntimeError):
 
 class AcceleratorError(EdgeError, RuntimeError):
     """The Edge TPU, its driver or its library refuses."""
+
+
+class AbsentError(AcceleratorError):
+    """No Edge TPU is attached."""
 
 
 class FetchError(EdgeError, RuntimeError):

@@ -16,12 +16,12 @@ from rich.progress import track
 from rich.table import Table
 
 from edge import __version__, coco
-from edge.app import open_decoder, open_model
 from edge.camera.images import FORMATS, ORIENTATION, UPRIGHT, rgb
 from edge.config import Config
-from edge.errors import ConfigError
+from edge.errors import UsageError
 from edge.filtering import Thresholds, keep_visible
 from edge.inference.fit import Fit
+from edge.networks import open_decoder, open_model
 from edge.pipeline import Decoder, Runtime
 from edge.types import Frame, Image, Pose
 
@@ -57,11 +57,11 @@ def run(
 ) -> tuple[dict[str, Any], list[coco.Detection]]:
     """The report on the pictures of `annotations`, the first `limit` of them, and the poses it is about.
 
-    A picture that cannot be used is skipped, told on stderr and listed in the report. Raises ConfigError, ModelError.
+    A picture that cannot be used is skipped, told on stderr and listed in the report. Raises UsageError, ModelError.
     """
     truth = coco.read(annotations)
     if not images.is_dir():
-        raise ConfigError(f"--images: there is no folder {images}; name the one with the pictures of {annotations}")
+        raise UsageError(f"--images: there is no folder {images}; name the one with the pictures of {annotations}")
     model, cpu = open_model(config)
     wanted = config.filter
     published = Thresholds.of(confidence=wanted.min_confidence, parts=wanted.parts, score=0, keypoints=1).confidence
@@ -87,8 +87,8 @@ def run(
         seen.add(listed.id)
     _tell(skipped, images, notes)
     if not seen:
-        raise ConfigError(f"--images: no picture of {len(skipped)} could be used; is {images} the folder that belongs "
-                          f"to {annotations}?")  # fmt: skip
+        raise UsageError(f"--images: no picture of {len(skipped)} could be used; is {images} the folder that belongs "
+                         f"to {annotations}?")  # fmt: skip
     report = {
         "model": {"name": model.name, "sha256": model.sha256, "input_size": list(cpu.input_size)},
         "runtime": {"name": cpu.name, "backend": cpu.backend, "threads": config.inference.thread_count},
@@ -114,11 +114,11 @@ def run(
 
 
 def write(found: list[coco.Detection], out: Path) -> None:
-    """Write poses in COCO's format for results. Raises ConfigError."""
+    """Write poses in COCO's format for results. Raises UsageError."""
     try:
         out.write_bytes(msgspec.json.encode(found))
     except OSError as exc:
-        raise ConfigError(f"--out: {out} cannot be written ({exc.strerror}); name another file") from exc
+        raise UsageError(f"--out: {out} cannot be written ({exc.strerror}); name another file") from exc
 
 
 def _read(path: Path, listed: coco.Listed) -> Image:

@@ -9,11 +9,12 @@ what hangs is in it; that counts like a crash. The reason is always at hand for 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from edge.errors import AcceleratorError, EdgeError
+from edge.errors import AbsentError, AcceleratorError, EdgeError
 from edge.inference import coral
 from edge.inference.catalogue import ModelFile
 from edge.inference.crashes import CRASHES, SKIP_S, WITHIN_S, Crashes
@@ -47,23 +48,42 @@ class Accelerator:
     crashes: Crashes
 
     def tried(self) -> None:
-        """Check it, unless it is to be left alone. Raises AcceleratorError, ModelError."""
+        """Check it, unless it is to be left alone. Raises AcceleratorError, ModelError, and nothing else."""
         if skip_s := self.crashes.skip_s:
             raise AcceleratorError(
-                f"the Edge TPU is left alone until {_utc(skip_s)}, because this program died {CRASHES} times within "
+                f"the Edge TPU is left alone until {_utc(skip_s)}, as this program died {CRASHES} times within "
                 f"{WITHIN_S / 60:g} minutes while it was in use; check its power supply, and that libedgetpu is as new "
                 f"as the runtime; to try it sooner, reboot, or delete {self.crashes.path} and restart the daemon"
             )
-        self.check()
+        with _all_foreseen():
+            self.check()
 
     def opened(self) -> Loaded:
-        """Load it; if this process dies from now on, that will be counted. Raises AcceleratorError, ModelError."""
+        """Load it; if this process dies from now on, that will be counted. Raises what `tried` does."""
         self.crashes.begin()
         try:
-            return self.load()
+            with _all_foreseen():
+                return self.load()
         except EdgeError:
             self.crashes.end()
             raise
+
+    def close(self) -> None:
+        """The process ends in good order, as far as the record of crashes is concerned."""
+        self.crashes.close()
+
+
+@contextmanager
+def _all_foreseen() -> Iterator[None]:
+    """Any error becomes an EdgeError: those of a library, or of ours, must not end a thread without anybody hearing."""
+    try:
+        yield
+    except EdgeError:
+        raise
+    except Exception as exc:
+        error = AcceleratorError(coral.unforeseen(exc))
+        log.exception("%s", error)
+        raise error from exc
 
 
 class Failover:
@@ -83,15 +103,15 @@ class Failover:
         self._accelerator = accelerator
         self._probe_s = probe_s
         self._opened_again_s = float("-inf")
-        self._lost = ""  # how it failed in the middle
+        self._since = _utc()  # the CPU is in use, if it is
+        self._lost = ""  # how the Edge TPU failed in the middle
         self._found: State | None = None  # is used from the next frame on
-        self._hung = False
         self._settled = threading.Event()
         self._closed = threading.Event()
 
     def try_accelerator(self, timeout_s: float, stopping: threading.Event) -> None:
         """Begin to try the Edge TPU, now and every `probe_s`, and wait for what comes of it, but not too long."""
-        self.state = State(self.state.loaded, f"{self._why}; the Edge TPU is being tried")
+        self.state = State(self.state.loaded, f"{self._on_cpu()}, while the Edge TPU is being tried")
         self._probe(0)
         deadline_s = time.monotonic() + timeout_s
         while not (self._settled.wait(0.05) or stopping.is_set() or time.monotonic() > deadline_s):
@@ -111,7 +131,7 @@ class Failover:
         if accelerator is None:
             raise error
         # Stands for ever if it hangs from here on.
-        self.state = State(self.state.loaded, f"{self._why}; {error}")
+        self.state = State(self.state.loaded, f"{self._why}; it failed at {_utc()}: {error}")
         self.state.loaded.network.runtime.close()
         if now_s - self._opened_again_s >= self._probe_s:
             self._opened_again_s = now_s
@@ -125,9 +145,9 @@ class Failover:
                 return
         accelerator.crashes.end()
         if self._cpu is None:
-            self.state = State(self.state.loaded, f"{self._why}; the daemon ends, because {error}")
+            self.state = self._ended(error)
             raise error
-        self._lost = f"on the CPU since {_utc()}, because {error}"
+        self._since, self._lost = _utc(), f"{error}"
         self._fall_back(self._lost)
         self._lost += "; now: "
         self._probe(self._probe_s)
@@ -136,16 +156,17 @@ class Failover:
         """The network has not come back for so long. Raises AcceleratorError if it is that of the Edge TPU."""
         if self.state.loaded.network.runtime.backend == "cpu":
             return
-        self._hung = True
         error = AcceleratorError(coral.silent(for_s))
-        self.state = State(self.state.loaded, f"{self._why}; the daemon ends, because {error}")
+        self.state = self._ended(error)
+        if self._accelerator is not None:
+            self._accelerator.crashes.close(crashed=True)
         raise error
 
     def close(self) -> None:
         """End in good order, as far as the record of crashes is concerned. Any number of times is fine."""
         self._closed.set()
-        if self._accelerator and not self._hung:
-            self._accelerator.crashes.end()
+        if self._accelerator is not None:
+            self._accelerator.close()
 
     def _probe(self, wait_s: float) -> None:
         # A daemon, because what it tries may hang. The process that it started ends with it.
@@ -162,10 +183,18 @@ class Failover:
                 if self._closed.is_set():
                     return
                 # Stands for ever if that hangs here, after it worked in the other process.
-                self.state = State(self._cpu, f"{self._why}; {self._lost}the Edge TPU is there, and is being opened")
+                self.state = State(
+                    self._cpu,
+                    f"{self._on_cpu()}, because {self._lost}the Edge TPU is there, but still being opened, since "
+                    f"{_utc()}; if that takes more than a minute, plug it in anew and restart the sensor",
+                )
                 loaded = self._accelerator.opened()
             except EdgeError as exc:
-                self._fall_back(f"{self._lost}{str(exc).removeprefix('model.name: ')}{self._crashed()}")
+                usual = isinstance(exc, AbsentError) and not self._lost  # as on most machines
+                self._fall_back(
+                    f"{self._lost}{str(exc).removeprefix('model.name: ')}{self._crashed()}",
+                    logging.INFO if usual else logging.WARNING,
+                )
                 self._settled.set()
                 continue
             self._found = State(loaded, f"{self._why}; it is there and works{self._crashed()}")
@@ -184,14 +213,20 @@ class Failover:
         return (f"; but this program died {times} while the Edge TPU was in use, last at {last}: after {CRASHES} times "
                 f"within {WITHIN_S / 60:g} minutes that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
 
-    def _fall_back(self, problem: str) -> None:
+    def _on_cpu(self) -> str:
+        return f"{self._why}; on the CPU since {self._since}"
+
+    def _ended(self, error: AcceleratorError) -> State:
+        return State(self.state.loaded, f"{self._why}; the daemon ended at {_utc()}, because {error}")
+
+    def _fall_back(self, problem: str, level: int = logging.WARNING) -> None:
         assert self._cpu is not None
         assert self._accelerator is not None
         again = "" if self._accelerator.crashes.skip_s else f"; it is tried again every {self._probe_s:g} s"
-        state = State(self._cpu, f"{self._why}; {problem}{again}")
+        state = State(self._cpu, f"{self._on_cpu()}, because {problem}{again}")
         if state.reason != self.state.reason:
             self.state = state
-            log.warning("%s is used: %s", *_told(state))
+            log.log(level, "%s is used: %s", *_told(state))
 
 
 def _told(state: State) -> tuple[str, str]:

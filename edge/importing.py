@@ -14,7 +14,7 @@ import msgspec
 from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.errors import ModelError
-from edge.inference import catalogue, runtime
+from edge.inference import catalogue, trial
 from edge.inference.catalogue import Entry
 from edge.inference.decoder_op import Outline, cut_decoder, outline
 
@@ -152,7 +152,7 @@ def _try(content: bytes) -> str:
             file.flush()
         except OSError as exc:
             raise ModelError(f"cannot be tried ({exc.strerror}); make room in the folder for temporary files") from exc
-        return runtime.check_in_child(Path(file.name), label="it")
+        return trial.check_model(Path(file.name), label="it")
 
 
 def _read(file: Path) -> bytes:

@@ -48,7 +48,7 @@ class FrameSource(Protocol):
     @property
     def waiting(self) -> bool: ...  # whether somebody waits for a frame that comes or fails by itself
     def __iter__(self) -> Iterator[Frame]: ...
-    def close(self) -> None: ...
+    def close(self, timeout_s: float = ...) -> None: ...  # waits no longer than that for a reader that hangs
 
 
 class Runtime(Protocol):
@@ -188,14 +188,15 @@ class Pipeline:
         return self._seen(look)
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Stop both stages, but wait no longer than `timeout_s` for a frame that is on its way."""
+        """Stop both stages and the source, but wait no longer than `timeout_s` for all of them; again, if wanted."""
+        deadline_s = time.monotonic() + timeout_s
         self._stopping.set()
-        self._source.close()
-        deadline = time.monotonic() + timeout_s
-        while self._thread.is_alive() and time.monotonic() < deadline:
+        self._source.close(0)
+        while self._thread.is_alive() and time.monotonic() < deadline_s:
             with suppress(queue.Empty):  # the thread may be waiting to hand over
                 self._handoff.get_nowait()
             self._thread.join(0.01)
+        self._source.close(max(deadline_s - time.monotonic(), 0))
 
     def _infer(self) -> None:
         try:

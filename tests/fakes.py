@@ -32,7 +32,7 @@ class ListSource:
                 return
             yield frame
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 0) -> None:  # noqa: ARG002 - nothing hangs
         self.closed.set()
 
 

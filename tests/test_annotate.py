@@ -20,7 +20,7 @@ from edge import types
 from edge.annotate import LEFT, NOBODYS, OWN, RIGHT, draw_skeletons, run
 from edge.camera.synthetic import Scene, open_scene
 from edge.config import Camera, Config
-from edge.errors import CameraError, ConfigError
+from edge.errors import CameraError, UsageError
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Pose
 from tests.e2e.sensor import ROOT, run_edge
@@ -142,21 +142,28 @@ def test_the_command_takes_model_and_size(tmp_path: Path) -> None:
         ("synthetic:walk", "out.mp4", "--frames: synthetic:walk has no end"),
         ("rtsp://user:secret@camera/1", "out.mkv", r"--frames: rtsp://camera has no end"),
         ("/dev/video0", "out.mp4", "--frames: /dev/video0 has no end"),
-        ("nothing.mp4", "out.mp4", "nothing.mp4 cannot be read"),
-        ("nothing.png", "out.mp4", "nothing.png cannot be read"),
+        ("nothing.mp4", "out.mp4", "^IN: .*nothing.mp4 cannot be read"),
+        ("nothing.png", "out.mp4", "^IN: nothing.png cannot be read"),
+        (__file__, "out.png", "^IN: no picture of 1 in .* can be read"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, source: str, out: str, problem: str) -> None:
     (tmp_path / out).write_bytes(b"before")
-    with pytest.raises(ConfigError, match=problem) as caught:
+    with pytest.raises(UsageError, match=problem) as caught:
         run(Config(), source, tmp_path / out)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(out, b"before")]
 
 
+def test_a_camera_that_is_not_there_may_be_back(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
+    with pytest.raises(CameraError, match=r"^IN: /dev/video63 cannot be read"):
+        run(Config(), "/dev/video63", tmp_path / "out.png")
+
+
 def test_frames_are_for_videos(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--frames: .*out.png is one picture"):
+    with pytest.raises(UsageError, match=r"--frames: .*out.png is one picture"):
         run(Config(), "synthetic:walk", tmp_path / "out.png", frames=3)
 
 
@@ -167,12 +174,12 @@ def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path, name: str) -> 
     out = tmp_path / "there" / name
     out.parent.mkdir()
     out.write_bytes(b"before")
-    with pytest.raises(CameraError, match=r"in.png has no frame 1; count from 0"):
+    with pytest.raises(UsageError, match=r"^--frame: .*in.png has no frame 1; count from 0"):
         run(Config(), str(picture), out, first=1)
     assert [(path.name, path.read_bytes()) for path in out.parent.iterdir()] == [(name, b"before")]
     out.unlink()
     out.mkdir()  # what cannot be replaced
-    with pytest.raises(ConfigError, match=f"{name}: cannot be written"):
+    with pytest.raises(UsageError, match=f"^OUT: .*{name} cannot be written"):
         run(Config(), str(picture), out)
     assert [path.name for path in out.parent.iterdir()] == [name]
 

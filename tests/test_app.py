@@ -1,6 +1,5 @@
 """The composition root: what the configuration says is what the pipeline does."""
 
-import threading
 from pathlib import Path
 
 import msgspec
@@ -8,21 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from edge import app, smoothing
+from edge import app, networks, smoothing
 from edge.camera import open_source
 from edge.camera.synthetic import open_scene
 from edge.config import Config
 from edge.decode import posenet
-from edge.errors import ModelError
 from edge.inference import catalogue, coral
-from edge.inference.decoder_op import cut_decoder
 from edge.inference.runtime import CpuRuntime
 from edge.pipeline import Pipeline, Stages
 from edge.tracking import Tracker
 from edge.types import Frame
-from tests.delegate import StandIn, add_model
+from tests.delegate import add_model
 from tests.fakes import ListSource
-from tests.tiny_posenet import INPUT_SIZE, tiny_posenet
 
 
 def config(**tables: dict[str, object]) -> Config:
@@ -30,7 +26,7 @@ def config(**tables: dict[str, object]) -> Config:
 
 
 def opened(wanted: Config, frames: list[Frame] | None = None) -> tuple[Stages, Pipeline, CpuRuntime]:
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     pipeline = app.open_pipeline(wanted, ListSource(frames or []), cpu)
     return pipeline._stages, pipeline, cpu
 
@@ -90,7 +86,7 @@ def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
     for number in range(5):
         Pillow.fromarray(painted("walk", 30 + number).image).save(tmp_path / f"{number}.png")
     wanted = config(camera={"source": f"images:{tmp_path}", "fps": 0})
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     invokes = []
     invoke = cpu.invoke
 
@@ -138,22 +134,12 @@ def test_sources_deliver_what_the_model_can_take(
 ) -> None:
     """Of portraits as much as the turned look takes. Before it is rotated, that is."""
     wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     with open_source(wanted.camera, largest=app._largest(wanted.camera, cpu)) as source:
         frame = next(iter(source))
     turned = rotation % 180 == 90
     assert frame.image.shape[1::-1] == (pixels[::-1] if turned else pixels)
     assert (frame.width, frame.height) == ((height, width) if turned else (width, height))
-
-
-def test_a_model_that_cannot_tell_people_apart_is_for_one_person() -> None:
-    class OnePersonOnly:
-        name, backend, input_size = "one", "cpu", (353, 481)
-        output_shapes = {"heatmaps": (23, 31, 17), "short_offsets": (23, 31, 34)}  # noqa: RUF012 - as a Runtime has it
-
-    with pytest.raises(ModelError, match=r'decode\.mode: .*"single"'):
-        app.open_decoder(config(), OnePersonOnly())  # type: ignore[arg-type]
-    app.open_decoder(config(decode={"mode": "single"}), OnePersonOnly())  # type: ignore[arg-type]
 
 
 def test_pictures_are_as_large_as_the_larger_of_two_models_takes(
@@ -167,33 +153,5 @@ def test_pictures_are_as_large_as_the_larger_of_two_models_takes(
         ((481, 641), "auto", (641, 481)),
     ):
         wanted = config(model={"input_size": size}, inference={"device": device})
-        _, opened = app.open_model(wanted)
-        assert app._largest(wanted.camera, opened, *app._edge_tpu_size(wanted)) == largest
-
-
-def test_auto_and_a_model_for_the_edge_tpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandIn) -> None:
-    """Whichever of the two is named: on the CPU runs the one for the CPU, on the Edge TPU the other."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    add_model(tmp_path, "tpu", cut_decoder(tiny_posenet(edge_tpu=True)), INPUT_SIZE)
-    for name in ("posenet", "tpu"):
-        wanted = config(model={"name": name}, inference={"library": str(standin.library)})
-        assert app.open_model(wanted)[0].name == "posenet"
-        failover = app.open_failover(wanted)
-        assert failover.state.loaded.model.name == "posenet"
-        failover.try_accelerator(60, threading.Event())
-        state = failover.state
-        assert (state.loaded.model.name, state.loaded.network.runtime.input_size) == ("tpu", INPUT_SIZE)
-        failover.close()
-        for device in ("edgetpu", "edgetpu:usb"):
-            always = config(model={"name": name}, inference={"device": device, "library": str(standin.library)})
-            model, tpu = app.open_model(always)
-            assert (model.name, tpu.backend) == ("tpu", "edgetpu")
-            tpu.close()
-
-
-@pytest.mark.parametrize(
-    ("device", "wanted"), [("auto", ""), ("edgetpu", ""), ("edgetpu:usb", "usb"), ("edgetpu:pci:1", "pci:1")]
-)
-def test_devices_as_libedgetpu_calls_them(device: str, wanted: str) -> None:
-    assert app._edge_tpu(config(inference={"device": device})) == wanted
+        _, opened = networks.open_model(wanted)
+        assert app._largest(wanted.camera, opened, *networks.edge_tpu_size(wanted)) == largest

@@ -123,5 +123,8 @@ def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:
     again = tmp_path / "again.jpg"
     assert run_edge("annotate", str(plain), str(again)).returncode == 0
     done = run_edge("annotate", str(plain), str(tmp_path / "out.docx"))
-    assert done.returncode == 78
+    assert done.returncode == 2
     assert "out.docx" in done.stderr
+    done = run_edge("annotate", "/nowhere.png", str(again))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("edge-pose: IN: /nowhere.png cannot be read")

@@ -236,6 +236,40 @@ def test_tls(mosquitto: Start, certificates: Path) -> None:
             assert word in broker.connection.problem
 
 
+def test_tls_on_one_side_alone_is_told_in_words(mosquitto: Start, certificates: Path) -> None:
+    tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
+    ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
+    plain, secure = mosquitto().port, mosquitto("allow_anonymous true", *tls).port
+    strict = mosquitto("allow_anonymous true", *tls, "require_certificate true").port
+    for port, wrong, words in (
+        (plain, ours, f"does not speak TLS; set mqtt.port = {plain} to the broker's port for TLS"),
+        (plain, ours, "or mqtt.tls.enabled = false"),
+        (secure, {}, f"if mqtt.port = {secure} is its port for TLS, set mqtt.tls.enabled = true"),
+        (strict, ours, "if it asks for a certificate, name one in mqtt.tls.cert_file"),
+    ):
+        with publisher(port, tls=wrong) as broker:
+            assert broker.connection.tried.wait(10)
+            assert not broker.connection.connected
+            assert words in broker.connection.problem
+            assert "Errno" not in broker.connection.problem
+
+
+def test_who_answers_tls_with_something_else_does_not_speak_it(certificates: Path) -> None:
+    def answer(server: socket.socket) -> None:
+        peer, _address = server.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        with publisher(server.getsockname()[1], tls={"enabled": True, "ca_file": f"{certificates}/ca.crt"}) as broker:
+            assert broker.connection.tried.wait(10)
+            assert "the other end does not speak TLS" in broker.connection.problem
+        thread.join()
+
+
 def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls, "require_certificate true").port

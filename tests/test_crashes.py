@@ -101,3 +101,18 @@ def test_where_it_is() -> None:
         "edge-pose",
         "edge-tpu-door.json",
     )
+
+
+def test_who_has_closed_it_has_the_last_word(path: Path) -> None:
+    """Another thread may come to open the Edge TPU, or to let go of it, while the process ends."""
+    stopped = Crashes(path)
+    stopped.begin()
+    stopped.close()
+    stopped.begin()
+    assert Crashes(path).of_late == 0
+    hung = Crashes(path)
+    hung.begin()
+    hung.close(crashed=True)
+    hung.close()
+    hung.end()
+    assert Crashes(path).of_late == 1

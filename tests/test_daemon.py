@@ -15,6 +15,7 @@ from edge.failover import Failover, Loaded
 from edge.inference.catalogue import ModelFile
 from edge.mqtt.messages import Topics
 from edge.pipeline import Network, Result
+from edge.profile import Profile
 from edge.types import Granted, Message
 from tests.fakes import ListSource, PaintedRuntime, blank_frame
 
@@ -63,7 +64,9 @@ def daemon(listener: Listener, source: ListSource) -> Daemon:
     model = ModelFile("posenet", Path("posenet.tflite"), "0" * 64, b"", verified=True)
     config = Config(camera=Camera(source="picamera2", stall_s=STALL_S))
     network = Network(PaintedRuntime({}, (353, 481)), lambda _: pytest.fail("nothing is decoded here"))
-    sensor: Any = (config, Failover(Loaded(model, network), "test"), source, listener, Topics("edge-pose", "test"))
+    topics, failover = Topics("edge-pose", "test"), Failover(Loaded(model, network), "test")
+    profile = Profile(config, topics, failover, source)
+    sensor: Any = (config, failover, source, listener, topics, profile)
     systemd: Any = listener
     return Daemon(Sensor(*sensor), systemd, interrupted=lambda: False)
 
@@ -126,7 +129,7 @@ def test_what_was_granted_is_in_info_as_soon_as_it_is_known(
         "fps": 15.0,
         "autofocus": "continuous",
     }
-    assert told == [None, first, {**first, "fps": 10.0}]
+    assert told == [first, {**first, "fps": 10.0}]
 
 
 def test_the_age_of_a_frame_is_said_where_the_sensor_tells_it(daemon: Daemon, listener: Listener) -> None:

@@ -1,7 +1,5 @@
 """EdgeTpuRuntime with a stand-in for libedgetpu, on whichever runtime is installed."""
 
-import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -106,42 +104,6 @@ def test_other_threads_go_on_while_it_is_opened(standin: StandIn) -> None:
     assert len(turns) > before + 20
 
 
-CHECKS = [
-    ("load crash", r"crashed when it was tried \(SIGSEGV\)"),
-    ("prepare crash", r"crashed when it was tried \(SIGSEGV\)"),
-    ("1 crash", r"crashed when it was tried \(SIGSEGV\)"),
-    ("destroy crash", r"crashed when it was tried \(SIGSEGV\)"),
-    ("load exit", r"crashed when it was tried \(exit code 3\)"),
-    ("load fail", r"opened no Edge TPU \(stand-in: no device\)"),
-    ("1 fail", "failed while it computed"),
-    ("1 hang", "did not answer for 2 s"),
-    ("load hang", "did not answer for 2 s"),
-    ("destroy hang", "did not answer for 2 s"),
-]
-
-
-@pytest.mark.parametrize(("plan", "words"), CHECKS, ids=[plan for plan, _ in CHECKS])
-def test_the_check_survives_everything(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, plan: str, words: str
-) -> None:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(COMPILED)
-    runtime.check_accelerator(path, "", str(standin.library))
-    monkeypatch.setattr(runtime, "ACCELERATOR_CHECK_S", 2 if "hang" in plan else 60)
-    standin.will(plan)
-    with pytest.raises(AcceleratorError, match=words):
-        runtime.check_accelerator(path, "", str(standin.library))
-
-
-def test_a_check_whose_parent_is_gone_leaves_the_device_alone(standin: StandIn, tmp_path: Path) -> None:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(COMPILED)
-    command = [sys.executable, "-m", "edge.inference.runtime", str(path), "", str(standin.library)]
-    for parent, checked in ((os.getppid(), False), (os.getpid(), True)):
-        done = subprocess.run([*command, str(parent)], cwd=Path(__file__).parents[1], check=False)
-        assert (done.returncode == 0, bool(standin.diary)) == (checked, checked)
-
-
 @pytest.mark.parametrize("right", [True, False])
 def test_pycoral_is_used_if_it_is_the_right_one(
     standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, right: bool
@@ -151,7 +113,7 @@ def test_pycoral_is_used_if_it_is_the_right_one(
     package.mkdir(parents=True)
     for file in (package.parent / "__init__.py", package / "__init__.py"):
         file.touch()
-    _, installed = runtime._import_package()
+    _, installed = runtime.import_package()
     if right:
         (package / "edgetpu.py").write_text(
             f"from {installed.__name__} import Interpreter, load_delegate\n"
@@ -168,4 +130,6 @@ def test_pycoral_is_used_if_it_is_the_right_one(
             del sys.modules[name]
     tpu.invoke()
     assert (tpu.name == "pycoral") == right
-    assert standin.diary[0].endswith(" load device=pci:0")
+    # What an earlier test left to the garbage collector may be let go of in between.
+    (loaded,) = [line for line in standin.diary if " load" in line]
+    assert loaded.endswith(" load device=pci:0")

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from edge.camera.synthetic import open_scene
 from edge.config import Config, Model
-from edge.errors import ConfigError, ModelError
+from edge.errors import ModelError, UsageError
 from edge.skeleton import INDEX, KEYPOINT_COUNT, OKS_SIGMAS, PARTS
 from edge.types import Floats, Pose
 from tests.e2e.sensor import ROOT, run_edge
@@ -203,7 +203,7 @@ BAD = {
 
 @pytest.mark.parametrize(("content", "problem"), BAD.items(), ids=BAD.values())
 def test_files_that_are_not_coco_keypoints(tmp_path: Path, content: str, problem: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UsageError) as caught:
         read(tmp_path, content)
     text = str(caught.value)
     assert problem in text
@@ -333,10 +333,10 @@ def test_wrong_use_is_one_line(painted: Path, tmp_path: Path) -> None:
         "use 641": (Config(model=Model(input_size=(481, 640))), truth, painted),
         "no model 'nothing'": (Config(model=Model(name="nothing")), truth, painted),
     }.items():
-        with pytest.raises((ConfigError, ModelError), match=problem) as caught:
+        with pytest.raises((UsageError, ModelError), match=problem) as caught:
             evaluate.run(*arguments)
         assert "\n" not in str(caught.value)
-    with pytest.raises(ConfigError, match=r"--out: /nowhere.* cannot be written"):
+    with pytest.raises(UsageError, match=r"--out: /nowhere.* cannot be written"):
         evaluate.write([], nowhere / "x.json")
 
 
@@ -345,8 +345,19 @@ def test_wrong_options_are_2(painted: Path) -> None:
     for wrong in ((*given, "--input-size", "5x5"), (*given, "--out", "/nowhere/x.json"), (*given, "--limit", "0"), ()):
         done = run_edge("evaluate", *wrong)
         assert (done.returncode, done.stdout) == (2, "")
-    done = run_edge("evaluate", *given, "--model", "nothing")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (78, "", 1)
+    folder, truth = str(painted), str(painted / "annotations.json")
+    for words, arguments in {
+        "--model: there is no model 'nothing'": (*given, "--model", "nothing"),
+        "--input-size: width 640 does not fit": (*given, "--input-size", "481x640"),
+        "--annotations: /nowhere cannot be read": ("--annotations", "/nowhere", "--images", folder),
+        "--images: there is no folder /nowhere": ("--annotations", truth, "--images", "/nowhere"),
+    }.items():
+        done = run_edge("evaluate", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.splitlines()[-1].startswith(f"edge-pose: {words}")
+    named = {"EDGE_POSE_MODEL__NAME": "nothing"}
+    done = run_edge("evaluate", "--annotations", truth, "--images", folder, environ=named)
+    assert (done.returncode, done.stderr.partition(": ")[2][:11]) == (78, "model.name:")
 
 
 def test_without_pycocotools_it_says_what_to_install(painted: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """When the Edge TPU is used and when the CPU, and what is said of it; the networks themselves are painted."""
 
+import logging
+import re
 import threading
 import time
 from dataclasses import replace
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import AcceleratorError, EdgeError, ModelError
+from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError
 from edge.failover import Accelerator, Failover, Loaded
 from edge.inference.catalogue import ModelFile
 from edge.inference.crashes import Crashes
@@ -17,6 +19,7 @@ from tests.fakes import PaintedRuntime
 
 WHY = "inference.device = test"
 NEVER_S = 3600.0
+UTC = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
 
 
 def loaded(backend: Backend) -> Loaded:
@@ -31,8 +34,8 @@ class EdgeTpu:
     """A Coral that is there or not: with `check_error` it is seen at the check, with `load_error` only afterwards."""
 
     def __init__(self, path: Path) -> None:
-        self.check_error: EdgeError | None = None
-        self.load_error: EdgeError | None = None
+        self.check_error: Exception | None = None
+        self.load_error: Exception | None = None
         self.crashes = Crashes(path)
         self.accelerator = Accelerator(self._check, self._load, self.crashes)
         self.checks = 0
@@ -76,6 +79,11 @@ def wait_for(failover: Failover, wanted: Backend) -> None:
         time.sleep(0.01)
 
 
+def told(failover: Failover, reason: str) -> bool:
+    """Whether the reason is this one, a regular expression."""
+    return re.fullmatch(f"{WHY}; {reason}", failover.state.reason) is not None
+
+
 def in_use(tpu: EdgeTpu) -> bool:
     """Whether a death now would be counted."""
     return Crashes(tpu.crashes.path).of_late > 0
@@ -106,7 +114,8 @@ def test_auto_says_why_it_does_not_and_comes_back(tpu: EdgeTpu, error: EdgeError
     setattr(tpu, where, error)
     failover = auto(tpu)
     problem = str(error).removeprefix("model.name: ")
-    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; {problem}; it is tried again every 3600 s")
+    assert backend(failover) == "cpu"
+    assert told(failover, f"on the CPU since {UTC}, because {problem}; it is tried again every 3600 s")
     failover.close()
     failover = auto(tpu, probe_s=0.01)
     setattr(tpu, where, None)
@@ -135,7 +144,9 @@ def test_a_load_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
     cpu = loaded("cpu")
     failover = Failover(cpu, WHY, cpu=cpu, accelerator=replace(tpu.accelerator, load=hang), probe_s=NEVER_S)
     failover.try_accelerator(0.1, threading.Event())
-    while not failover.state.reason.endswith("is being opened"):
+    deadline_s = time.monotonic() + 60
+    while "the Edge TPU is there, but still being opened, since 20" not in failover.state.reason:
+        assert time.monotonic() < deadline_s
         time.sleep(0.01)
     assert backend(failover) == "cpu"
     release.set()
@@ -149,7 +160,8 @@ def test_a_check_that_takes_long_keeps_nobody_waiting(tpu: EdgeTpu) -> None:
     cpu = loaded("cpu")
     failover = Failover(cpu, WHY, cpu=cpu, accelerator=slow, probe_s=NEVER_S)
     failover.try_accelerator(0.05, threading.Event())
-    assert (backend(failover), failover.state.reason) == ("cpu", f"{WHY}; the Edge TPU is being tried")
+    assert backend(failover) == "cpu"
+    assert told(failover, f"on the CPU since {UTC}, while the Edge TPU is being tried")
     release.set()
     wait_for(failover, "edgetpu")
     failover.close()
@@ -186,7 +198,9 @@ def test_what_cannot_be_opened_again_is_told_with_both_reasons(tpu: EdgeTpu) -> 
     failover.failed(AcceleratorError("cable; mend it"))
     assert backend(failover) == "cpu"
     assert "because cable; mend it; it could not be opened again: gone; plug it in;" in failover.state.reason
+    deadline_s = time.monotonic() + 60
     while "; now: gone; plug it in; it is tried again every" not in failover.state.reason:
+        assert time.monotonic() < deadline_s
         time.sleep(0.01)
     assert "because cable; mend it" in failover.state.reason
     tpu.load_error = tpu.check_error = None
@@ -206,22 +220,23 @@ def test_what_is_not_in_use_cannot_be_blamed(tpu: EdgeTpu) -> None:
 
 
 def test_a_reopening_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
-    told = []
+    said = []
 
     def load() -> Loaded:
-        told.append(failover.state.reason)
+        said.append(failover.state.reason)
         return loaded("edgetpu")
 
     failover = Failover(loaded("edgetpu"), WHY, accelerator=replace(tpu.accelerator, load=load), probe_s=NEVER_S)
     failover.failed(AcceleratorError("cable; mend it"))
-    assert told == [f"{WHY}; cable; mend it"]
+    (reason,) = said
+    assert re.fullmatch(f"{WHY}; it failed at {UTC}: cable; mend it", reason)
 
 
 def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
     failover = auto(tpu)
     with pytest.raises(AcceleratorError, match="has not answered for 15 s"):
         failover.hung(15)
-    assert failover.state.reason.startswith(f"{WHY}; the daemon ends, because the Edge TPU has not answered for 15 s")
+    assert told(failover, f"the daemon ended at {UTC}, because the Edge TPU has not answered for 15 s; .*")
     failover.close()
     assert in_use(tpu)
 
@@ -240,7 +255,7 @@ def test_without_a_cpu_the_error_is_raised(tpu: EdgeTpu) -> None:
     assert failover.state.loaded is tpu.loads[1]
     with pytest.raises(AcceleratorError, match="cable again"):
         failover.failed(AcceleratorError("cable again; mend it"))
-    assert failover.state.reason == f"{WHY}; the daemon ends, because cable again; mend it"
+    assert told(failover, f"the daemon ended at {UTC}, because cable again; mend it")
     assert not in_use(tpu)
 
 
@@ -258,3 +273,66 @@ def test_after_crashes_it_is_left_alone(tpu: EdgeTpu) -> None:
     with pytest.raises(AcceleratorError, match="died 3 times within 10 minutes"):
         again.accelerator.tried()
     failover.close()
+
+
+@pytest.mark.parametrize("where", ["check_error", "load_error"])
+def test_what_nobody_foresaw_is_told_and_does_not_end_the_trying(
+    tpu: EdgeTpu, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    setattr(tpu, where, OSError(12, "Cannot allocate memory"))
+    failover = auto(tpu, probe_s=0.01)
+    assert backend(failover) == "cpu"
+    words = r"the Edge TPU cannot be tried or opened \(OSError: \[Errno 12\] Cannot allocate memory\); unplug it .*"
+    assert told(failover, f"on the CPU since {UTC}, because {words}; it is tried again every 0.01 s")
+    assert "Traceback" in caplog.text
+    assert not in_use(tpu)
+    setattr(tpu, where, None)
+    wait_for(failover, "edgetpu")
+    setattr(tpu, where, TypeError("a library's own"))
+    failover.failed(AcceleratorError("cable"))
+    assert backend(failover) == ("edgetpu" if where == "check_error" else "cpu")
+    failover.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(AbsentError("none is there"), logging.INFO), (AcceleratorError("broken"), logging.WARNING)]
+)
+def test_on_a_machine_without_one_the_cpu_is_no_news(
+    tpu: EdgeTpu, caplog: pytest.LogCaptureFixture, error: AcceleratorError, level: int
+) -> None:
+    tpu.check_error = error
+    with caplog.at_level(logging.INFO):
+        failover = auto(tpu, probe_s=0.01)
+        assert [record.levelno for record in caplog.records] == [level]
+        tpu.check_error = None
+        wait_for(failover, "edgetpu")
+        tpu.check_error = tpu.load_error = error
+        caplog.clear()
+        failover.failed(AcceleratorError("cable"))
+        deadline_s = time.monotonic() + 60
+        while f"; now: {error}" not in failover.state.reason:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}, "it was in use, and is lost"
+    failover.close()
+
+
+def test_who_ends_while_it_is_being_opened_leaves_no_mark(tpu: EdgeTpu) -> None:
+    """Nor does somebody who comes to open it a moment later."""
+    opening, release = threading.Event(), threading.Event()
+
+    def hang() -> Loaded:
+        opening.set()
+        assert_set(release)
+        return loaded("edgetpu")
+
+    slow = replace(tpu.accelerator, load=hang)
+    thread = threading.Thread(target=slow.opened)
+    thread.start()
+    assert_set(opening)
+    assert in_use(tpu), "who dies now is counted"
+    slow.close()
+    release.set()
+    thread.join()
+    slow.opened()
+    assert not in_use(tpu)

@@ -5,7 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge import app
+from edge import app, networks
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Config
 from edge.lookout import TURNS, Lookout, merged, turns_for
@@ -220,7 +220,7 @@ def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
 
 def pipeline(*, turned: bool = True) -> Pipeline:
     config = msgspec.convert({"decode": {"turned": turned}, "inference": {"threads": 2}}, Config)
-    _, cpu = app.open_model(config)
+    _, cpu = networks.open_model(config)
     return app.open_pipeline(config, ListSource([]), cpu)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge import app, importing
+from edge import app, importing, networks
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Config
 from edge.decode.movenet import decode_movenet, recognise
@@ -84,7 +84,7 @@ def config(name: str, **tables: dict[str, object]) -> Config:
 @pytest.mark.parametrize("mode", ["multi", "single"])
 def test_an_imported_one_runs_with_its_name_alone(imported: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
     wanted = config(imported, decode={"mode": mode}, filter={"min_confidence": 0.0})
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     assert cpu.input_size == INPUT_SIZE
     with caplog.at_level(logging.INFO):
         running = app.open_pipeline(wanted, ListSource([]), cpu)
@@ -101,18 +101,18 @@ def test_an_imported_one_runs_with_its_name_alone(imported: str, mode: str, capl
 
 def test_its_input_has_the_size_that_was_asked_for_or_it_says_why_not(imported: str, tmp_path: Path) -> None:
     wanted = config(imported, model={"input_size": [65, 65]})
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     assert cpu.input_size == (65, 65)
     open_size = tmp_path / "open.tflite"
     open_size.write_bytes(tiny_movenet(KEYPOINTS.reshape(-1).tolist(), (1, 1)))
     with pytest.raises(ModelError, match=r"^model\.input_size: .*open\.tflite leaves the size of pictures open; set "):
-        app.open_model(config(str(open_size)))
-    assert app.open_model(config(str(open_size), model={"input_size": [192, 192]}))[1].input_size == (192, 192)
+        networks.open_model(config(str(open_size)))
+    assert networks.open_model(config(str(open_size), model={"input_size": [192, 192]}))[1].input_size == (192, 192)
 
 
 def test_pictures_are_left_as_large_as_they_are_because_parts_of_them_are_shown(imported: str) -> None:
     wanted = config(imported)
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     assert app._largest(wanted.camera, cpu) is None
 
 
@@ -126,7 +126,7 @@ def movenet(coral: Path) -> Path:
 
 def opened(model: Path, *, crop: bool = True, turned: bool = True) -> Pipeline:
     wanted = config(str(model), decode={"turned": turned}, smoothing={"enabled": False})
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     running = app.open_pipeline(wanted, ListSource([]), cpu)
     if not crop:
         running._stages = replace(running._stages, crop=None)
@@ -180,7 +180,7 @@ def test_two_networks_agree_on_two_people(movenet: Path, coral: Path) -> None:
     with (coral / "posenet_mobilenet_v1_075_481_641_quant_decoder_reference.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     wanted = config(str(movenet))
-    _, cpu = app.open_model(wanted)
+    _, cpu = networks.open_model(wanted)
     stages = app.open_pipeline(wanted, ListSource([]), cpu)._stages
     people = sorted({row["pose_id"] for row in rows})
     assert len(people) == 2

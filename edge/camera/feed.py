@@ -16,7 +16,7 @@ from edge.config import Camera
 from edge.errors import CameraError
 from edge.types import Frame, Granted, Image, fitted
 
-CLOSE_S = 0.7  # how long `Feed.close` waits for a reader that is busy inside a library; a stop must take less than 2 s
+CLOSE_S = 1.0  # how long `Feed.close` waits, in all, for a reader that is busy inside a library
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +80,7 @@ class Feed:
         self._error: BaseException | None = None
         self._ended = False
         self._closed = False
+        self._hangs_from_s = float("inf")  # on the clock of time.monotonic(), once it was closed
         # A daemon, because a driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
 
@@ -107,14 +108,19 @@ class Feed:
         while (frame := self._take()) is not None:
             yield frame
 
-    def close(self) -> None:
-        """Stop the reader, and end an iteration that waits in another thread. Any number of times is fine."""
+    def close(self, timeout_s: float = CLOSE_S) -> None:
+        """Stop the reader, and end an iteration that waits in another thread. Any number of times is fine.
+
+        Waits for the reader no longer than `timeout_s`, and CLOSE_S since the first time: who has not ended then hangs.
+        """
+        now_s = time.monotonic()
         with self._changed:
-            again, self._closed = self._closed, True
+            if not self._closed:
+                self._closed, self._hangs_from_s = True, now_s + CLOSE_S
             self._slot = self._error = None  # by its traceback an error keeps the reader's decoder alive
             self._changed.notify_all()
-        if self._thread.ident is not None and not again:  # who did not end in that time hangs
-            self._thread.join(CLOSE_S)
+        if self._thread.ident is not None:
+            self._thread.join(max(min(timeout_s, self._hangs_from_s - now_s), 0))
 
     def _take(self) -> Frame | None:
         with self._changed:

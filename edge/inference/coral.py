@@ -97,6 +97,12 @@ def hung(library: str, after_s: float) -> str:
             "and check its power supply")  # fmt: skip
 
 
+def unforeseen(error: Exception) -> str:
+    """That something went wrong with it of which nobody thought, be it in a library or in this program."""
+    return (f"the Edge TPU cannot be tried or opened ({type(error).__name__}: {_line(str(error))}); unplug it and plug "
+            "it in again; if that does not help, report this with the lines around it in the log")  # fmt: skip
+
+
 def _line(text: str) -> str:
     """What the library said, without what the runtime adds to it."""
     return " ".join(re.sub(_ADDED, " ", text).split())

@@ -6,6 +6,7 @@ Only what happened since the machine was started counts: a power cut leaves a ma
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ class Crashes:
     def __init__(self, path: Path) -> None:
         """Read the record, and count a crash if the process before this one left its mark."""
         self.path = path
+        self._lock = threading.Lock()  # who opens it and who ends the process need not be one thread
+        self._closed = False
         try:
             boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
         except OSError:
@@ -71,11 +74,25 @@ class Crashes:
 
     def begin(self) -> None:
         """The Edge TPU is about to be used: whoever dies from now on, died of it."""
-        self._mark(in_use=True)
+        with self._lock:
+            if not self._closed:
+                self._mark(in_use=True)
 
     def end(self) -> None:
         """It is not used any more. Any number of times is fine."""
-        self._mark(in_use=False)
+        with self._lock:
+            if not self._closed:
+                self._mark(in_use=False)
+
+    def close(self, *, crashed: bool = False) -> None:
+        """The process ends in good order, whatever the Edge TPU is at, or else as one that `crashed`; the first counts.
+
+        From here on, nothing changes any more.
+        """
+        with self._lock:
+            if not self._closed and not crashed:
+                self._mark(in_use=False)
+            self._closed = True
 
     def _mark(self, *, in_use: bool) -> None:
         if self._record.in_use != in_use:

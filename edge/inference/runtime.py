@@ -2,29 +2,20 @@
 
 import ctypes
 import importlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, AcceleratorError, EdgeError, ModelError
+from edge.errors import AcceleratorError, ModelError
 from edge.inference import coral
 from edge.types import Array, Backend, RawOutputs, Tensor
 
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
-CHECK_S = 60
 LEAST_PX = 33  # of model.input_size; files that leave it open declare 1
-ACCELERATOR_CHECK_S = 30  # a Coral on USB takes its firmware first
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
-_PR_SET_PDEATHSIG = 1
-_TOLD = "edge-pose: "  # begins a line of ours among those of libraries
 
 
 class CpuRuntime:
@@ -37,9 +28,9 @@ class CpuRuntime:
 
         Raises ModelError if it cannot be loaded, has no single (1, h, w, 3) input, no floats or 8-bit integers in and
         out, or declares no size where one is needed. tflite-runtime does not survive damaged files: check them before
-        (`check_in_child`).
+        (`edge.inference.trial`).
         """
-        self.name, package = _import_package()
+        self.name, package = import_package()
         self._outputs: dict[str, Any] = {}
         own_size = input_size or (0, 0)
         try:
@@ -59,7 +50,7 @@ class CpuRuntime:
                 CpuRuntime(model, label=label, input_size=own_size, threads=threads)
                 raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
                                  f"set input_size = {list(own_size)}") from exc  # fmt: skip
-            raise _refusal(str(exc), label, self.output_shapes) from exc
+            raise refusal(str(exc), label, self.output_shapes) from exc
         self._take(interpreter, label)
 
     def _take(self, interpreter: Any, label: str) -> None:
@@ -109,7 +100,7 @@ class EdgeTpuRuntime(CpuRuntime):
     def __init__(self, model: bytes, *, label: str, device: str, library: str, threads: int) -> None:
         """Load `model` with `library`, which is libedgetpu; `device` is "" (any Coral), "usb", "usb:1", "pci:0"...
 
-        A wrong or broken libedgetpu kills the process or never comes back: try it before, with `check_accelerator`.
+        A wrong or broken libedgetpu kills the process or never comes back: try it before, with `edge.inference.trial`.
         Raises AcceleratorError; ModelError if the model is none that we can use.
         """
         try:
@@ -121,7 +112,7 @@ class EdgeTpuRuntime(CpuRuntime):
             raise AcceleratorError(coral.refused(device, library, str(exc))) from exc
         except RuntimeError as exc:
             if "PosenetDecoderOp" in str(exc):
-                raise _refusal(str(exc), label, {}) from exc
+                raise refusal(str(exc), label, {}) from exc
             raise AcceleratorError(coral.unfit(label, library, str(exc))) from exc
         self._take(interpreter, label)
 
@@ -172,65 +163,23 @@ def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple
             pass
         else:
             return "pycoral", pycoral.make_interpreter(model, device=device or None)
-    name, package = _import_package()
+    name, package = import_package()
     delegate = _Delegate(library, {"device": device} if device else {})
     interpreter = package.Interpreter(model_content=model, num_threads=threads, experimental_delegates=[delegate])
     return f"{name} with {library.rpartition('/')[2]}", interpreter
 
 
-def check_accelerator(path: Path, device: str, library: str) -> None:
-    """Load the model in `path` as EdgeTpuRuntime does, and run it once, in another process.
-
-    Raises what EdgeTpuRuntime raises, and AcceleratorError if that process crashed or hung.
-    """
-    command = [sys.executable, "-m", __name__, str(path), device, library, str(os.getpid())]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=ACCELERATOR_CHECK_S
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise AcceleratorError(coral.hung(library, ACCELERATOR_CHECK_S)) from exc
-    except OSError as exc:
-        raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); is there memory left?") from exc
-    said = done.stdout.strip().rpartition("\n")[2]
-    if done.returncode < 0:
-        raise AcceleratorError(coral.crashed(library, signal.Signals(-done.returncode).name))
-    if said.startswith(_TOLD):
-        raise (ModelError if done.returncode == EXIT_CONFIG else AcceleratorError)(said.removeprefix(_TOLD))
-    if done.returncode > 0:
-        raise AcceleratorError(coral.crashed(library, f"exit code {done.returncode}"))
+def dies_of_damage() -> bool:
+    """Whether the runtime that is installed dies of damaged models instead of refusing them."""
+    return import_package()[0].startswith("tflite-runtime")
 
 
 def installed() -> str:
     """Name and version of the runtime. Raises ModelError if none can be imported."""
-    return _import_package()[0]
+    return import_package()[0]
 
 
-def needs_check() -> bool:
-    """Whether the runtime that is installed dies of damaged models instead of refusing them."""
-    return _import_package()[0].startswith("tflite-runtime")
-
-
-def check_in_child(path: Path, label: str = "") -> str:
-    """Load `path` and run it once in another process, since a damaged file kills tflite-runtime.
-
-    Returns the name of the runtime. Raises ModelError, which calls the file by `label` or else by its path, if the
-    runtime refuses it or does not survive it.
-    """
-    label = label or str(path)
-    command = [sys.executable, "-m", __name__, str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECK_S)
-    except subprocess.TimeoutExpired as exc:
-        raise ModelError(f"model.name: {label} is damaged: it runs for more than {CHECK_S} s; fetch it again") from exc
-    if done.returncode < 0:
-        raise ModelError(f"model.name: {label} is damaged: the runtime crashed on it; fetch it again")
-    if done.returncode > 0:
-        raise _refusal(done.stderr.strip().rpartition("\n")[2], label, {})
-    return _import_package()[0]
-
-
-def _import_package() -> tuple[str, ModuleType]:
+def import_package() -> tuple[str, ModuleType]:
     for distribution, name in _PACKAGES.items():
         try:
             module = importlib.import_module(f"{name}.interpreter")
@@ -260,7 +209,7 @@ def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
     return size
 
 
-def _refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
+def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
     """What to tell of a model that the runtime does not load at all, whatever the size of the pictures."""
     if "edgetpu-custom-op" in reason:
         return ModelError(f"model.name: {label} is compiled for a Coral Edge TPU and does not run on the CPU; "
@@ -277,34 +226,3 @@ def _refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...
 def _plain_name(detail: Mapping[str, Any]) -> str:
     """`StatefulPartitionedCall:0` and `heatmaps;extra` as people would write them."""
     return str(detail["name"]).split(";")[0].removesuffix(":0")
-
-
-def _check(path: str) -> None:
-    """What `check_in_child` does there."""
-    _, package = _import_package()
-    try:
-        interpreter = package.Interpreter(model_path=path)
-        interpreter.allocate_tensors()
-        interpreter.invoke()
-    except (ValueError, RuntimeError) as exc:
-        sys.exit(" ".join(str(exc).split()))
-
-
-def _check_accelerator(path: str, device: str, library: str, parent: str) -> None:
-    """What `check_accelerator` does there."""
-    # A libedgetpu that hangs must not outlive the daemon, and keep the Coral from the next one.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # which has ended before we came to this
-        sys.exit(EXIT_FAILURE)
-    try:
-        EdgeTpuRuntime(Path(path).read_bytes(), label=path, device=device, library=library, threads=1).invoke()
-    except EdgeError as exc:
-        sys.stdout.write(f"\n{_TOLD}{exc}\n")
-        sys.exit(exc.exit_code)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _check_accelerator(*sys.argv[1:])
-    else:
-        _check(sys.argv[1])

@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt, password
 from edge.errors import ConfigError
+from edge.mqtt.troubles import LOGIN_REFUSED, STABLE_S, explain, hung_up, lost
 from edge.types import Message
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 30
 SHORTEST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
-STABLE_S = 10.0  # a connection that held so long was a good one
 UNANSWERED_S = 5.0  # a broker that takes longer to answer will not
 GOODBYE_S = 0.3
 LOOK_S = 1.0  # between two looks at the clock of the connection
@@ -36,12 +36,6 @@ LOOK_S = 1.0  # between two looks at the clock of the connection
 MAX_PENDING = 64
 
 _UNSUPPORTED_PROTOCOL = 0x84
-_SESSION_TAKEN_OVER = 0x8E
-# Nothing but the owner can mend these; the word says where.
-LOGIN_REFUSED = {
-    0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
-    0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
-}
 
 
 class Connection:
@@ -74,6 +68,8 @@ class Connection:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_message: Callable[[MQTTMessage], None] = lambda _message: None
         self._client = self._new_client(MQTTv5)
+        # A daemon: it may be stuck in connect() for longer than we have when we end.
+        self._thread = threading.Thread(target=self._keep_up, name="mqtt", daemon=True)
 
     @property
     def client(self) -> Client:
@@ -88,17 +84,19 @@ class Connection:
         return "MQTT 5" if self._client.protocol == MQTTv5 else "MQTT 3.1.1"
 
     def open(self) -> None:
-        """Begin to connect, and go on for ever; does not wait."""
-        # A daemon: it may be stuck in connect() for longer than we have when we end.
-        threading.Thread(target=self._keep_up, name="mqtt", daemon=True).start()
+        """Begin to connect, and go on for ever; does not wait. Any number of times is fine."""
+        if self._thread.ident is None:
+            self._attempt_s = time.monotonic()
+            self._thread.start()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = GOODBYE_S) -> None:
+        """Say goodbye, and wait no longer than `timeout_s` for the broker to hang up."""
         self._closed.set()
         with self.lock:
             was_connected, self.connected = self.connected, False
             self._client.disconnect()
         if was_connected:
-            self._gone.wait(GOODBYE_S)
+            self._gone.wait(min(timeout_s, GOODBYE_S))
 
     def was_tried(self) -> bool:
         """Whether the first attempt has come to something, or it is clear that it will not soon."""
@@ -207,17 +205,16 @@ class Connection:
             held_s = now_s - self._connected_s
             if held_s >= STABLE_S:
                 self._backoff_s = SHORTEST_BACKOFF_S
-            self._complain(_lost(reason, held_s))
+            self._complain(lost(reason, held_s))
         elif not self._answered and now_s - self._attempt_s >= UNANSWERED_S:
             self._complain("it accepts connections, but does not answer; is it overloaded, or no MQTT broker?")
             self.tried.set()
         elif not self._answered:
             # It accepted the TCP connection and hung up on our CONNECT: some brokers say so that they know no MQTT 5.
-            self._complain(
-                "the broker closed the connection at once; is it an MQTT broker, and is mqtt.tls as it wants it?"
-            )
-            self.tried.set()
+            self._complain(hung_up(self._mqtt))
             self._disliked = True
+            if self._client.protocol != MQTTv5:  # else that comes next
+                self.tried.set()
 
     def _next_wait_s(self) -> float:
         """Twice the last one, with jitter, which keeps a houseful of sensors from coming back all at once."""
@@ -237,13 +234,14 @@ class Broker:
     """Publishes messages, and says `online` and `offline` for us.
 
     `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
-    the broker is away: what is published then is dropped and counted.
+    the broker is away: what is published then is dropped and counted. A second client of this id throws the first one
+    out, which comes back and says all of that again: so a daemon that fails beside another one is soon corrected.
     """
 
     def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
         """Raises ConfigError if the password or a certificate cannot be used."""
-        self._offline = offline
-        self._standing = {online.topic: online}
+        self._online, self._offline = online, offline
+        self._standing: dict[str, Message] = {}
         self._pending: deque[MQTTMessageInfo] = deque()
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
@@ -252,6 +250,7 @@ class Broker:
 
     def open(self) -> None:
         """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
+        self.stand(self._online)
         self.connection.open()
 
     def stand(self, message: Message) -> None:
@@ -260,6 +259,19 @@ class Broker:
             self._standing[message.topic] = message
             if self.connection.connected:
                 _send(self.connection.client, message)
+
+    def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
+        """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
+
+        Waits until that has succeeded or failed, `stopping` is set, or the time is over.
+        """
+        with self.connection.lock:
+            self._standing.pop(self._online.topic, None)
+            self.stand(message)
+        self.connection.open()
+        deadline_s = time.monotonic() + timeout_s
+        while not (self.connection.tried.is_set() or stopping.wait(0.02) or time.monotonic() > deadline_s):
+            pass
 
     def has_room(self) -> bool:
         """Whether a message could be published now: someone is there, and keeps up."""
@@ -281,14 +293,15 @@ class Broker:
         return False
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Say `offline`, wait until all that was published is out, and disconnect."""
+        """Say `offline`, wait until all that was published is out, and disconnect; takes no longer than `timeout_s`."""
+        deadline_s = time.monotonic() + timeout_s
         if self.connection.connected:
             # The broker answers in order: once it has this, it has everything before it.
             with self.connection.lock:
                 info = _send(self.connection.client, self._offline)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
-        self.connection.close()
+        self.connection.close(max(deadline_s - time.monotonic(), 0))
 
     def _forget_pending(self) -> None:
         self._pending.clear()
@@ -354,26 +367,3 @@ def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
         raise ConfigError(f"mqtt.tls: the certificates cannot be used ({exc}); "
                           "ca_file, cert_file and key_file must be PEM files") from exc  # fmt: skip
     return context
-
-
-def _lost(reason: Any, held_s: float) -> str:
-    twin = "another client connected with the same device.id; give each device its own"
-    if reason.value == _SESSION_TAKEN_OVER:
-        return twin
-    # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
-    return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
-
-
-def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
-    """Why there is no connection, and what to do, with "; " between."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS failed ({cause.reason}); is mqtt.port = {mqtt.port} the TLS port?"
-    if isinstance(cause, socket.gaierror):
-        return "there is no host of that name; mend mqtt.host"
-    if isinstance(cause, ConnectionRefusedError):
-        return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
-    if isinstance(cause, TimeoutError):
-        return "no answer; check mqtt.host and the network"
-    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls"

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from edge.skeleton import PARTS
-from edge.types import Backend, Message, Track
+from edge.types import Backend, Frame, Message, Track
 
 SCHEMA_VERSION: Final = 1
 KEYPOINTS_EXPIRY_S = 5
@@ -110,10 +110,14 @@ class Info(Payload, frozen=True):
     v: Literal[1]
     version: str
     device: dict[Literal["id", "name"], str]
-    model: ModelOut
-    runtime: RuntimeOut
-    backend: BackendOut
-    camera: CameraOut
+    problem: Annotated[
+        str | None, Meta(description="what has ended it, what to do, and what happens next; null while it works")
+    ]
+    # Null is what was not known yet when the problem came.
+    model: ModelOut | None
+    runtime: RuntimeOut | None
+    backend: BackendOut | None
+    camera: CameraOut | None
 
 
 class Quantiles(Payload, frozen=True):
@@ -185,6 +189,10 @@ class Topics:
     def health_message(self, health: Health, heartbeat_s: float) -> Message:
         expiry_s = max(round(MISSED_HEARTBEATS * heartbeat_s), 1)
         return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
+
+
+def size_out(frame: Frame) -> Size:
+    return Size(width=frame.width, height=frame.height)
 
 
 def pose_out(person: Track) -> PoseOut:

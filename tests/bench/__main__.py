@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge import app, health, systemd
+from edge import app, health, networks, systemd
 from edge.camera import open_source
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Camera, Config
@@ -35,6 +35,7 @@ from edge.inference.runtime import CpuRuntime
 from edge.mqtt.client import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Network, Pipeline
+from edge.profile import Profile
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
 from edge.types import Frame, Letterbox, RawOutputs, fitted
@@ -65,7 +66,7 @@ class Memory:
         for n in range(self._frames):
             yield Frame(self._images[min(n % 16, 15 - n % 16)], 640, 480, n, n / SCENE_FPS, time.time())
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 0) -> None:
         pass
 
 
@@ -90,7 +91,7 @@ class Synthetic:
     def __iter__(self) -> Iterator[Frame]:
         return islice(self._feed, self._frames)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 0) -> None:  # noqa: ARG002 - nothing hangs
         self._feed.close()
 
 
@@ -101,7 +102,7 @@ def configured(port: int, threads: int) -> Config:
 
 def bare_loop(config: Config, frames: int) -> float:
     """Frames a second of nothing but invoke()."""
-    _, cpu = app.open_model(config)
+    _, cpu = networks.open_model(config)
     cpu.input()[:] = 128
     cpu.invoke()
     started_s = time.perf_counter()
@@ -112,14 +113,14 @@ def bare_loop(config: Config, frames: int) -> float:
 
 def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Broker]:
     """A whole sensor that is connected to its broker."""
-    model, cpu = app.open_model(config)
+    model, cpu = networks.open_model(config)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     broker = Broker(
         config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
     )
-    failover = Failover(Loaded(model, Network(cpu, app.open_decoder(config, cpu))), "benchmark")
+    failover = Failover(Loaded(model, Network(cpu, networks.open_decoder(config, cpu))), "benchmark")
     pipeline = app.open_pipeline(config, source, cpu, failover)
-    sensor = Sensor(config, failover, source, broker, topics)
+    sensor = Sensor(config, failover, source, broker, topics, Profile(config, topics, failover, source))
     daemon = Daemon(sensor, systemd.Notifier({}), interrupted=lambda: False)
     broker.open()
     daemon.wait_for_broker()
@@ -173,7 +174,7 @@ def stages(port: int) -> dict[str, float]:
     source = Memory(1)
     cpu, pipeline, daemon, broker = assemble(config, source)
     single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
-    decoders = {"single": app.open_decoder(single, cpu), "multi": app.open_decoder(config, cpu)}
+    decoders = {"single": networks.open_decoder(single, cpu), "multi": networks.open_decoder(config, cpu)}
     fit = Fit()
 
     def outputs_of(scene: str, sequence: int) -> tuple[RawOutputs, Letterbox]:
@@ -282,7 +283,7 @@ def main() -> None:
     with broker() as port:
         found: dict[str, Any] = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
-            "runtime": app.open_model(configured(port, 1))[1].name,
+            "runtime": networks.open_model(configured(port, 1))[1].name,
             "throughput": [throughput(port, threads, wanted.rounds, wanted.frames) for threads in (1, 2)],
             "stages_us": stages(port),
             "start_up": start_up(port, 5),

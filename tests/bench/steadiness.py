@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge import app
+from edge import app, networks
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Config
 from edge.filtering import Thresholds
@@ -86,7 +86,7 @@ def measure() -> dict[str, float]:
 
 def _pipeline() -> Pipeline:
     config = Config()
-    _, cpu = app.open_model(config)
+    _, cpu = networks.open_model(config)
     return app.open_pipeline(config, ListSource([]), cpu)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edge.app import open_model
 from edge.config import Config
+from edge.networks import open_model
 
 INVOKES = 150
 

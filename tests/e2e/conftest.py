@@ -1,0 +1,20 @@
+"""Fixtures of the tests that run the whole daemon."""
+
+from pathlib import Path
+
+import pytest
+
+from edge.inference import catalogue
+from tests.delegate import StandIn, add_model
+
+
+@pytest.fixture
+def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
+    """An environment with the stand-in and a model for it: the shipped one, of which it takes the first operation."""
+    add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
+    return {
+        "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),
+        "STANDIN_PLAN": str(standin.plan),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }

@@ -1,0 +1,223 @@
+"""What somebody who has nothing but MQTT learns of a sensor that does not work, and of one that works again."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.inference import catalogue
+from tests.brokers import LOOPBACK, Mosquitto, free_port
+from tests.delegate import StandIn
+from tests.e2e.sensor import ear, sensor
+
+pytestmark = pytest.mark.broker
+Start = Callable[..., Mosquitto]
+STUBBORN = "tests.e2e.stubborn"
+WALK: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": "cpu"}
+EDGE_TPU = WALK | {"inference.device": "edgetpu"}
+STAYS_OFF = "; the sensor stays off until that is mended and it is started again"
+COMES_BACK = "; the sensor has ended, and under systemd it is started again after some seconds"
+
+
+def retained(port: int) -> dict[str, Any]:
+    """`info`, as somebody gets it who comes later; and `status` is offline."""
+    with ear(port) as late:
+        assert late.topic("status").payload == b"offline"
+        if not late.all("info"):
+            late.topic("info")
+        return dict(late.all("info")[-1])
+
+
+def failed(
+    folder: Path, port: int, settings: dict[str, object], environ: dict[str, str] | None = None, *, code: int
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Run it to its end; `info` that stays, and what was said of `status`."""
+    with ear(port) as heard, sensor(folder, port, settings, environ, module=STUBBORN) as daemon:
+        assert daemon.process.wait(60) == code
+        heard.topic("status", b"offline")
+        said = [message.payload for message in heard.heard if message.topic.endswith("/status")]
+    info = retained(port)
+    (line,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert info["problem"] == line.removeprefix("edge-pose: ") + (STAYS_OFF if code == 78 else COMES_BACK)
+    assert "Traceback" not in daemon.log
+    return info, said
+
+
+def damaged(folder: Path) -> Path:
+    path = folder / "damaged.tflite"
+    path.write_bytes(catalogue.read("posenet").content[:1000])
+    return path
+
+
+NOTHING: dict[str, object] = {"model": None, "runtime": None, "backend": None, "camera": None}
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [("load fail", "opened no Edge TPU"), ("load crash", "crashed when it was tried"), ("1 fail", "while it computed")],
+)
+def test_an_edge_tpu_that_is_not_there(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, words: str
+) -> None:
+    standin.will(plan)
+    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU, home, code=1)
+    assert words in info["problem"]
+    assert {key: info[key] for key in NOTHING} == NOTHING
+    assert info["device"]["id"] == "test"
+    assert said == [b"offline"], "it never was online"
+
+
+def test_an_edge_tpu_without_its_library_or_model(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
+    port = mosquitto().port
+    wrong = home | {"EDGE_POSE_INFERENCE__LIBRARY": "libnothing.so.1"}
+    info, _ = failed(tmp_path, port, EDGE_TPU, wrong, code=1)
+    assert "libnothing.so.1 cannot be loaded" in info["problem"]
+    wrong = home | {"XDG_DATA_HOME": str(tmp_path / "none")}
+    info, _ = failed(tmp_path, port, EDGE_TPU, wrong, code=78)
+    assert "do: edge-pose models fetch posenet-edgetpu-353-481" in info["problem"]
+
+
+@pytest.mark.parametrize("name", ["posenot", "damaged"])
+def test_a_model_that_is_missing_or_damaged(mosquitto: Start, tmp_path: Path, name: str) -> None:
+    named = str(damaged(tmp_path)) if name == "damaged" else name
+    info, said = failed(tmp_path, mosquitto().port, WALK | {"model.name": named}, code=78)
+    assert info["problem"].startswith("model.name: ")
+    assert named in info["problem"]
+    assert {key: info[key] for key in NOTHING} == NOTHING
+    assert said == [b"offline"]
+
+
+def test_a_source_that_is_none(mosquitto: Start, tmp_path: Path) -> None:
+    """What was loaded before is told all the same."""
+    info, said = failed(tmp_path, mosquitto().port, WALK | {"camera.source": "images:/does/not/exist"}, code=78)
+    assert info["problem"].startswith("camera.source: /does/not/exist")
+    assert (info["model"]["name"], info["backend"]["name"], info["camera"]) == ("posenet", "cpu", None)
+    assert said == [b"offline"]
+
+
+def test_a_camera_that_cannot_be_opened(mosquitto: Start, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
+    info, _ = failed(tmp_path, mosquitto().port, WALK | {"camera.source": "/dev/video63"}, code=1)
+    assert "/dev/video63" in info["problem"]
+    assert (info["camera"]["source"], info["camera"]["frame"]) == ("/dev/video63", None)
+
+
+def test_a_camera_that_falls_silent(mosquitto: Start, tmp_path: Path) -> None:
+    source = WALK | {"camera.source": "stubborn:silent", "camera.stall_s": 1}
+    info, said = failed(tmp_path, mosquitto().port, source, code=1)
+    assert info["problem"].startswith("camera.source: stubborn:silent gave no picture for 1 s; see whether ")
+    assert info["camera"]["frame"] == {"width": 640, "height": 480}
+    assert said == [b"online", b"offline"]
+
+
+def test_what_nobody_foresaw(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    with sensor(tmp_path, port, WALK | {"camera.source": "stubborn:bug"}, module=STUBBORN) as daemon:
+        assert daemon.process.wait(60) == 1
+    assert "Traceback" in daemon.log
+    assert retained(port)["problem"].startswith("an error that nobody foresaw (LookupError: of the library's own); ")
+
+
+def test_an_edge_tpu_that_dies_in_the_middle(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("20 fail")
+    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU | {"camera.fps": 0}, home, code=1)
+    assert "the Edge TPU failed while it computed (stand-in: transfer 20 failed)" in info["problem"]
+    assert info["backend"]["name"] == "edgetpu"
+    assert said == [b"online", b"offline"]
+
+
+def test_it_is_the_same_at_every_try_and_null_when_it_works(mosquitto: Start, tmp_path: Path) -> None:
+    """Also of a camera that is opened when the first frame is wanted: until there is one, the problem stands."""
+    port = mosquitto().port
+    with ear(port) as heard:
+        for _ in range(3):
+            with sensor(tmp_path, port, WALK | {"camera.source": "video:/does/not/exist.mp4"}) as daemon:
+                assert daemon.process.wait(60) == 78
+            heard.topic("info")
+        for _ in range(2):
+            with sensor(tmp_path, port, WALK | {"camera.source": "/dev/video63"}) as daemon:
+                assert daemon.process.wait(60) == 1
+            heard.topic("info")
+        with sensor(tmp_path, port, WALK) as daemon:
+            heard.topic("keypoints")
+            assert daemon.stop()[0] == 0
+            heard.topic("status", b"offline")
+    problems = [info["problem"] for info in heard.all("info")]
+    assert len(problems) == 6
+    assert len({*problems[:3]}) == len({*problems[3:5]}) == 1
+    assert problems[5] is None
+    assert retained(port)["problem"] is None, "who was stopped has no problem"
+
+
+def test_a_reload_that_cannot_start_is_told_too(mosquitto: Start, tmp_path: Path) -> None:
+    """What a reload could not see before: the camera is opened by the successor alone."""
+    port = mosquitto().port
+    config = tmp_path / "edge-pose.toml"
+    config.write_text('camera.source = "synthetic:walk"\n')
+    with ear(port) as heard, sensor(tmp_path, port, {"inference.device": "cpu"}, config=config) as daemon:
+        heard.topic("keypoints")
+        config.write_text('camera.source = "/dev/video63"\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        assert daemon.process.wait(60) == 1
+    assert "/dev/video63" in retained(port)["problem"]
+
+
+@contextmanager
+def silent() -> Iterator[tuple[socket.socket, int]]:
+    """A broker that lets anybody connect and never answers, and its port."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        server.settimeout(60)
+        yield server, server.getsockname()[1]
+
+
+def ended_after_s(folder: Path, port: int, environ: dict[str, str] | None = None, **settings: object) -> float:
+    wrong = WALK | {"model.name": "posenot"} | {key.replace("__", "."): value for key, value in settings.items()}
+    started_s = time.monotonic()
+    with sensor(folder, port, wrong, environ) as daemon:
+        assert daemon.process.wait(60) == 78
+    assert daemon.log.count("edge-pose: ") == 1
+    assert "Traceback" not in daemon.log
+    return time.monotonic() - started_s
+
+
+def test_without_a_broker_it_ends_as_ever(mosquitto: Start, tmp_path: Path) -> None:
+    passwords, secret = tmp_path / "passwords", tmp_path / "secret"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
+    secret.write_text("wr0ng\n")
+    port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
+    assert ended_after_s(tmp_path, free_port()) < 4
+    assert ended_after_s(tmp_path, port, mqtt__username="edge", mqtt__password_file=secret) < 4
+    with silent() as (_, port):
+        assert 5 < ended_after_s(tmp_path, port) < 9
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_telling_at_once(tmp_path: Path, number: int) -> None:
+    with silent() as (server, port), sensor(tmp_path, port, WALK | {"model.name": "posenot"}) as daemon:
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(1)  # it waits for our answer now
+            code, took_s = daemon.stop(number)
+    assert (code, took_s < 1) == (78, True)
+
+
+def test_one_who_fails_beside_one_that_works_is_corrected(mosquitto: Start, tmp_path: Path) -> None:
+    """As when somebody tries the sensor by hand while the daemon has its camera."""
+    port = mosquitto().port
+    with ear(port) as heard, sensor(tmp_path, port, WALK) as daemon:
+        heard.topic("keypoints")
+        ended_after_s(tmp_path, port)
+        heard.listen(lambda message: b'"problem":"model.name: ' in message.payload)
+        heard.topic("status", b"online")
+        info = json.loads(heard.topic("info").payload)
+        assert info["problem"] is None
+        assert daemon.process.poll() is None

@@ -1,0 +1,133 @@
+"""A stop takes less than two seconds, whatever hangs, and is no crash."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.app import STOP_S, TICK_S
+from tests.brokers import LOOPBACK, Mosquitto
+from tests.delegate import StandIn
+from tests.e2e.sensor import Sensor, ear, sensor
+
+pytestmark = pytest.mark.broker
+Start = Callable[..., Mosquitto]
+STUBBORN = "tests.e2e.stubborn"
+HANGS: dict[str, object] = {"camera.source": "stubborn:close", "camera.fps": 0}
+LIMIT_S = 2.0
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
+def stop(daemon: Sensor, *numbers: int) -> None:
+    """It ends in time and with 0."""
+    for number in numbers or (signal.SIGTERM,):
+        code, took_s = daemon.stop(number)
+    assert code == 0
+    assert took_s < LIMIT_S
+    assert "Traceback" not in daemon.log
+
+
+def test_the_limits_add_up() -> None:
+    """A tick until the signal is noticed, then one limit for all who close; the rest is for work that never hangs."""
+    assert TICK_S + STOP_S <= LIMIT_S - 0.5
+
+
+@pytest.mark.parametrize("device", ["auto", "edgetpu"])
+def test_camera_and_edge_tpu_hang_and_the_broker_hears_of_the_end(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
+) -> None:
+    standin.will("9 hang")
+    port = mosquitto().port
+    with (
+        ear(port) as heard,
+        sensor(tmp_path, port, HANGS | {"inference.device": device}, home, module=STUBBORN) as daemon,
+    ):
+        heard.topic("keypoints")
+        time.sleep(2)  # it hangs by now
+        stop(daemon)
+        heard.topic("status", b"offline")
+        assert heard.all("info")[-1]["problem"] is None
+
+
+def test_camera_edge_tpu_and_a_broker_that_sleeps_all_hang(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("9 hang")
+    server = mosquitto()
+    with sensor(tmp_path, server.port, HANGS, home, module=STUBBORN) as daemon:
+        with ear(server.port) as heard:
+            heard.topic("keypoints")
+        time.sleep(2)
+        assert server._process is not None
+        os.kill(server._process.pid, signal.SIGSTOP)
+        try:
+            stop(daemon)
+        finally:
+            os.kill(server._process.pid, signal.SIGCONT)
+    with ear(server.port) as late:
+        assert late.topic("status").retain
+        until(lambda: late.heard[-1].payload == b"offline" or late.topic("status").payload == b"offline")
+
+
+def test_camera_edge_tpu_and_a_broker_that_never_answers_all_hang(
+    tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("9 hang")
+    with (
+        socket.create_server((LOOPBACK, 0)) as silent,
+        sensor(tmp_path, silent.getsockname()[1], HANGS, home, module=STUBBORN) as daemon,
+    ):
+        silent.settimeout(60)
+        peer, _ = silent.accept()
+        with peer:
+            peer.recv(1)
+            time.sleep(2)
+            stop(daemon)
+
+
+def opening(daemon: Sensor, standin: StandIn) -> None:
+    """Wait until the daemon itself hangs in the library, after the Edge TPU worked in another process."""
+    until(lambda: bool(standin.diary))
+    standin.will("load hang")  # from the next load on
+    until(lambda: any(line.startswith(f"{daemon.process.pid} load") for line in standin.diary))
+
+
+def record(folder: Path) -> dict[str, object]:
+    (path,) = (folder / "state/edge-pose").glob("edge-tpu-*.json")
+    return dict(json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize("device", ["auto", "edgetpu"])
+def test_a_stop_while_the_edge_tpu_is_opened_is_no_crash_but_a_death_is(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
+) -> None:
+    port = mosquitto().port
+    walk: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": device}
+    with sensor(tmp_path, port, walk, home) as daemon:
+        opening(daemon, standin)
+        assert record(tmp_path)["in_use"] is True
+        stop(daemon)
+    assert (record(tmp_path)["in_use"], record(tmp_path)["crashes_s"]) == (False, [])
+    standin.will()
+    Path(f"{standin.plan}.diary").unlink()
+    with sensor(tmp_path, port, walk, home) as daemon:
+        opening(daemon, standin)
+        daemon.stop(signal.SIGKILL)
+    assert record(tmp_path)["in_use"] is True
+    standin.will()
+    with ear(port) as heard, sensor(tmp_path, port, walk, home) as daemon:
+        heard.topic("keypoints")
+        assert "the process before this one died while it used the Edge TPU" in daemon.log
+        stop(daemon)
+    (_crash,) = record(tmp_path)["crashes_s"]  # type: ignore[misc]
