@@ -62,6 +62,7 @@ class ColorSpace:
 class Transform:
     hflip: bool = False
     vflip: bool = False
+    transpose: bool = False  # told of sensors that are mounted so, and never done
 
 
 LIBCAMERA = SimpleNamespace(
@@ -302,7 +303,9 @@ class Picamera2:
         picture = Pillow.fromarray(self.hardware.picture).resize((width, height))
         if stream["format"] == "NV12":
             return nv12(picture, stream["stride"], padding=100)
-        image = np.asarray(picture)[:: -1 if transform.vflip else 1, :: -1 if transform.hflip else 1]
+        image = np.asarray(picture)
+        if not transform.transpose:
+            image = image[:: -1 if transform.vflip else 1, :: -1 if transform.hflip else 1]
         if stream["format"] in {"RGB888", "XRGB8888"}:
             image = image[..., ::-1]
         if stream["format"] in {"XBGR8888", "XRGB8888"}:

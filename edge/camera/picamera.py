@@ -124,6 +124,8 @@ def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     unclosed.append(picam)
     try:
         picam.__init__(number)
+        # At the end of the process it would close the camera once more, and hang there if its driver does.
+        atexit.unregister(picam.close)
         yield picam
     finally:
         try:
@@ -139,8 +141,6 @@ def _close(unclosed: list[Any]) -> None:
     """
     while unclosed:
         picam = unclosed[-1]
-        # At the end of the process it would close the camera once more, and hang there if its driver does.
-        atexit.unregister(picam.close)
         try:
             picam.stop_preview()
         except Exception:  # noqa: BLE001 - an event loop that did not begin, or has ended, is as good
@@ -223,7 +223,9 @@ def _start(picam: Any, camera: Camera, size: Size) -> _Stream:
     controls = _controls(picam.camera_controls, camera)
     picam.set_controls(controls)
     picam.start()
-    done = config["transform"] if turns else libcamera.Transform()
+    done = config["transform"]
+    if not turns or done.transpose:  # mounted by a quarter, which it cannot undo: then it does nothing at all
+        done = libcamera.Transform()
     return _Stream(
         _layout(config),
         size,
