@@ -2,7 +2,8 @@
 
 Measured on the real one, and held to it by tests that run on both: a job that timed out stays queued and eats a buffer;
 no free buffer, no frame; what was asked for is silently adjusted; a second release and unknown controls raise; `stop`
-waits for the event loop for ever, `close` ends it first.
+waits for the event loop for ever, `close` ends it first, and raises where the constructor did not come to its end; a
+start that failed midway is none, but the camera runs, and one that runs cannot be released.
 """
 
 import os
@@ -61,6 +62,7 @@ class ColorSpace:
 class Transform:
     hflip: bool = False
     vflip: bool = False
+    transpose: bool = False  # told of sensors that are mounted so, and never done
 
 
 LIBCAMERA = SimpleNamespace(
@@ -80,7 +82,10 @@ class Hardware:
     models: tuple[str, ...] = ("imx708",)
     pi: bool = True
     sizes: tuple[tuple[int, int], ...] = ((1280, 768), (640, 512))  # unless it is a Pi's
+    format: str = "BGR888"  # of a Pi's
+    turns: Transform | None = None  # what a Pi's does whatever it is asked for
     taken: bool = False  # by somebody
+    running: bool = False
     silent: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)  # configurations
     controls: dict[str, Any] = field(default_factory=dict)  # as it was started last
@@ -135,7 +140,7 @@ class CompletedRequest:
             raise RuntimeError("CompletedRequest: lock now has negative ref_count")
         self._picam.hardware.held -= 1
         if self._session == self._picam.session:
-            self._picam.free += 1
+            self._picam.queue_request()
 
 
 class Picamera2:
@@ -159,11 +164,12 @@ class Picamera2:
         self.sensor_resolution = (4608, 2592)
         self._config: dict[str, Any] = {}
         self._wanted: dict[str, Any] = {}
-        self._running = False
+        self.started = False
         if self.hardware.taken:
             cause = RuntimeError("Failed to acquire camera: Device or resource busy")
             raise RuntimeError("Camera __init__ sequence did not complete.") from cause
         self.hardware.taken = self.is_open = True
+        self.allocator = None  # the last that it gets
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -175,13 +181,15 @@ class Picamera2:
         return wanted
 
     def configure(self, wanted: dict[str, Any]) -> None:
-        if self._running:
+        if self.started:
             raise RuntimeError("Camera must be stopped before configuring")
         width, height = size = wanted["main"]["size"]
         if width % 2 or height % 2:
             raise RuntimeError("width and height should be even")
         if self.hardware.pi:
-            stream = {"format": wanted["main"]["format"], "size": size, "stride": -(-width * 3 // 64) * 64}
+            stride = -(-width * (3 if len(self.hardware.format) == 6 else 4) // 64) * 64
+            stream = {"format": self.hardware.format, "size": size, "stride": stride}
+            wanted = wanted | {"transform": self.hardware.turns or wanted["transform"]}
         else:
             size = size if size in self.hardware.sizes else max(self.hardware.sizes)
             stream = {"format": "NV12", "size": size, "stride": size[0]}
@@ -200,10 +208,16 @@ class Picamera2:
         if not self._config:
             raise RuntimeError("Camera has not been configured")
         self.hardware.controls, self._wanted = self._wanted, {}
-        self.free = self._config["buffer_count"]
-        self._running = True
         self.loop = threading.Thread(target=self._serve, daemon=True)
         self.loop.start()
+        self.hardware.running = True
+        for _ in range(self._config["buffer_count"]):
+            self.queue_request()
+        self.started = True
+
+    def queue_request(self) -> None:
+        """libcamera's, of the camera."""
+        self.free += 1
 
     def capture_request(self, wait: Any = None) -> Any:
         return self._dispatch(self._take, wait=True if wait is None else wait)
@@ -223,9 +237,9 @@ class Picamera2:
         self.loop = None
 
     def stop(self) -> None:
-        if self._running and self.loop is not None:
+        if self.started and self.loop is not None:
             self._dispatch(self._stop, wait=True)
-        elif self._running:
+        elif self.started:
             self._stop()
 
     def close(self) -> None:
@@ -234,9 +248,12 @@ class Picamera2:
         if not self.is_open:
             return
         self.stop()
+        if self.hardware.running:
+            raise RuntimeError("Failed to release camera: Device or resource busy")
         self.hardware.taken = self.is_open = False
         self.notifymeread.close()
         os.close(self.notifyme_w)
+        del self.allocator
 
     def process_requests(self) -> None:
         """One turn of the event loop. A camera that falls silent loses what it was given to fill."""
@@ -270,7 +287,7 @@ class Picamera2:
     def _stop(self) -> tuple[bool, None]:
         self.session += 1
         self.free = 0
-        self._running = False
+        self.started = self.hardware.running = False
         return True, None
 
     def _buffer(self) -> Array:
@@ -286,9 +303,15 @@ class Picamera2:
         picture = Pillow.fromarray(self.hardware.picture).resize((width, height))
         if stream["format"] == "NV12":
             return nv12(picture, stream["stride"], padding=100)
-        image = np.asarray(picture)[:: -1 if transform.vflip else 1, :: -1 if transform.hflip else 1]
+        image = np.asarray(picture)
+        if not transform.transpose:
+            image = image[:: -1 if transform.vflip else 1, :: -1 if transform.hflip else 1]
+        if stream["format"] in {"RGB888", "XRGB8888"}:
+            image = image[..., ::-1]
+        if stream["format"] in {"XBGR8888", "XRGB8888"}:
+            image = np.dstack((image, np.full((height, width), 255, np.uint8)))
         rows = np.full((height, stream["stride"]), 77, np.uint8)
-        rows[:, : width * 3] = image.reshape(height, width * 3)
+        rows[:, : image[0].size] = image.reshape(height, -1)
         return rows.ravel()
 
 

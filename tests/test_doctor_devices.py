@@ -148,25 +148,39 @@ class Picamera2:
 
 
 @pytest.mark.parametrize(
-    ("package", "source", "level", "word"),
+    ("package", "source", "level", "word", "fix"),
     [
-        (PICAMERA2, "picamera2", "ok", "imx708"),
-        (PICAMERA2, "picamera2:1", "problem", "no camera 1"),
-        (PICAMERA2.replace('{"Model": "imx708", "Num": 0}', ""), "picamera2", "problem", "no camera is detected"),
-        ("import pykms", "picamera2", "problem", "pykms"),
-        ("import os\nos.abort()", "picamera2", "problem", "SIGABRT"),
-        ("raise ValueError('numpy.dtype size changed')", "picamera2", "problem", "numpy.dtype size changed"),
+        (PICAMERA2, "picamera2", "ok", "imx708", ""),
+        (PICAMERA2, "picamera2:1", "problem", "no camera 1", "picamera2:0"),
+        (
+            PICAMERA2.replace('{"Model": "imx708", "Num": 0}', ""),
+            "picamera2",
+            "problem",
+            "no camera is detected",
+            "cable",
+        ),
+        ("import pykms", "picamera2", "problem", "pykms", "python3-kms++"),
+        ("import os\nos.abort()", "picamera2", "problem", "SIGABRT", "--reinstall"),
+        ("import piexif_", "picamera2", "problem", "No module named 'piexif_'", "--system-site-packages"),
+        ("raise ValueError('numpy.dtype size changed')", "picamera2", "problem", "numpy.dtype size", "apt's numpy"),
     ],
 )
 def test_the_pi_camera(
-    root: Path, monkeypatch: pytest.MonkeyPatch, package: str, source: str, *, level: str, word: str
+    root: Path, monkeypatch: pytest.MonkeyPatch, package: str, source: str, *, level: str, word: str, fix: str
 ) -> None:
-    (root / "lib").mkdir()
-    (root / "lib/picamera2.py").write_text(package)
-    monkeypatch.setenv("PYTHONPATH", str(root / "lib"))
+    picamera2(root, monkeypatch, package)
     found = camera.camera(root, run, source, None)
     assert found[0].level == level
     assert word in found[0].text
+    assert fix in found[0].fix
+
+
+def picamera2(root: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """A library of that text, for processes that are started from now on."""
+    (root / "lib").mkdir()
+    (root / "lib/picamera2.py").write_text(package)
+    (root / "lib/libcamera.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(root / "lib"))
 
 
 def test_a_pi_camera_that_does_not_answer_may_only_be_slow(root: Path) -> None:
@@ -175,9 +189,7 @@ def test_a_pi_camera_that_does_not_answer_may_only_be_slow(root: Path) -> None:
 
 
 def test_the_pi_camera_in_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "lib").mkdir()
-    (root / "lib/picamera2.py").write_text(PICAMERA2)
-    monkeypatch.setenv("PYTHONPATH", str(root / "lib"))
+    picamera2(root, monkeypatch, PICAMERA2)
     media, _ = node(root / "dev/media0"), node(root / "dev/dma_heap/system", 0o600)
     with program("rpicam-vid", media) as pid:
         assert f"(process {pid})" in camera.camera(root, run, "picamera2", None)[1].text

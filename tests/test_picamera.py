@@ -29,7 +29,7 @@ from edge.camera.feed import Feed
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 from edge.types import Frame, Image
-from tests.fakes_picamera import AfModeEnum, Hardware
+from tests.fakes_picamera import AfModeEnum, Hardware, Transform
 from tests.picamera2.scene import FRAME, still
 from tests.picamera2.virtual import prepare
 
@@ -59,19 +59,22 @@ class Rig:
         monkeypatch.setattr(self.module, "START_S", 0.3)
         self.library: Any = self.module.Picamera2
         self.request: Any = importlib.import_module("picamera2").CompletedRequest
+        self.lower: Any = self.library  # what has queue_request
 
     def open(self, camera: Camera = FAST, largest: tuple[int, int] | None = LARGEST, **changes: Any) -> Feed:
         return open_source(msgspec.structs.replace(camera, **changes), largest=largest)
 
-    def break_next(self, method: str, times: int = 1, owner: Any = None) -> Callable[[], int]:
+    def break_next(
+        self, method: str, times: int = 1, owner: Any = None, error: Exception | None = None
+    ) -> Callable[[], int]:
         """The next calls of a method raise; returns how often it still will."""
-        owner = owner or self.library
+        owner = owner or (self.lower if method == "queue_request" else self.library)
         original, left = getattr(owner, method), [times]
 
         def broken(*args: Any, **kwargs: Any) -> Any:
             if left[0]:
                 left[0] -= 1
-                raise RuntimeError(f"{method} is broken")
+                raise error or RuntimeError(f"{method} is broken")
             return original(*args, **kwargs)
 
         self.patch.setattr(owner, method, broken)
@@ -120,6 +123,7 @@ class RealRig(Rig):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         prepare()
         super().__init__(monkeypatch, {})
+        self.lower = importlib.import_module("libcamera").Camera
         picamera2 = importlib.import_module("picamera2.picamera2")
         self.silent, self.cancelled = False, 0
         handle = picamera2.CameraManager.handle_request
@@ -198,6 +202,28 @@ def test_half_a_turn_is_the_isps_work(pi: FakeRig, rotation: int) -> None:
     assert (transform.hflip, transform.vflip) == ((rotation == 180,) * 2)
 
 
+@pytest.mark.parametrize("rotation", [0, 180])
+@pytest.mark.parametrize(
+    "turns", [Transform(), Transform(hflip=True), Transform(True, True), Transform(hflip=True, transpose=True)]
+)
+def test_what_the_isp_turned_in_another_way_is_put_right(pi: FakeRig, turns: Transform, rotation: int) -> None:
+    pi.hardware.turns = turns
+    with pi.open(rotation=rotation) as feed:
+        (frame,) = some(feed, 1)
+    assert off_by(frame.image, np.ascontiguousarray(np.rot90(still(), -rotation // 90))) < 3
+    assert frame.image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("given", ["RGB888", "XBGR8888", "XRGB8888"])
+def test_colours_in_another_order_are_put_right(pi: FakeRig, given: str) -> None:
+    pi.hardware.format = given
+    with pi.open() as feed:
+        (frame,) = some(feed, 1)
+        assert feed.granted is not None
+        assert feed.granted.format == given
+    assert off_by(frame.image, still()) < 3
+
+
 @pytest.mark.parametrize(
     ("frame", "largest", "rotation", "size"),
     [
@@ -272,9 +298,14 @@ def test_whichever_clock_the_sensor_means(pi: FakeRig, slept_s: int, clock: int)
     assert pi.module._taken_s(told) == pytest.approx(taken_s, abs=1e-3)
 
 
-@pytest.mark.parametrize("told", [{}, {"SensorTimestamp": 0}, {"SensorTimestamp": 1}, {"SensorTimestamp": 10**19}])
-def test_a_moment_that_makes_no_sense_is_unknown(pi: FakeRig, told: dict[str, int]) -> None:
-    assert pi.module._taken_s(told) is None
+@pytest.mark.parametrize("told", [None, 0, 1, -1, 10**19, time.time_ns(), "now"])
+def test_a_moment_that_makes_no_sense_is_unknown(rig: Rig, told: object) -> None:
+    original = rig.request.get_metadata
+    rig.patch.setattr(rig.request, "get_metadata", lambda one: original(one) | {"SensorTimestamp": told})
+    with rig.open() as feed:
+        frames = some(feed, 2)
+    assert not any(frame.dated for frame in frames)
+    assert frames[0].monotonic_s < frames[1].monotonic_s < time.monotonic()
 
 
 @pytest.mark.parametrize(
@@ -360,12 +391,14 @@ def descriptors() -> int:
 
 
 @pytest.mark.parametrize("times", [1, 3])
-@pytest.mark.parametrize("method", ["__init__", "configure", "start", "capture_request", "close"])
+@pytest.mark.parametrize("method", ["__init__", "configure", "start", "capture_request", "queue_request", "close"])
 def test_a_library_that_fails_is_tried_again(rig: Rig, method: str, times: int) -> None:
     with rig.open() as feed:
         some(feed, 1)
+        if method == "queue_request":  # of the start, and not of a camera that runs
+            rig.lose()
         left = rig.break_next(method, times)
-        if method != "capture_request":
+        if method not in {"capture_request", "queue_request"}:
             rig.lose()
         wait_for(lambda: feed.reopened and not left())
         some(feed, 20)
@@ -412,6 +445,60 @@ def test_who_starts_it_learns_at_once_what_is_wrong(rig: Rig, method: str) -> No
         some(feed, 1)
     assert len(str(caught.value).splitlines()) == 1
     rig.library(0).close()
+
+
+class Refused:
+    """An attribute that cannot be set at first."""
+
+    def __init__(self, name: str, times: int) -> None:
+        self.name, self.times = name, times
+
+    def __set__(self, owner: Any, value: object) -> None:
+        if self.times:
+            self.times -= 1
+            raise RuntimeError(f"no {self.name}")
+        vars(owner)[self.name] = value
+
+    def __get__(self, owner: Any, kind: type) -> Any:
+        if self.name not in vars(owner):
+            raise AttributeError(self.name)
+        return vars(owner)[self.name]
+
+    def __delete__(self, owner: Any) -> None:
+        self.__get__(owner, type(owner))
+        del vars(owner)[self.name]
+
+
+@pytest.mark.parametrize("also", ["", "close"])
+def test_a_constructor_that_fails_when_it_has_the_camera(rig: Rig, caplog: pytest.LogCaptureFixture, also: str) -> None:
+    with rig.open() as feed:
+        some(feed, 1)
+        used = descriptors()
+        rig.lose()  # or `close` would be that of the camera that runs
+        wait_for(lambda: feed.reopened)
+        rig.patch.setattr(rig.library, "allocator", Refused("allocator", 3), raising=False)
+        rig.lose()
+        wait_for(lambda: "no allocator" in caplog.text)
+        left = rig.break_next("close") if also else lambda: 0
+        wait_for(lambda: feed.reopened > 1 and not left())
+        some(feed, 20)
+        assert descriptors() <= used + rig.module.BUFFERS + 3
+    assert "descriptor" not in caplog.text  # which would have been closed twice, and by then be somebody else's
+    assert rig.held() == 0
+    rig.library(0).close()
+
+
+def test_who_may_not_open_it_learns_what_to_do(rig: Rig) -> None:
+    rig.break_next("__init__", error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma"))
+    with rig.open() as feed, pytest.raises(CameraError, match=r"dma_heap/linux,cma'\); .*usermod -aG video <user>"):
+        some(feed, 1)
+
+
+@pytest.mark.parametrize("method", ["configure", "start"])
+def test_a_camera_that_somebody_streams_from_is_in_use_too(rig: Rig, method: str) -> None:
+    rig.break_next(method, error=RuntimeError("Failed to start camera: Device or resource busy"))
+    with rig.open() as feed, pytest.raises(CameraError, match="picamera2 is in use by "):
+        some(feed, 1)
 
 
 def test_it_is_given_up_when_nothing_helps(rig: Rig) -> None:
@@ -477,7 +564,7 @@ def test_who_has_the_camera(rig: Rig, tmp_path: Path) -> None:
     device = tmp_path / "media0"
     device.touch()
     other = rig.library(0)
-    rig.patch.setattr(rig.module.devices, "DEVICES", re.compile(re.escape(str(device))))
+    rig.patch.setattr(rig.module.remedies, "DEVICES", re.compile(re.escape(str(device))))
     with device.open("rb") as taken, subprocess.Popen(["sleep", "60"], stdin=taken) as holder:
         with (
             rig.open() as feed,
@@ -507,6 +594,13 @@ def test_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     [
         ("import pykms", "apt install python3-kms"),
         ("raise ValueError('numpy.dtype size changed')", "numpy.dtype size changed.*pip uninstall numpy"),
+        (
+            "raise ImportError('numpy.core.multiarray failed' + 50 * '\\n\\nIMPORTANT: READ THIS')",
+            "pip uninstall numpy",
+        ),
+        ("raise ImportError('no', name='libcamera._libcamera')", "make the environment with /usr/bin/python3"),
+        ("raise AttributeError('PixelFormat')", r"cannot be imported \(PixelFormat\); apt install"),
+        ("import ctypes; ctypes.CDLL('libnone.so')", r"cannot be imported \(libnone.so: .*\); apt install"),
     ],
 )
 def test_a_library_that_cannot_be_imported(
@@ -518,8 +612,10 @@ def test_a_library_that_cannot_be_imported(
     monkeypatch.setitem(sys.modules, "pykms", None)
     for name in ("picamera2", "edge.camera.picamera"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(ConfigError, match=rf"^camera\.source: .*{remedy}"):
+    with pytest.raises(ConfigError, match=rf"^camera\.source: .*{remedy}") as caught:
         open_source(FAST)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 400
 
 
 # What the fake has to have in common with the real one.

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from edge.camera import devices
+from edge.camera import remedies
 from edge.camera.feed import Feed, Picture, Reader, Skipped, patience, within
 from edge.camera.pixels import FORMATS, REC601, REC709, Layout, to_rgb
+from edge.camera.remedies import told
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 from edge.types import Granted, Image
@@ -24,20 +25,8 @@ os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")  # its C++ part writes p
 try:
     import libcamera
     from picamera2 import Picamera2
-except ImportError as exc:
-    if exc.name in {"pykms", "kms"}:
-        remedy = "picamera2 needs pykms, even without a screen; apt install python3-kms++"
-    else:
-        remedy = (
-            f"picamera2 cannot be imported ({exc}); apt install --no-install-recommends python3-picamera2, and make "
-            "the environment with: python3 -m venv --system-site-packages"
-        )
-    raise ConfigError(f"camera.source: {remedy}") from exc
-except ValueError as exc:  # a compiled module that was built for another numpy
-    raise ConfigError(
-        f"camera.source: picamera2 cannot be imported ({exc}); it wants apt's numpy: pip uninstall numpy in this "
-        "environment, and apt install python3-numpy"
-    ) from exc
+except Exception as exc:  # its compiled parts raise more than ImportError when they do not fit
+    raise ConfigError(f"camera.source: {remedies.not_importable(exc)}") from exc
 
 log = logging.getLogger(__name__)
 
@@ -111,52 +100,38 @@ def _session(camera: Camera, number: int, size: Size, unclosed: list[Any]) -> Re
     except CameraError:
         raise
     except Exception as exc:
-        raise CameraError(
-            f"{name} failed ({_told(exc)}); check its cable, and see: rpicam-hello --list-cameras"
-        ) from exc
+        text = told(exc)
+        if "busy" in text.lower():
+            raise CameraError(f"{name} is in use by {remedies.holders()}; end that first") from exc
+        raise CameraError(f"{name} failed ({text}); {remedies.failing(exc)}") from exc
 
 
 @contextmanager
 def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     """Camera `number`, ours alone until the block ends. Raises CameraError with the remedy."""
-    _close(unclosed)
+    try:
+        _close(unclosed)
+    except Exception as exc:
+        raise CameraError(f"{name} cannot be closed ({told(exc)}); {remedies.failing(exc)}") from exc
     found = len(Picamera2.global_camera_info())
     if not found:
-        raise CameraError(f"{name}: no camera was found; {devices.no_camera()}")
+        raise CameraError(f"{name}: no camera was found; {remedies.no_camera()}")
     if number >= found:
         raise CameraError(f"{name}: there {'is 1 camera' if found == 1 else f'are {found} cameras'}, and the numbers "
                           "begin with 0; rpicam-hello --list-cameras shows them")  # fmt: skip
     # In two steps, because a constructor that fails midway has taken the camera.
     picam = Picamera2.__new__(Picamera2)
-    try:
-        picam.__init__(number)
-    except Exception as exc:
-        _abandon(picam)
-        if "busy" in _told(exc).lower():
-            raise CameraError(f"{name} is in use by {devices.holders()}; end that first") from exc
-        raise
     unclosed.append(picam)
     try:
+        picam.__init__(number)
+        # At the end of the process it would close the camera once more, and hang there if its driver does.
+        atexit.unregister(picam.close)
         yield picam
     finally:
         try:
             _close(unclosed)
         except Exception as exc:  # noqa: BLE001 - anything may be broken; it is tried once more before the next opening
-            log.debug("the camera is not closed: %s", _told(exc))
-
-
-def _abandon(picam: Any) -> None:
-    """Give back what a constructor that failed has taken; `close` alone passes over its pipe, and may stop halfway."""
-    closed = getattr(picam, "is_open", False)
-    try:
-        picam.close()
-    except Exception as exc:  # noqa: BLE001 - see above
-        log.debug("half a camera is not closed: %s", _told(exc))
-        closed = False
-    picam.is_open = False
-    if not closed and hasattr(picam, "notifyme_w"):
-        picam.notifymeread.close()
-        os.close(picam.notifyme_w)
+            log.debug("the camera is not closed: %s", told(exc))
 
 
 def _close(unclosed: list[Any]) -> None:
@@ -165,13 +140,26 @@ def _close(unclosed: list[Any]) -> None:
     Not by `stop`, which waits for picamera2's event loop: that may have died with the camera. `close` ends it first.
     """
     while unclosed:
-        # At the end of the process it would close the camera once more, and hang there if its driver does.
-        atexit.unregister(unclosed[-1].close)
+        picam = unclosed[-1]
         try:
-            unclosed[-1].stop_preview()
+            picam.stop_preview()
         except Exception:  # noqa: BLE001 - an event loop that did not begin, or has ended, is as good
-            unclosed[-1].detach_preview()
-        unclosed[-1].close()
+            with suppress(AttributeError):
+                picam.detach_preview()
+        # A start that failed midway does not count as one, and has left libcamera running, which then gives nothing
+        # back. To stop it once too often does nothing.
+        picam.started = True
+        try:
+            picam.close()
+        except (AttributeError, KeyError):
+            if hasattr(picam, "allocator"):
+                raise
+            # The constructor did not come to its end, so `close` did not either, but has given the camera back.
+        picam.is_open = False
+        pipe = getattr(picam, "notifymeread", None)
+        if pipe is not None and not pipe.closed:  # a descriptor that is closed twice may be somebody else's by then
+            pipe.close()
+            os.close(picam.notifyme_w)
         unclosed.pop()
 
 
@@ -181,7 +169,7 @@ class _Stream:
 
     layout: Layout
     least: Size  # px; more is not needed
-    upside_down: bool  # it should turn by half, and does not
+    mirrored: tuple[bool, bool]  # left and right, top and bottom are still to be exchanged
     autofocus: str | None
 
 
@@ -229,16 +217,19 @@ def _pictures(picam: Any, camera: Camera, size: Size) -> Reader:
 
 def _start(picam: Any, camera: Camera, size: Size) -> _Stream:
     # Cameras that are not the Pi's own may say that they turned the picture when they did not.
-    turns = camera.rotation == 180 and "ColorFilterArrangement" in picam.camera_properties
-    _configure(picam, camera, size, turn=turns)
+    turns = "ColorFilterArrangement" in picam.camera_properties
+    _configure(picam, camera, size, turn=turns and camera.rotation == 180)
     config = picam.camera_configuration()
     controls = _controls(picam.camera_controls, camera)
     picam.set_controls(controls)
     picam.start()
+    done = config["transform"]
+    if not turns or done.transpose:  # mounted by a quarter, which it cannot undo: then it does nothing at all
+        done = libcamera.Transform()
     return _Stream(
         _layout(config),
         size,
-        upside_down=camera.rotation == 180 and not (turns and config["transform"].hflip and config["transform"].vflip),
+        mirrored=(bool(done.hflip) != (camera.rotation == 180), bool(done.vflip) != (camera.rotation == 180)),
         autofocus=camera.autofocus if "AfMode" in controls else None,
     )
 
@@ -250,11 +241,14 @@ def _read_out(request: Any, stream: _Stream) -> tuple[Image | None, Mapping[str,
         taken_s = _taken_s(metadata)
         image = to_rgb(request.make_buffer("main"), stream.layout, stream.least)
     except Exception as exc:  # noqa: BLE001 - whatever it is: if all pictures are broken, the camera counts as silent
-        log.debug("a picture is skipped: %s", _told(exc))
+        log.debug("a picture is skipped: %s", told(exc))
         return None, {}, None
     finally:
         request.release()
-    return np.ascontiguousarray(image[::-1, ::-1]) if stream.upside_down else image, metadata, taken_s
+    if any(stream.mirrored):
+        sideways, down = stream.mirrored
+        image = np.ascontiguousarray(image[:: -1 if down else 1, :: -1 if sideways else 1])
+    return image, metadata, taken_s
 
 
 def _configure(picam: Any, camera: Camera, size: Size, *, turn: bool) -> None:
@@ -328,8 +322,8 @@ def _taken_s(metadata: Mapping[str, Any]) -> float | None:
     By the documentation, it is told in time since boot, but some cameras mean the monotonic clock, which stands still
     while the machine sleeps. By the wrong one, the picture is of the future or very old.
     """
-    told_ns: int | None = metadata.get("SensorTimestamp")
-    if told_ns:
+    told_ns = metadata.get("SensorTimestamp")
+    if isinstance(told_ns, int) and told_ns:
         for clock in (time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME):
             age_s = (time.clock_gettime_ns(clock) - told_ns) / 1e9
             if 0 <= age_s < OLDEST_S:
@@ -346,13 +340,3 @@ def _pause(until_s: float) -> Iterator[Skipped]:
     while (left_s := until_s - time.monotonic()) > 0:
         time.sleep(min(left_s, POLL_S))
         yield Skipped.UNWANTED
-
-
-def _told(exc: BaseException) -> str:
-    """What an exception and those behind it say, in one line; picamera2 hides the cause behind a general one."""
-    texts: list[str] = []
-    cause: BaseException | None = exc
-    while cause is not None:
-        texts.append(" ".join(str(cause).split()).rstrip(".") or type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
-    return ": ".join(dict.fromkeys(texts))

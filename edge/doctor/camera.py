@@ -4,16 +4,23 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge import inventory
 from edge.doctor.access import Account, holders, permission
-from edge.doctor.machine import SUDO, Finding, Run, read
+from edge.doctor.machine import SUDO, Finding, Run, read, split
 from edge.doctor.software import CHILD
 
 # Naming the cameras does not take one: it goes beside a daemon that runs.
 _LIST = """
-import json
-from picamera2 import Picamera2
+import json, sys
+sys.path.append(sys.argv[1])
+from edge.errors import ConfigError
+try:
+    from edge.camera.picamera import Picamera2
+except ConfigError as exc:
+    sys.exit(str(exc))
 print(json.dumps([camera["Model"] for camera in Picamera2.global_camera_info()]))
 """
+REFUSED = "camera.source: "  # is how what we say of picamera2 begins
 
 
 def camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
@@ -37,16 +44,14 @@ def _usb_camera(root: Path, node: Path, user: Account | None) -> list[Finding]:
 
 
 def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
-    ran = run([*CHILD, _LIST])
+    ran = run([*CHILD, _LIST, str(Path(inventory.__file__).parents[1])])
     if ran.code is None:
         fix = "if it says so again on an idle machine: check the camera's cable, and restart the device"
         return [Finding("camera", "warning", f"picamera2 did not name the cameras: {ran.last_words}", fix)]
-    if "ModuleNotFoundError" in ran.last_words:
-        fix = ("sudo apt install python3-picamera2 (Raspberry Pi OS has it), in an environment made with "
-               "--system-site-packages; or set camera.source to another camera")  # fmt: skip
-        return [Finding("camera", "problem", f"picamera2 cannot be imported: {ran.last_words}", fix)]
+    if ran.last_words.startswith(REFUSED):
+        return [Finding("camera", "problem", *split(ran.last_words.removeprefix(REFUSED)))]
     if ran.code != 0:
-        fix = "mend simplejpeg if it is named above, else: sudo apt install --reinstall python3-picamera2"
+        fix = "sudo apt install --reinstall python3-picamera2 python3-libcamera"
         return [Finding("camera", "problem", f"picamera2 fails: {ran.last_words}", fix)]
     models: list[str] = json.loads(ran.out.strip().rpartition("\n")[2])
     index = source.partition(":")[2] or "0"

@@ -84,6 +84,20 @@ def test_a_stall_is_said_and_mended(mosquitto: Start, tmp_path: Path) -> None:
     assert heard.all("info")[-1]["camera"]["granted"]["format"] == "NV12"
 
 
+@pytest.mark.parametrize("later_s", [0, 0.7, 2.2])  # silent, or paused, or being opened
+def test_it_ends_at_once_while_the_camera_is_away(mosquitto: Start, tmp_path: Path, later_s: float) -> None:
+    port = mosquitto().port
+    with ear(port) as heard, sensor(tmp_path, port, SETTINGS, module=VIRTUAL) as daemon:
+        until_health(heard, "ok", 0)
+        daemon.process.send_signal(signal.SIGUSR1)
+        until_health(heard, "stalled", 0)
+        time.sleep(later_s)
+        code, took_s = daemon.stop()
+        heard.topic("status", b"offline")
+    assert (code, daemon.log.count("Traceback")) == (0, 0), daemon.log
+    assert took_s < 2
+
+
 def until_health(heard: Ear, camera: str, reopened: int) -> None:
     heard.topic("health")
     health = heard.all("health")[-1]
