@@ -137,7 +137,9 @@ put_files() {
     run systemd-tmpfiles --create /etc/tmpfiles.d/edge-pose.conf
     if booted; then
         run systemctl daemon-reload
-        run udevadm control --reload || true # there is none in containers
+    fi
+    if booted && [[ -S /run/udev/control ]]; then # which containers do not have
+        run udevadm control --reload || true
         run udevadm trigger --subsystem-match=usb --subsystem-match=apex || true
     fi
 }

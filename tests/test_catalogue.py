@@ -175,6 +175,8 @@ def test_hints_name_the_command_that_works_here(
     monkeypatch.setenv("PATH", str(tmp_path))
     with not_root():
         assert catalogue.command("fetch x") == f"sudo {program} models fetch x"
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert catalogue.command("fetch x") == f"sudo {program} models fetch x", "as the user typed it"
     monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", both[0] / "none")
     assert catalogue.command("fetch x") == f"{program} models fetch x"
     (tmp_path / "edge-pose").symlink_to(program)

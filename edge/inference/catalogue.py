@@ -189,9 +189,10 @@ def command(what: str) -> str:
     """`edge-pose models WHAT` as the owner of this device has to type it.
 
     With sudo where there is a folder for the models of the service, even if this process may write there: it may be
-    the service itself, and who reads this another user.
+    the service itself, or called with sudo, and who reads this another user.
     """
-    sudo = "sudo " if os.geteuid() != 0 and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
+    as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
+    sudo = "sudo " if not as_root and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
     program = os.path.join(sysconfig.get_path("scripts"), "edge-pose")  # noqa: PTH118
     found = shutil.which("edge-pose", path=_SUDOS_PATH if sudo else None)
     if found and os.path.realpath(found) == os.path.realpath(program):
