@@ -196,8 +196,8 @@ build_environment() {
         package=$(find "$wheelhouse" -maxdepth 1 -name 'edge_pose-*.whl' | sort -V | tail -1)
         package=${package:-$CHECKOUT}
         extras=''
-        if compgen -G "$wheelhouse/av-*.whl" >/dev/null && [[ $arch != armhf ]]; then extras+=video,; fi
-        if compgen -G "$wheelhouse/iotcore-*.whl" >/dev/null; then extras+=demo,; fi
+        if compgen -G "$wheelhouse/av-*.whl" >/dev/null && [[ $arch != armhf ]]; then extras=video; fi
+        if compgen -G "$wheelhouse/iotcore-*.whl" >/dev/null; then extras+=${extras:+,}demo; fi
         say "from the wheelhouse: ${package##*/}, extras: ${extras:-none, as it has no wheels of av and iotcore}"
     fi
     say "building the environment in $dir; this takes a minute or more …"
@@ -214,7 +214,7 @@ for line in requires("edge-pose"):
         print(line.partition(";")[0])')
         run "${pip[@]}" "${rest[@]}" iotcore || return 1
     else
-        run "${pip[@]}" "$package${extras:+[${extras%,}]}" || return 1
+        run "${pip[@]}" "$package${extras:+[$extras]}" || return 1
     fi
     run install -D -m 644 -t "$dir/share/edge-pose" "$CHECKOUT"/systemd/edge-pose* || return 1
     [[ $dry ]] || { examine "$dir" && try_out "$dir"; }
@@ -349,7 +349,7 @@ start() {
 
 summary() {
     local host=BROKER
-    [[ ! $broker ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
+    [[ ! -f $BROKER_CONFIG ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
     say ""
     if [[ $dry ]]; then
         say "That would be all; nothing was changed."
