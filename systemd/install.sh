@@ -121,7 +121,9 @@ packages() {
     local environment=(DEBIAN_FRONTEND=noninteractive) quiet=/dev/null
     booted || environment+=(RUNLEVEL=1) # keeps services from being started where nobody supervises them
     [[ ! $dry ]] || quiet=/dev/stdout
-    run env "${environment[@]}" apt-get -qq install -y --no-install-recommends "${missing[@]}" >"$quiet" ||
+    # A machine that has just booted may be upgrading itself: wait for that.
+    run env "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+        "${missing[@]}" >"$quiet" ||
         fail "apt-get install failed (see above); mend that, and run this again"
 }
 
