@@ -311,7 +311,10 @@ def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched 
     """Take a model out of the catalogue, and delete its file."""
     from edge.inference import catalogue
 
-    typer.echo(f"{catalogue.remove(name)} is removed")
+    path, others = catalogue.remove(name)
+    typer.echo(f"{path} is removed")
+    for place in others:
+        typer.echo(f"another model {name!r} stays in {place}; to remove it, too: {catalogue.command(f'remove {name}')}")
 
 
 def _check_folder(out: Path, option: str) -> None:

@@ -68,7 +68,7 @@ def _there(name: str, entry: Entry) -> bytes | None:
         if known := catalogue.entries(place).get(name):
             if not known.source.endswith(entry.sha256):
                 raise ModelError(
-                    f"{place} has another model {name!r}; do: edge-pose models remove {name}, and try again"
+                    f"{place} has another model {name!r}; do: {catalogue.command(f'remove {name}')}, and try again"
                 )
             try:
                 return catalogue.read_entry(name, known, place).content
@@ -83,7 +83,7 @@ def _read(folder: Path, name: str, entry: Entry) -> bytes:
         content = file.read_bytes()
     except OSError as exc:
         raise ModelError(f"{file}: cannot be read ({exc.strerror}); get it from {entry.source}, put it there "
-                         f"and do: edge-pose models fetch {name} --from {folder}") from exc  # fmt: skip
+                         f"and do: {catalogue.command(f'fetch {name} --from {folder}')}") from exc  # fmt: skip
     _check(content, entry, str(file))
     return content
 
@@ -115,7 +115,7 @@ def _get(mirror: str | None, name: str, entry: Entry, progress: Progress) -> byt
     if mirror:
         raise FetchError(f"{url}: {problem}; check --from and try again; the file is published at {entry.source}")
     raise FetchError(f"{url}: {problem}; check the network and try again, or get this file on another machine, put it "
-                     f"into a folder here and do: edge-pose models fetch {name} --from FOLDER")  # fmt: skip
+                     f"into a folder here and do: {catalogue.command(f'fetch {name} --from FOLDER')}")  # fmt: skip
 
 
 def _receive(url: str, content: bytearray, size: int, progress: Progress) -> bool:

@@ -58,7 +58,7 @@ def show(models: list[dict[str, Any]]) -> None:
                    f"licence {model['licence']}")  # fmt: skip
         console.print(Padding(Text(f"{model['about']}\n{figures}"), (0, 0, 0, 4)))
         if model["folder"] is None:
-            state = Text(f"not on this device; do: edge-pose models fetch {model['name']}", style="yellow")
+            state = Text(f"not on this device; do: {catalogue.command('fetch ' + model['name'])}", style="yellow")
         else:
             where = model["file"] if model["shipped"] else f"{model['folder']}/{model['file']}"
             whole = Text("whole", style="green") if model["ok"] else Text(model["problem"], style="red")

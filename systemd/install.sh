@@ -14,6 +14,7 @@
 set -euo pipefail
 
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PYTHON=/usr/bin/python3 # apt's, as apt's numpy and picamera2 are for that one alone
 PREFIX=/opt/edge-pose # a link to one of two environments, so that there is always one to go back to
 ETC=/etc/edge-pose
 CONFIG=$ETC/edge-pose.toml
@@ -73,10 +74,12 @@ parse() {
     [[ ! $purge || $action == uninstall ]] || fail "--purge goes with --uninstall"
 }
 
-# Before anything is done if there is a Python already, or else when apt has brought one.
+# The Python that is there, or else the one that apt would bring, if it knows one yet.
 python_fits() {
     local version
-    version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 0
+    version=$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+        version=$(apt-cache policy python3 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\.[0-9]*\).*/\1/p')
+    [[ $version ]] || return 0
     [[ $version =~ ^3\.1[1-9]$ ]] || fail "Python $version is too old; use Debian 12 or newer"
     [[ $arch != armhf || $version == 3.11 ]] ||
         fail "there is no 32-bit TFLite for Python $version; use Debian 12, or a 64-bit system"
@@ -110,17 +113,17 @@ packages() {
     if ((${#missing[@]})) || { ! installed python3-picamera2 && [[ ! $wheelhouse ]]; }; then
         say "asking apt for its list of packages …"
         run apt-get -qq update || say "apt has no new list: going on with the old one"
+        python_fits
     fi
-    for name in python3-picamera2 python3-msgspec; do
-        [[ $name == python3-picamera2 || $arch == armhf ]] || continue
-        if ! installed "$name" && offered "$name"; then missing+=("$name"); fi
-    done
+    if ! installed python3-picamera2 && offered python3-picamera2; then missing+=(python3-picamera2); fi
     ((${#missing[@]})) || return 0
     say "installing with apt: ${missing[*]}"
     local environment=(DEBIAN_FRONTEND=noninteractive) quiet=/dev/null
     booted || environment+=(RUNLEVEL=1) # keeps services from being started where nobody supervises them
     [[ ! $dry ]] || quiet=/dev/stdout
-    run env "${environment[@]}" apt-get -qq install -y --no-install-recommends "${missing[@]}" >"$quiet" ||
+    # A machine that has just booted may be upgrading itself: wait for that.
+    run env "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+        "${missing[@]}" >"$quiet" ||
         fail "apt-get install failed (see above); mend that, and run this again"
 }
 
@@ -136,7 +139,9 @@ put_files() {
     run systemd-tmpfiles --create /etc/tmpfiles.d/edge-pose.conf
     if booted; then
         run systemctl daemon-reload
-        run udevadm control --reload || true # there is none in containers
+    fi
+    if booted && [[ -S /run/udev/control ]]; then # which containers do not have
+        run udevadm control --reload || true
         run udevadm trigger --subsystem-match=usb --subsystem-match=apex || true
     fi
 }
@@ -186,20 +191,20 @@ build_environment() {
     local dir=$1 pip=("$1/bin/python" -m pip --quiet --disable-pip-version-check --no-input install) package=$CHECKOUT
     local extras=video,demo numpy rest=()
     [[ $arch != armhf ]] || extras=demo # PyPI has no PyAV for 32 bits
-    numpy=$(/usr/bin/python3 -Ic 'import numpy; print(numpy.__version__)' 2>/dev/null) || numpy=
+    numpy=$($PYTHON -Ic 'import numpy; print(numpy.__version__)' 2>/dev/null) || numpy=
     pip+=(--constraint "$dir/constraints.txt")
     if [[ $wheelhouse ]]; then
         pip+=(--no-index --find-links "$wheelhouse")
         package=$(find "$wheelhouse" -maxdepth 1 -name 'edge_pose-*.whl' | sort -V | tail -1)
         package=${package:-$CHECKOUT}
         extras=''
-        if compgen -G "$wheelhouse/av-*.whl" >/dev/null && [[ $arch != armhf ]]; then extras+=video,; fi
-        if compgen -G "$wheelhouse/iotcore-*.whl" >/dev/null; then extras+=demo,; fi
+        if compgen -G "$wheelhouse/av-*.whl" >/dev/null && [[ $arch != armhf ]]; then extras=video; fi
+        if compgen -G "$wheelhouse/iotcore-*.whl" >/dev/null; then extras+=${extras:+,}demo; fi
         say "from the wheelhouse: ${package##*/}, extras: ${extras:-none, as it has no wheels of av and iotcore}"
     fi
     say "building the environment in $dir; this takes a minute or more …"
     run rm -rf "$dir"
-    run python3 -m venv --system-site-packages "$dir" &&
+    run $PYTHON -m venv --system-site-packages "$dir" &&
         { echo "numpy==$numpy" | put 644 "$dir/constraints.txt"; } || return 1
     if [[ $arch == armhf ]]; then
         # Its metadata ask for LiteRT wherever the kernel is a 64-bit one, as it is on 32-bit Raspberry Pi OS.
@@ -211,7 +216,7 @@ for line in requires("edge-pose"):
         print(line.partition(";")[0])')
         run "${pip[@]}" "${rest[@]}" iotcore || return 1
     else
-        run "${pip[@]}" "$package${extras:+[${extras%,}]}" || return 1
+        run "${pip[@]}" "$package${extras:+[$extras]}" || return 1
     fi
     run install -D -m 644 -t "$dir/share/edge-pose" "$CHECKOUT"/systemd/edge-pose* || return 1
     [[ $dry ]] || { examine "$dir" && try_out "$dir"; }
@@ -346,7 +351,7 @@ start() {
 
 summary() {
     local host=BROKER
-    [[ ! $broker ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
+    [[ ! -f $BROKER_CONFIG ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
     say ""
     if [[ $dry ]]; then
         say "That would be all; nothing was changed."
@@ -393,10 +398,20 @@ uninstall() {
     fi
 }
 
+# ours_alone GROUP: whether it is one that systemd-sysusers may have made for us, and that nobody else has a use for.
+ours_alone() {
+    local gid members
+    IFS=: read -r _ _ gid members < <(getent group "$1") || return 1
+    members=${members/#edge-pose/} # who is still in it when nothing is done
+    ((gid < 1000)) && [[ ! $members ]] && ! getent passwd | cut -d: -f4 | grep -qx "$gid" &&
+        ! grep -qrsw --exclude='*edge-pose*' "$1" {/etc,/run,/usr/lib}/{sysusers.d,udev/rules.d} /var/lib/dpkg/info/*.{pre,post}inst
+}
+
 remove_what_is_the_owners() {
     run rm -rf "$ETC" /var/lib/edge-pose /etc/systemd/system/edge-pose.service.d /etc/systemd/system/edge-pose@*.service.d
     if getent passwd edge-pose >/dev/null; then run userdel edge-pose; fi
     if getent group edge-pose >/dev/null; then run groupdel edge-pose; fi
+    if ours_alone apex; then run groupdel apex; fi
     if [[ -f $BROKER_CONFIG ]]; then
         run rm -f "$BROKER_CONFIG" "$BROKER_USERS" "$BROKER_ACL"
         if booted; then run systemctl restart mosquitto; fi
@@ -412,7 +427,6 @@ main() {
         return
     fi
     packages
-    python_fits
     install_program
     configuration
     [[ ! $broker ]] || local_broker

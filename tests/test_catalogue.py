@@ -1,9 +1,16 @@
 import hashlib
+import os
 import shutil
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from edge.cli import app
 from edge.errors import ModelError
 from edge.inference import catalogue
 
@@ -108,3 +115,72 @@ def test_no_home_is_no_error(own: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HOME", "")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     assert catalogue.folders() == [catalogue.folder(), own]
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    """What is in the block is done by another user than root."""
+    root = os.geteuid() == 0
+    if root:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    """Catalogues that have a model of the same name: that of the service, which is root's, and a user's own."""
+    with tempfile.TemporaryDirectory() as place:  # as only root may enter pytest's
+        folders = Path(place, "service"), Path(place, "edge-pose/models")
+        for folder in folders:
+            folder.mkdir(parents=True)
+            index = (catalogue.folder() / "catalogue.toml").read_text()
+            (folder / "catalogue.toml").write_text(index.replace("[posenet-float16]", "[mine]"))
+            shutil.copy(catalogue.folder() / catalogue.entries(folder)["mine"].file, folder)
+        for path in (folders[1], *folders[1].iterdir(), folders[1].parent):
+            if os.geteuid() == 0:
+                os.chown(path, 65534, 65534)
+        Path(place).chmod(0o755)
+        folders[0].chmod(0o555)
+        monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folders[0])
+        monkeypatch.setenv("XDG_DATA_HOME", place)
+        yield folders
+        folders[0].chmod(0o755)
+
+
+def test_of_two_models_with_one_name_the_users_own_is_removed_first(both: tuple[Path, Path]) -> None:
+    service, private = both
+    file = catalogue.entries(service)["mine"].file
+    run = CliRunner().invoke
+    run(app, ["models", "remove", "nobody"])  # imports what another user may perhaps not read
+    with not_root():
+        told = run(app, ["models", "remove", "mine"]).stdout
+        assert f"{private / file} is removed" in told
+        assert f"another model 'mine' stays in {service}; to remove it, too: sudo " in told
+        with pytest.raises(ModelError, match=f"{service / file}: this user may not remove it; do: sudo .*remove mine$"):
+            catalogue.remove("mine")
+    assert not (private / file).exists()
+    assert (service / file).exists()
+    service.chmod(0o755)
+    assert catalogue.remove("mine") == (service / file, [])
+
+
+def test_hints_name_the_command_that_works_here(
+    both: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Path(sysconfig.get_path("scripts"), "edge-pose")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with not_root():
+        assert catalogue.command("fetch x") == f"sudo {program} models fetch x"
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert catalogue.command("fetch x") == f"sudo {program} models fetch x", "as the user typed it"
+    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", both[0] / "none")
+    assert catalogue.command("fetch x") == f"{program} models fetch x"
+    (tmp_path / "edge-pose").symlink_to(program)
+    assert catalogue.command("fetch x") == "edge-pose models fetch x"
+    (tmp_path / "edge-pose").unlink()
+    shutil.copy(program, tmp_path)
+    assert catalogue.command("fetch x") == f"{program} models fetch x", "the other one is of another installation"

@@ -123,7 +123,7 @@ def test_what_was_imported_can_be_removed(own: Path, tiny: Path) -> None:
         importing.run(tiny, name)
     index = own / "catalogue.toml"
     index.write_text("# mine\n" + index.read_text() + "# at the end\n")
-    assert catalogue.remove("first") == own / "first.tflite"
+    assert catalogue.remove("first") == (own / "first.tflite", [])
     assert index.read_text().startswith("# mine\n")
     assert list(catalogue.entries(own)) == ["first-2", "second"]
     assert sorted(path.name for path in own.iterdir()) == ["catalogue.toml", "first-2.tflite", "second.tflite"]

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import sysconfig
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +23,7 @@ from edge.types import Backend
 # In the wheel the models lie inside the package, in a checkout beside it.
 _PLACES = (Path(__file__).parents[1] / "models", Path(__file__).parents[2] / "models")
 _SYSTEM_FOLDER = Path("/var/lib/edge-pose/models")
+_SUDOS_PATH = "/usr/local/bin:/usr/bin"  # what it finds without a path, whatever the user's own PATH
 _INDEX = "catalogue.toml"
 _REMOTE = "remote.toml"
 _REINSTALL = "install edge-pose again"
@@ -97,7 +100,7 @@ def read(name: str) -> ModelFile:
         known |= found
     path = Path(name)
     if name in remote():
-        raise ModelError(f"model.name: {name!r} is not on this device yet; do: edge-pose models fetch {name}")
+        raise ModelError(f"model.name: {name!r} is not on this device yet; do: {command(f'fetch {name}')}")
     if not path.suffix and not path.exists():
         raise ModelError(f"model.name: there is no model {name!r}; known are {', '.join(known)}, "
                          "or give the path of a .tflite file")  # fmt: skip
@@ -158,23 +161,43 @@ def add(name: str, entry: Entry, content: bytes) -> tuple[Path, bool]:
     return path, True
 
 
-def remove(name: str) -> Path:
-    """Take a model out of the owner's catalogue; returns where its file was.
+def remove(name: str) -> tuple[Path, list[Path]]:
+    """Take a model out of one of the owner's catalogues: out of this user's own, or else out of the whole device's.
 
+    Returns where its file was, and the folders that still have another model of that name.
     Raises ModelError if there is none of that name, or it cannot be taken out.
     """
-    for place in folders()[1:]:
-        known = entries(place)
-        if entry := known.pop(name, None):
-            index, path = place / _INDEX, place / entry.file
-            text = re.sub(rf"(?ms)^\[{re.escape(name)}\].*?(?=^\[|\Z)", "", index.read_text(encoding="utf-8"))
-            if _parsed(text) != known:
-                raise ModelError(f"{index}: its table [{name}] cannot be found; take it out by hand")
-            _write(index, text.encode())  # first, as there must never be an entry without its file
-            if entry.file not in [other.file for other in known.values()]:
-                path.unlink(missing_ok=True)
-            return path
-    raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
+    places = [place for place in reversed(folders()[1:]) if name in entries(place)]
+    if not places:
+        raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
+    place, *others = places
+    known = entries(place)
+    entry = known.pop(name)
+    index, path = place / _INDEX, place / entry.file
+    if place == _SYSTEM_FOLDER and os.geteuid() != 0 and not os.access(place, os.W_OK):
+        raise ModelError(f"{path}: this user may not remove it; do: {command(f'remove {name}')}")
+    text = re.sub(rf"(?ms)^\[{re.escape(name)}\].*?(?=^\[|\Z)", "", index.read_text(encoding="utf-8"))
+    if _parsed(text) != known:
+        raise ModelError(f"{index}: its table [{name}] cannot be found; take it out by hand")
+    _write(index, text.encode())  # first, as there must never be an entry without its file
+    if entry.file not in [other.file for other in known.values()]:
+        path.unlink(missing_ok=True)
+    return path, others
+
+
+def command(what: str) -> str:
+    """`edge-pose models WHAT` as the owner of this device has to type it.
+
+    With sudo where there is a folder for the models of the service, even if this process may write there: it may be
+    the service itself, or called with sudo, and who reads this another user.
+    """
+    as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
+    sudo = "sudo " if not as_root and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
+    program = os.path.join(sysconfig.get_path("scripts"), "edge-pose")  # noqa: PTH118
+    found = shutil.which("edge-pose", path=_SUDOS_PATH if sudo else None)
+    if found and os.path.realpath(found) == os.path.realpath(program):
+        program = "edge-pose"
+    return f"{sudo}{program} models {what}"
 
 
 def is_private(path: Path) -> bool:
@@ -248,7 +271,7 @@ def _remedy(name: str, place: Path) -> str:
     """How to get a model of that folder whole again."""
     if place not in _own_folders():
         return _REINSTALL
-    return f"do: edge-pose models fetch {name}" if name in remote() else "import it again"
+    return f"do: {command(f'fetch {name}')}" if name in remote() else "import it again"
 
 
 def _content(path: Path) -> bytes:

@@ -26,7 +26,7 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int] | None) 
         if compiled != (device == "edgetpu"):
             where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
             raise ModelError(f"model.name: no model {where} belongs to {name}, as that is in no catalogue; "
-                             f"do: edge-pose models import {name}")  # fmt: skip
+                             f"do: {catalogue.command(f'import {name}')}")  # fmt: skip
         return name
     family = known[name].family
     if known[name].device == device:
@@ -42,7 +42,7 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int] | None) 
     if device == "cpu":
         raise ModelError(f"model.name: {name} is compiled for the Edge TPU, and no {family} for the CPU is here")
     fetch = f"fetch {_TO_FETCH[family]}" if family in _TO_FETCH else "import FILE"
-    raise ModelError(f"model.name: no {family} model compiled for the Edge TPU is here; do: edge-pose models {fetch}")
+    raise ModelError(f"model.name: no {family} model compiled for the Edge TPU is here; do: {catalogue.command(fetch)}")
 
 
 def own_size(name: str) -> tuple[int, int] | None:

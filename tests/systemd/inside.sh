@@ -163,6 +163,6 @@ echo "--- removal"
 check "--uninstall keeps what is the owner's" eval '/checkout/systemd/install.sh --uninstall && [[ -f $config && ! -e /opt/edge-pose && ! -e /usr/local/bin/edge-pose ]]'
 check "no unit is left" eval '! systemctl cat edge-pose.service'
 check "--purge leaves nothing" eval '/checkout/systemd/install.sh --uninstall --purge && [[ ! -e /etc/edge-pose && ! -e /var/lib/edge-pose ]] &&
-    ! id edge-pose && [[ ! $(find /etc /opt /usr/local -name "*edge-pose*") ]]'
+    ! id edge-pose && ! getent group apex && [[ ! $(find /etc /opt /usr/local -name "*edge-pose*") ]]'
 echo "$failures failed"
 exit $((failures > 0))

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # run.sh [SUITE [ARCH]]: install edge-pose in a booted Debian (bookworm or trixie), and see systemd supervise it.
-# Of another architecture, such as arm64, nothing is booted: the installer alone is run, by emulation.
+# Of another architecture (arm64 or armhf), nothing is booted: the installer and a few frames are run, by emulation.
 # Needs root, debootstrap and systemd-nspawn, and a network the first time: what it fetched is kept in a cache.
+# What `try` is given is for the other system's shell:
+# shellcheck disable=SC2016
 set -euo pipefail
 suite=${1:-bookworm}
 native=$(dpkg --print-architecture 2>/dev/null) || native=unknown
 arch=${2:-$native}
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/edge-pose/$suite-$arch
+all=${XDG_CACHE_HOME:-$HOME/.cache}/edge-pose
+cache=$all/$suite-$arch
 
 skip() {
     echo "SKIPPED: nobody saw the installation and systemd at work ($suite, $arch): $*" >&2
@@ -15,11 +18,11 @@ skip() {
 }
 
 # In a tree of its own for each call, which is laid over the cached one and thrown away.
-lay_over() { # FOLDER: the tree is then in FOLDER/tree
+lay_over() { # FOLDER CACHE: the tree is then in FOLDER/tree
     mkdir -p "$1"
     mount -t tmpfs tmpfs "$1"
     mkdir "$1/changes" "$1/work" "$1/tree"
-    mount -t overlay overlay -o "lowerdir=$cache/tree,upperdir=$1/changes,workdir=$1/work" "$1/tree"
+    mount -t overlay overlay -o "lowerdir=$2/tree,upperdir=$1/changes,workdir=$1/work" "$1/tree"
 }
 
 # Whatever this machine's pip and network need, the one in there needs as well.
@@ -31,17 +34,18 @@ connect() { # TREE
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/usr/local/share/ca-certificates/host.crt" || true
 }
 
-make_tree() {
+make_tree() { # SUITE ARCH
+    local cache=$all/$1-$2 packages=(python3 python3-venv python3-numpy udev mosquitto mosquitto-clients)
+    [[ $2 != armhf ]] || packages+=(python3-pil python3-dev gcc libc6-dev)
     if [[ ! -d $cache/tree ]]; then
-        echo "making a Debian $suite in $cache …"
+        echo "making a Debian $1 for $2 in $cache …"
         rm -rf "$cache/new"
         mkdir -p "$cache"
-        debootstrap --arch="$arch" --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,ca-certificates \
-            "$suite" "$cache/new" >"$cache/log" ||
+        debootstrap --arch="$2" --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,ca-certificates \
+            "$1" "$cache/new" >"$cache/log" ||
             skip "debootstrap failed, see $cache/log"
         # As the installer will ask for them, where there is no network any more.
-        chroot "$cache/new" apt-get -qq install -y --download-only --no-install-recommends \
-            python3 python3-venv python3-numpy udev mosquitto mosquitto-clients >>"$cache/log"
+        chroot "$cache/new" apt-get -qq install -y --download-only --no-install-recommends "${packages[@]}" >>"$cache/log"
         mv "$cache/new" "$cache/tree"
     fi
 }
@@ -52,7 +56,7 @@ fetch_wheels() {
     if [[ $(cat "$cache/wheels/stamp" 2>/dev/null) != "$stamp" ]]; then
         echo "fetching wheels for its Python …"
         folder=/run/edge-pose-wheels tree=/run/edge-pose-wheels/tree
-        lay_over $folder
+        lay_over $folder "$cache"
         rm -rf "$cache/wheels"
         mkdir -p "$cache/wheels" "$tree/checkout" "$tree/wheels"
         mount --bind -o ro "$checkout" "$tree/checkout"
@@ -76,31 +80,71 @@ fetch_wheels() {
     fi
 }
 
+# Have the kernel run programs of the other architecture, for as long as we run. Always by the emulator of Debian 13,
+# whichever is there already: the one of Debian 12 crashes in LiteRT.
+emulator() {
+    local qemu=$all/qemu name=edge-pose-$arch formats=/proc/sys/fs/binfmt_misc program tree=/run/edge-pose-qemu/tree
+    case $arch in
+        arm64) program=aarch64 ;;
+        armhf) program=arm ;;
+        *) skip "there is an emulator for arm64 and armhf alone" ;;
+    esac
+    if [[ ! -d $qemu ]]; then
+        make_tree trixie "$native"
+        echo "fetching Debian 13's emulator …"
+        lay_over /run/edge-pose-qemu "$all/trixie-$native"
+        connect "$tree"
+        chroot "$tree" sh -c 'apt-get -qq update && cd /tmp && apt-get -qq -o APT::Sandbox::User=root download qemu-user' \
+            &>"$all/trixie-$native/log" || skip "apt has no qemu-user, see $all/trixie-$native/log"
+        rm -rf "$qemu.new"
+        dpkg-deb -x "$tree"/tmp/qemu-user_*.deb "$qemu.new"
+        mv "$qemu.new" "$qemu"
+    fi
+    [[ -w $formats/register ]] || mount -t binfmt_misc binfmt_misc $formats ||
+        skip "this kernel runs no programs of other architectures (binfmt_misc)"
+    [[ ! -e $formats/$name ]] || echo -1 >"$formats/$name" # of a run that was killed
+    sed "s|^:[^:]*:|:$name:|; s|:/usr/|:$qemu/usr/|" "$qemu/usr/share/qemu/binfmt.d/qemu-$program.conf" >$formats/register
+    trap 'echo -1 >"/proc/sys/fs/binfmt_misc/edge-pose-$arch"' EXIT
+}
+
 emulate() {
     local tree=/run/edge-pose-emulated/tree
-    lay_over /run/edge-pose-emulated
-    mkdir "$tree/checkout"
+    lay_over /run/edge-pose-emulated "$cache"
+    mkdir -p "$tree/checkout" "$tree/root/.cache/pip" "$cache/pip"
     mount --bind -o ro "$checkout" "$tree/checkout"
+    mount --bind "$cache/pip" "$tree/root/.cache/pip"
     mount -t proc proc "$tree/proc"
+    mount -t devpts devpts "$tree/dev/pts"
     connect "$tree"
     try() { # NAME COMMAND...
-        local name=$1
+        local name=$1 began=$SECONDS
         shift
-        if chroot "$tree" "$@" >"$cache/log" 2>&1; then echo "ok    $name"; else
+        if chroot "$tree" "$@" >"$cache/log" 2>&1; then echo "ok    $name ($((SECONDS - began)) s)"; else
             echo "FAIL  $name"
             tail -15 "$cache/log"
             exit 1
         fi
     }
+    if [[ $suite-$arch == trixie-armhf ]]; then # for whose Python there is no runtime
+        try "refuses in one line, and changes nothing" bash -c 'all() { find /etc /opt /usr -printf "%p %T@\n" | sort; }
+            before=$(all); said=$(/checkout/systemd/install.sh 2>&1); rc=$?; echo "$said"
+            [[ $rc == 1 && $(wc -l <<<"$said") == 1 && $said == *" 64-bit system"* ]] && diff <(echo "$before") <(all)'
+        return
+    fi
     try "installs" /checkout/systemd/install.sh --broker-local
+    cp "$cache/log" "$cache/installed.log"
     try "with apt's numpy" /opt/edge-pose/bin/python -Ic 'import numpy; assert numpy.__file__.startswith("/usr/lib/python3/")'
-    try "installs again" /checkout/systemd/install.sh
-    try "--purge leaves nothing" bash -c '/checkout/systemd/install.sh --uninstall --purge && [[ ! -e /opt/edge-pose.a && ! -e /etc/edge-pose ]]'
+    try "sees somebody, and publishes it" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
+    try "installs again, and changes nothing" bash -c 'all() { find /opt /etc -not -type d -printf "%p %T@\n" | sort; }
+        before=$(all) && /checkout/systemd/install.sh && diff <(echo "$before") <(all)'
+    try "upgrades" bash -c '/checkout/systemd/install.sh --upgrade && [[ $(readlink /opt/edge-pose) == edge-pose.b ]]'
+    try "--purge leaves nothing" bash -c '/checkout/systemd/install.sh --uninstall --purge && ! id edge-pose &&
+        ! getent group apex && [[ ! $(find /etc /opt /var/lib /usr/local -name "*edge-pose*") ]]'
 }
 
 boot() {
     local folder=/run/edge-pose-boot leader='' child group state='' rc=0
-    lay_over $folder
+    lay_over $folder "$cache"
     # Ours alone, and of the new kind: some hosts still have the old one.
     umount -R /sys/fs/cgroup 2>/dev/null || true
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -146,14 +190,13 @@ if [[ ! ${EDGE_POSE_IN_OWN_MOUNTS-} ]]; then
         command -v "$program" >/dev/null || "$checkout/tests/apt.sh" debootstrap systemd-container ||
             skip "it needs $program"
     done
-    [[ $arch == "$native" ]] || grep -qs enabled /proc/sys/fs/binfmt_misc/qemu-* ||
-        skip "no emulator for $arch; Debian 13's qemu-user-binfmt is one (version 7 of Debian 12 does not run LiteRT)"
     unshare --mount true 2>/dev/null || skip "this container may not mount anything"
     EDGE_POSE_IN_OWN_MOUNTS=1 exec unshare --mount --propagation private bash "${BASH_SOURCE[0]}" "$suite" "$arch"
 fi
 mount -t tmpfs tmpfs /run # systemd-nspawn wants one, and it is a place that goes away with us
 mkdir /run/systemd
-make_tree
+[[ $arch == "$native" ]] || emulator
+make_tree "$suite" "$arch"
 if [[ $arch == "$native" ]]; then
     fetch_wheels
     boot
