@@ -2,33 +2,25 @@
 
 The Edge TPU is tried in a process of its own first, at the start and every `probe_s` while the CPU does the work: its
 library may hang or crash. When it fails in the middle it is opened once more, and then the CPU takes over, with the
-very same frame. Without a network for the CPU, its error is raised instead. When it hangs, the program has to end, as
-what hangs is in it; that counts like a crash. The reason is always at hand for the wire.
+very same frame; also when that takes long, until it is open. Without a network for the CPU, its error is raised
+instead. When it hangs while it computes, the program has to end, as what hangs is in it; that counts like a crash. The
+reason is always at hand for the wire.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
+from edge.accelerator import Accelerator, Loaded, utc
 from edge.errors import AbsentError, AcceleratorError, EdgeError
 from edge.inference import coral
-from edge.inference.catalogue import ModelFile
-from edge.inference.crashes import CRASHES, SKIP_S, WITHIN_S, Crashes
+from edge.inference.crashes import CRASHES, SKIP_S, WITHIN_S
 from edge.pipeline import Network
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Loaded:
-    """A model of the catalogue, ready for frames."""
-
-    model: ModelFile
-    network: Network
+REOPEN_S = 1.0  # how long a frame waits for an Edge TPU that failed, before the CPU takes it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,53 +29,6 @@ class State:
 
     loaded: Loaded
     reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Accelerator:
-    """How to get at the Edge TPU. `check` and `load` raise AcceleratorError or ModelError."""
-
-    check: Callable[[], None]  # tries it without any danger for this process, and may take long
-    load: Callable[[], Loaded]  # into this process
-    crashes: Crashes
-
-    def tried(self) -> None:
-        """Check it, unless it is to be left alone. Raises AcceleratorError, ModelError, and nothing else."""
-        if skip_s := self.crashes.skip_s:
-            raise AcceleratorError(
-                f"the Edge TPU is left alone until {_utc(skip_s)}, as this program died {CRASHES} times within "
-                f"{WITHIN_S / 60:g} minutes while it was in use; check its power supply, and that libedgetpu is as new "
-                f"as the runtime; to try it sooner, reboot, or delete {self.crashes.path} and restart the daemon"
-            )
-        with _all_foreseen():
-            self.check()
-
-    def opened(self) -> Loaded:
-        """Load it; if this process dies from now on, that will be counted. Raises what `tried` does."""
-        self.crashes.begin()
-        try:
-            with _all_foreseen():
-                return self.load()
-        except EdgeError:
-            self.crashes.end()
-            raise
-
-    def close(self) -> None:
-        """The process ends in good order, as far as the record of crashes is concerned."""
-        self.crashes.close()
-
-
-@contextmanager
-def _all_foreseen() -> Iterator[None]:
-    """Any error becomes an EdgeError: those of a library, or of ours, must not end a thread without anybody hearing."""
-    try:
-        yield
-    except EdgeError:
-        raise
-    except Exception as exc:
-        error = AcceleratorError(coral.unforeseen(exc))
-        log.exception("%s", error)
-        raise error from exc
 
 
 class Failover:
@@ -103,11 +48,12 @@ class Failover:
         self._accelerator = accelerator
         self._probe_s = probe_s
         self._opened_again_s = float("-inf")
-        self._since = _utc()  # the CPU is in use, if it is
+        self._since = utc()  # the CPU is in use, if it is
         self._lost = ""  # how the Edge TPU failed in the middle
         self._found: State | None = None  # is used from the next frame on
         self._settled = threading.Event()
         self._closed = threading.Event()
+        self._lock = threading.Lock()  # for who tells the state while it is opened again
 
     def try_accelerator(self, timeout_s: float, stopping: threading.Event) -> None:
         """Begin to try the Edge TPU, now and every `probe_s`, and wait for what comes of it, but not too long."""
@@ -127,30 +73,59 @@ class Failover:
 
     def failed(self, error: AcceleratorError) -> None:
         """The Edge TPU failed: from now on, another network is used. Raises AcceleratorError if there is none."""
-        accelerator, now_s = self._accelerator, time.monotonic()
-        if accelerator is None:
+        if self._accelerator is None:
             raise error
-        # Stands for ever if it hangs from here on.
-        self.state = State(self.state.loaded, f"{self._why}; it failed at {_utc()}: {error}")
-        self.state.loaded.network.runtime.close()
+        lost = self.state.loaded
+        # Stands for ever if it hangs from here on, and there is no CPU.
+        self.state = State(lost, f"{self._why}; it failed at {utc()}: {error}")
+        if self._cpu is None:
+            try:
+                self._found = self._again(lost, error)
+            except AcceleratorError as exc:
+                self.state = self._ended(exc)
+                raise
+            self.network()
+            return
+        self._since, self._lost = utc(), f"{error}"
+        self._settled.clear()
+        threading.Thread(target=self._reopen, args=(lost, error), name="reopening", daemon=True).start()
+        if not self._settled.wait(REOPEN_S):
+            with self._lock:
+                if not self._settled.is_set():
+                    self.state = State(self._cpu, f"{self._on_cpu()}, because {error}; it is {_opening(' again')}")
+                    log.warning("%s is used: %s", *_told(self.state))
+        self.network()
+
+    def _reopen(self, lost: Loaded, error: AcceleratorError) -> None:
+        """Open again what failed, and if that fails as well, go on trying."""
+        try:
+            self._found = self._again(lost, error)
+        except AcceleratorError as exc:
+            self._lost = f"{exc}"
+            with self._lock:
+                self._fall_back(self._lost)
+                self._settled.set()
+            self._lost += "; now: "
+            self._try(self._probe_s)
+        else:
+            self._settled.set()
+
+    def _again(self, lost: Loaded, error: AcceleratorError) -> State:
+        """Let go of what failed, and open it again, but not too often. Raises AcceleratorError, and is done with it."""
+        assert self._accelerator is not None
+        lost.network.runtime.close()
+        now_s = time.monotonic()
         if now_s - self._opened_again_s >= self._probe_s:
             self._opened_again_s = now_s
             log.warning("%s; it is opened again", error)
             try:
-                again = accelerator.opened()
+                again = self._accelerator.opened()
             except EdgeError as exc:
                 error = AcceleratorError(f"{error}; it could not be opened again: {exc}")
             else:
-                self.state = State(again, f"{self._why}; it was opened again at {_utc()}, because {error}")
-                return
-        accelerator.crashes.end()
-        if self._cpu is None:
-            self.state = self._ended(error)
-            raise error
-        self._since, self._lost = _utc(), f"{error}"
-        self._fall_back(self._lost)
-        self._lost += "; now: "
-        self._probe(self._probe_s)
+                return State(again, f"{self._why}; it was opened again at {utc()}, because {error}")
+        self._accelerator.crashes.end()
+        raise error
 
     def hung(self, for_s: float) -> None:
         """The network has not come back for so long. Raises AcceleratorError if it is that of the Edge TPU."""
@@ -185,8 +160,7 @@ class Failover:
                 # Stands for ever if that hangs here, after it worked in the other process.
                 self.state = State(
                     self._cpu,
-                    f"{self._on_cpu()}, because {self._lost}the Edge TPU is there, but still being opened, since "
-                    f"{_utc()}; if that takes more than a minute, plug it in anew and restart the sensor",
+                    f"{self._on_cpu()}, because {self._lost}the Edge TPU is there, but {_opening()}",
                 )
                 loaded = self._accelerator.opened()
             except EdgeError as exc:
@@ -209,15 +183,15 @@ class Failover:
             return ""
         times = "once" if count == 1 else f"{count} times"
         # With the time, since this is told for as long as the Edge TPU works.
-        last = _utc(-self._accelerator.crashes.last_ago_s)
-        return (f"; but this program died {times} while the Edge TPU was in use, last at {last}: after {CRASHES} times "
-                f"within {WITHIN_S / 60:g} minutes that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
+        last = utc(-self._accelerator.crashes.last_ago_s)
+        return (f"; but this program died {times} while the Edge TPU was in use, last at {last}; if it dies {CRASHES} "
+                f"times within {WITHIN_S / 60:g} minutes, that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
 
     def _on_cpu(self) -> str:
         return f"{self._why}; on the CPU since {self._since}"
 
     def _ended(self, error: AcceleratorError) -> State:
-        return State(self.state.loaded, f"{self._why}; the daemon ended at {_utc()}, because {error}")
+        return State(self.state.loaded, f"{self._why}; the daemon ended at {utc()}, because {error}")
 
     def _fall_back(self, problem: str, level: int = logging.WARNING) -> None:
         assert self._cpu is not None
@@ -233,5 +207,6 @@ def _told(state: State) -> tuple[str, str]:
     return {"cpu": "the CPU", "edgetpu": "the Edge TPU"}[state.loaded.network.runtime.backend], state.reason
 
 
-def _utc(later_s: float = 0) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=later_s)).strftime("%Y-%m-%d %H:%M UTC")
+def _opening(again: str = "") -> str:
+    return (f"still being opened{again}, since {utc()}; if that takes more than a minute, plug it in anew and restart "
+            "the sensor")  # fmt: skip

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.accelerator import Accelerator, Loaded
 from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError
-from edge.failover import Accelerator, Failover, Loaded
+from edge.failover import Failover
 from edge.inference.catalogue import ModelFile
 from edge.inference.crashes import Crashes
 from edge.pipeline import Network
@@ -230,6 +231,33 @@ def test_a_reopening_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
     failover.failed(AcceleratorError("cable; mend it"))
     (reason,) = said
     assert re.fullmatch(f"{WHY}; it failed at {UTC}: cable; mend it", reason)
+
+
+def test_a_reopening_that_takes_long_keeps_no_frame_waiting(
+    tpu: EdgeTpu, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge.failover.REOPEN_S", 0.1)
+    release = threading.Event()
+
+    def slow() -> Loaded:
+        assert release.wait(60)
+        return tpu.accelerator.load()
+
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=tpu.accelerator, probe_s=NEVER_S)
+    failover.try_accelerator(60, threading.Event())
+    failover._accelerator = replace(tpu.accelerator, load=slow)
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert backend(failover) == "cpu"
+    assert told(failover, f"on the CPU since {UTC}, because cable; mend it; it is still being opened again, since "
+                          f"{UTC}; if that takes more than a minute, .*")  # fmt: skip
+    assert failover.state.reason in caplog.text
+    assert in_use(tpu), "whoever dies now, died of it"
+    failover.hung(60)
+    release.set()
+    wait_for(failover, "edgetpu")
+    assert told(failover, f"it was opened again at {UTC}, because cable; mend it")
+    failover.close()
 
 
 def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
