@@ -20,6 +20,7 @@ from edge.pipeline import Network
 
 log = logging.getLogger(__name__)
 
+SLOW_S = 3.0  # then the Edge TPU is said not to answer
 REOPEN_S = 1.0  # how long a frame waits for an Edge TPU that failed, before the CPU takes it
 
 
@@ -34,7 +35,8 @@ class State:
 class Failover:
     """Says which network is to be used, and goes from the Edge TPU to the CPU and back: the `Choice` of a Pipeline.
 
-    `network` and `failed` are for the inference thread; `state` is replaced as a whole, and may be read by any.
+    `network` and `failed` are for the inference thread, `slow` and `hung` for the one that watches it; `state` may be
+    read by any.
     """
 
     def __init__(
@@ -42,7 +44,8 @@ class Failover:
         probe_s: float = 0,
     ) -> None:  # fmt: skip
         """Begin with `first`. With `cpu`, that takes over when the Edge TPU fails."""
-        self.state = State(first, reason)
+        self._state = State(first, reason)  # replaced as a whole
+        self._slow: tuple[State, State] | None = None  # which of them is slow, and what to tell instead
         self._why = reason
         self._cpu = cpu
         self._accelerator = accelerator
@@ -55,9 +58,15 @@ class Failover:
         self._closed = threading.Event()
         self._lock = threading.Lock()  # for who tells the state while it is opened again
 
+    @property
+    def state(self) -> State:
+        """What is in use, and why."""
+        state, slow = self._state, self._slow
+        return slow[1] if slow is not None and slow[0] is state else state
+
     def try_accelerator(self, timeout_s: float, stopping: threading.Event) -> None:
         """Begin to try the Edge TPU, now and every `probe_s`, and wait for what comes of it, but not too long."""
-        self.state = State(self.state.loaded, f"{self._on_cpu()}, while the Edge TPU is being tried")
+        self._state = State(self._state.loaded, f"{self._on_cpu()}, while the Edge TPU is being tried")
         self._probe(0)
         deadline_s = time.monotonic() + timeout_s
         while not (self._settled.wait(0.05) or stopping.is_set() or time.monotonic() > deadline_s):
@@ -67,22 +76,22 @@ class Failover:
     def network(self) -> Network:
         """The network for the next frame."""
         if self._found is not None:
-            self.state, self._found = self._found, None
-            log.info("%s is used from now on: %s", *_told(self.state))
-        return self.state.loaded.network
+            self._state, self._found = self._found, None
+            log.info("%s is used from now on: %s", *_told(self._state))
+        return self._state.loaded.network
 
     def failed(self, error: AcceleratorError) -> None:
         """The Edge TPU failed: from now on, another network is used. Raises AcceleratorError if there is none."""
         if self._accelerator is None:
             raise error
-        lost = self.state.loaded
+        lost = self._state.loaded
         # Stands for ever if it hangs from here on, and there is no CPU.
-        self.state = State(lost, f"{self._why}; it failed at {utc()}: {error}")
+        self._state = State(lost, f"{self._why}; it failed at {utc()}: {error}")
         if self._cpu is None:
             try:
                 self._found = self._again(lost, error)
             except AcceleratorError as exc:
-                self.state = self._ended(exc)
+                self._state = self._ended(exc)
                 raise
             self.network()
             return
@@ -92,8 +101,8 @@ class Failover:
         if not self._settled.wait(REOPEN_S):
             with self._lock:
                 if not self._settled.is_set():
-                    self.state = State(self._cpu, f"{self._on_cpu()}, because {error}; it is {_opening(' again')}")
-                    log.warning("%s is used: %s", *_told(self.state))
+                    self._state = State(self._cpu, f"{self._on_cpu()}, because {error}; it is {_opening(' again')}")
+                    log.warning("%s is used: %s", *_told(self._state))
         self.network()
 
     def _reopen(self, lost: Loaded, error: AcceleratorError) -> None:
@@ -127,12 +136,22 @@ class Failover:
         self._accelerator.crashes.end()
         raise error
 
+    def slow(self, for_s: float, hung_s: float) -> None:
+        """The network has been at work for so long: if it is that of the Edge TPU, say so in time, and take it back."""
+        state = self._state
+        if for_s < SLOW_S or state.loaded.network.runtime.backend == "cpu":
+            self._slow = None
+        elif self._slow is None or self._slow[0] is not state:
+            reason = f"{state.reason}; but it has not answered since {utc(-for_s)}: after {hung_s:g} s the daemon ends"
+            self._slow = state, State(state.loaded, reason)
+            log.warning("the Edge TPU has not answered for %g s", SLOW_S)
+
     def hung(self, for_s: float) -> None:
         """The network has not come back for so long. Raises AcceleratorError if it is that of the Edge TPU."""
-        if self.state.loaded.network.runtime.backend == "cpu":
+        if self._state.loaded.network.runtime.backend == "cpu":
             return
         error = AcceleratorError(coral.silent(for_s))
-        self.state = self._ended(error)
+        self._state = self._ended(error)
         if self._accelerator is not None:
             self._accelerator.crashes.close(crashed=True)
         raise error
@@ -158,7 +177,7 @@ class Failover:
                 if self._closed.is_set():
                     return
                 # Stands for ever if that hangs here, after it worked in the other process.
-                self.state = State(
+                self._state = State(
                     self._cpu,
                     f"{self._on_cpu()}, because {self._lost}the Edge TPU is there, but {_opening()}",
                 )
@@ -191,15 +210,15 @@ class Failover:
         return f"{self._why}; on the CPU since {self._since}"
 
     def _ended(self, error: AcceleratorError) -> State:
-        return State(self.state.loaded, f"{self._why}; the daemon ended at {utc()}, because {error}")
+        return State(self._state.loaded, f"{self._why}; the daemon ended at {utc()}, because {error}")
 
     def _fall_back(self, problem: str, level: int = logging.WARNING) -> None:
         assert self._cpu is not None
         assert self._accelerator is not None
         again = "" if self._accelerator.crashes.skip_s else f"; it is tried again every {self._probe_s:g} s"
         state = State(self._cpu, f"{self._on_cpu()}, because {problem}{again}")
-        if state.reason != self.state.reason:
-            self.state = state
+        if state.reason != self._state.reason:
+            self._state = state
             log.log(level, "%s is used: %s", *_told(state))
 
 

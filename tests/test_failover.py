@@ -269,9 +269,32 @@ def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
     assert in_use(tpu)
 
 
+def test_one_that_does_not_answer_is_told_until_it_does(tpu: EdgeTpu, caplog: pytest.LogCaptureFixture) -> None:
+    failover = auto(tpu)
+    works = failover.state
+    failover.slow(2.9, 15)
+    assert failover.state is works
+    failover.slow(3.1, 15)
+    slow = failover.state
+    assert slow.loaded is works.loaded
+    assert told(failover, f"it is there and works; but it has not answered since {UTC}: after 15 s the daemon ends")
+    failover.slow(3.4, 15)
+    assert failover.state is slow, "nothing new is nothing to tell"
+    failover.slow(0, 15)
+    assert failover.state is works
+    assert caplog.text.count("has not answered for 3 s") == 1
+    failover.slow(3.1, 15)
+    for _ in range(2):
+        failover.failed(AcceleratorError("cable"))
+    assert "on the CPU" in failover.state.reason, "what was slow is not in use any more"
+    failover.close()
+
+
 def test_a_cpu_that_is_slow_does_not_hang(tpu: EdgeTpu) -> None:
     tpu.check_error = AcceleratorError("none is there")
     failover = auto(tpu)
+    failover.slow(60, 15)
+    assert "none is there; it is tried again every" in failover.state.reason
     failover.hung(15)
     failover.close()
     assert "none is there" in failover.state.reason
