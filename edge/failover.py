@@ -52,7 +52,7 @@ class Failover:
         self._probe_s = probe_s
         self._opened_again_s = float("-inf")
         self._since = utc()  # the CPU is in use, if it is
-        self._lost = ""  # how the Edge TPU failed in the middle
+        self._lost = ""  # how the Edge TPU failed in the middle, before what is wrong with it now
         self._found: State | None = None  # is used from the next frame on
         self._settled = threading.Event()
         self._closed = threading.Event()
@@ -95,7 +95,7 @@ class Failover:
                 raise
             self.network()
             return
-        self._since, self._lost = utc(), f"{error}"
+        self._since = utc()
         self._settled.clear()
         threading.Thread(target=self._reopen, args=(lost, error), name="reopening", daemon=True).start()
         if not self._settled.wait(REOPEN_S):
@@ -110,11 +110,10 @@ class Failover:
         try:
             self._found = self._again(lost, error)
         except AcceleratorError as exc:
-            self._lost = f"{exc}"
             with self._lock:
-                self._fall_back(self._lost)
+                self._fall_back(str(exc))
                 self._settled.set()
-            self._lost += "; now: "
+            self._lost = f"{error}; now: "
             self._try(self._probe_s)
         else:
             self._settled.set()
@@ -142,7 +141,7 @@ class Failover:
         if for_s < SLOW_S or state.loaded.network.runtime.backend == "cpu":
             self._slow = None
         elif self._slow is None or self._slow[0] is not state:
-            reason = f"{state.reason}; but it has not answered since {utc(-for_s)}: after {hung_s:g} s the daemon ends"
+            reason = f"{self._why}; it has not answered since {utc(-for_s)}; {hung_s:g} s after that, the daemon ends"
             self._slow = state, State(state.loaded, reason)
             log.warning("the Edge TPU has not answered for %g s", SLOW_S)
 

@@ -213,7 +213,7 @@ def test_a_hang_ends_the_daemon_and_counts_as_a_crash(
 ) -> None:
     standin.will("9 hang")
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
-        assert "works; but it has not answered since 20" in backend(heard, "edgetpu", "not answered")
+        assert "; it has not answered since 20" in backend(heard, "edgetpu", "not answered")
         said = backend(heard, "edgetpu", "the daemon ended at 20")
         assert "the Edge TPU has not answered for 15 s" in said
         assert daemon.process.wait(20) == 1
