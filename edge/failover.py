@@ -44,7 +44,6 @@ class Failover:
         probe_s: float = 0,
     ) -> None:  # fmt: skip
         """Begin with `first`. With `cpu`, that takes over when the Edge TPU fails."""
-        self._state = State(first, reason)  # replaced as a whole
         self._slow: tuple[State, State] | None = None  # which of them is slow, and what to tell instead
         self._why = reason
         self._cpu = cpu
@@ -57,6 +56,8 @@ class Failover:
         self._settled = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()  # for who tells the state while it is opened again
+        on_edge_tpu = accelerator is not None and cpu is None
+        self._state = State(first, reason + self._crashed() if on_edge_tpu else reason)  # replaced as a whole
 
     @property
     def state(self) -> State:

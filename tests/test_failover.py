@@ -299,6 +299,14 @@ def test_a_cpu_that_is_slow_does_not_hang(tpu: EdgeTpu) -> None:
     assert "none is there" in failover.state.reason
 
 
+def test_without_a_cpu_crashes_are_told_as_well(tpu: EdgeTpu) -> None:
+    tpu.accelerator.opened()
+    accelerator = replace(tpu.accelerator, crashes=Crashes(tpu.crashes.path))
+    failover = Failover(accelerator.opened(), WHY, accelerator=accelerator, probe_s=NEVER_S)
+    assert told(failover, f"but this program died once while the Edge TPU was in use, last at {UTC}; if it dies 3 .*")
+    failover.close()
+
+
 def test_without_a_cpu_the_error_is_raised(tpu: EdgeTpu) -> None:
     failover = Failover(tpu.accelerator.opened(), WHY, accelerator=tpu.accelerator, probe_s=NEVER_S)
     failover.failed(AcceleratorError("cable; mend it"))
