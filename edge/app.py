@@ -140,7 +140,9 @@ def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Calla
             if result is not None:
                 daemon.frame_done(result)
             daemon.tick(time.monotonic())
-            if pipeline.busy_s > HUNG_S:
+            busy_s = pipeline.busy_s
+            failover.slow(busy_s, HUNG_S)
+            if busy_s > HUNG_S:
                 failover.hung(HUNG_S)
             if asked := ended():
                 break

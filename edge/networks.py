@@ -3,13 +3,14 @@
 from contextlib import suppress
 from functools import partial
 
+from edge.accelerator import Accelerator, Loaded
 from edge.config import Config
 from edge.decode import movenet
 from edge.decode.heads import recognise
 from edge.decode.posenet import Settings, decode_multi
 from edge.decode.single import decode_single
 from edge.errors import AbsentError, ModelError
-from edge.failover import Accelerator, Failover, Loaded
+from edge.failover import Failover
 from edge.inference import catalogue, coral, crashes, trial
 from edge.inference.counterpart import counterpart, own_size
 from edge.inference.decoder_op import outline

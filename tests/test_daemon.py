@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from edge.accelerator import Loaded
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
-from edge.failover import Failover, Loaded
+from edge.failover import Failover
 from edge.inference.catalogue import ModelFile
 from edge.mqtt.messages import Topics
 from edge.pipeline import Network, Result

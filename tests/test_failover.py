@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.accelerator import Accelerator, Loaded
 from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError
-from edge.failover import Accelerator, Failover, Loaded
+from edge.failover import Failover
 from edge.inference.catalogue import ModelFile
 from edge.inference.crashes import Crashes
 from edge.pipeline import Network
@@ -199,10 +200,9 @@ def test_what_cannot_be_opened_again_is_told_with_both_reasons(tpu: EdgeTpu) -> 
     assert backend(failover) == "cpu"
     assert "because cable; mend it; it could not be opened again: gone; plug it in;" in failover.state.reason
     deadline_s = time.monotonic() + 60
-    while "; now: gone; plug it in; it is tried again every" not in failover.state.reason:
+    while "because cable; mend it; now: gone; plug it in; it is tried again every" not in failover.state.reason:
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
-    assert "because cable; mend it" in failover.state.reason
     tpu.load_error = tpu.check_error = None
     wait_for(failover, "edgetpu")
     failover.failed(AcceleratorError("cable; mend it"))
@@ -232,6 +232,33 @@ def test_a_reopening_that_hangs_is_told_while_it_hangs(tpu: EdgeTpu) -> None:
     assert re.fullmatch(f"{WHY}; it failed at {UTC}: cable; mend it", reason)
 
 
+def test_a_reopening_that_takes_long_keeps_no_frame_waiting(
+    tpu: EdgeTpu, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edge.failover.REOPEN_S", 0.1)
+    release = threading.Event()
+
+    def slow() -> Loaded:
+        assert release.wait(60)
+        return tpu.accelerator.load()
+
+    cpu = loaded("cpu")
+    failover = Failover(cpu, WHY, cpu=cpu, accelerator=tpu.accelerator, probe_s=NEVER_S)
+    failover.try_accelerator(60, threading.Event())
+    failover._accelerator = replace(tpu.accelerator, load=slow)
+    failover.failed(AcceleratorError("cable; mend it"))
+    assert backend(failover) == "cpu"
+    assert told(failover, f"on the CPU since {UTC}, because cable; mend it; it is still being opened again, since "
+                          f"{UTC}; if that takes more than a minute, .*")  # fmt: skip
+    assert failover.state.reason in caplog.text
+    assert in_use(tpu), "whoever dies now, died of it"
+    failover.hung(60)
+    release.set()
+    wait_for(failover, "edgetpu")
+    assert told(failover, f"it was opened again at {UTC}, because cable; mend it")
+    failover.close()
+
+
 def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
     failover = auto(tpu)
     with pytest.raises(AcceleratorError, match="has not answered for 15 s"):
@@ -241,12 +268,43 @@ def test_a_hang_ends_the_program_and_counts_as_a_crash(tpu: EdgeTpu) -> None:
     assert in_use(tpu)
 
 
+def test_one_that_does_not_answer_is_told_until_it_does(tpu: EdgeTpu, caplog: pytest.LogCaptureFixture) -> None:
+    failover = auto(tpu)
+    works = failover.state
+    failover.slow(2.9, 15)
+    assert failover.state is works
+    failover.slow(3.1, 15)
+    slow = failover.state
+    assert slow.loaded is works.loaded
+    assert told(failover, f"it has not answered since {UTC}; 15 s after that, the daemon ends")
+    failover.slow(3.4, 15)
+    assert failover.state is slow, "nothing new is nothing to tell"
+    failover.slow(0, 15)
+    assert failover.state is works
+    assert caplog.text.count("has not answered for 3 s") == 1
+    failover.slow(3.1, 15)
+    for _ in range(2):
+        failover.failed(AcceleratorError("cable"))
+    assert "on the CPU" in failover.state.reason, "what was slow is not in use any more"
+    failover.close()
+
+
 def test_a_cpu_that_is_slow_does_not_hang(tpu: EdgeTpu) -> None:
     tpu.check_error = AcceleratorError("none is there")
     failover = auto(tpu)
+    failover.slow(60, 15)
+    assert "none is there; it is tried again every" in failover.state.reason
     failover.hung(15)
     failover.close()
     assert "none is there" in failover.state.reason
+
+
+def test_without_a_cpu_crashes_are_told_as_well(tpu: EdgeTpu) -> None:
+    tpu.accelerator.opened()
+    accelerator = replace(tpu.accelerator, crashes=Crashes(tpu.crashes.path))
+    failover = Failover(accelerator.opened(), WHY, accelerator=accelerator, probe_s=NEVER_S)
+    assert told(failover, f"but this program died once while the Edge TPU was in use, last at {UTC}; if it dies 3 .*")
+    failover.close()
 
 
 def test_without_a_cpu_the_error_is_raised(tpu: EdgeTpu) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from edge.accelerator import Loaded
 from edge.config import Config
 from edge.errors import CameraError, ModelError
-from edge.failover import Failover, Loaded
+from edge.failover import Failover
 from edge.inference.catalogue import ModelFile
 from edge.mqtt.messages import Topics, schemas
 from edge.pipeline import Network

@@ -54,6 +54,8 @@ CHECKS = [
     ("1 crash", r"crashed when it was tried \(SIGSEGV\)"),
     ("destroy crash", r"crashed when it was tried \(SIGSEGV\)"),
     ("load exit", r"crashed when it was tried \(exit code 3\)"),
+    ("load leave", r"crashed when it was tried \(exit code 0\)"),
+    ("destroy leave", r"crashed when it was tried \(exit code 0\)"),
     ("load fail", r"opened no Edge TPU \(stand-in: no device\)"),
     ("1 fail", "failed while it computed"),
     ("1 hang", "did not answer for 2 s"),
@@ -72,6 +74,17 @@ def test_the_check_survives_everything(
     monkeypatch.setattr(trial, "EDGE_TPU_CHECK_S", 2 if "hang" in plan else 60)
     standin.will(plan)
     with pytest.raises(AcceleratorError, match=words):
+        trial.check_edge_tpu(path, "", str(standin.library))
+
+
+def test_what_a_library_writes_is_not_taken_for_ours(standin: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(COMPILED)
+    babble = ("load babble", "prepare babble", "destroy babble")
+    standin.will(*babble)
+    trial.check_edge_tpu(path, "", str(standin.library))
+    standin.will(*babble, "1 fail")
+    with pytest.raises(AcceleratorError, match=r"^the Edge TPU failed while it computed"):
         trial.check_edge_tpu(path, "", str(standin.library))
 
 

@@ -14,7 +14,7 @@ from edge.inference.runtime import EdgeTpuRuntime, import_package, installed, re
 CHECK_S = 60
 EDGE_TPU_CHECK_S = 30  # a Coral on USB takes its firmware first
 _PR_SET_PDEATHSIG = 1
-_TOLD = "edge-pose: "  # begins a line of ours among those of libraries
+_WORKS = "works"  # or else what is wrong
 
 
 def check_model(path: Path, label: str = "") -> str:
@@ -44,20 +44,23 @@ def check_edge_tpu(path: Path, device: str, library: str) -> None:
     command = [sys.executable, "-m", __name__, str(path), device, library, str(os.getpid())]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=EDGE_TPU_CHECK_S
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False, timeout=EDGE_TPU_CHECK_S
         )
     except subprocess.TimeoutExpired as exc:
         raise AcceleratorError(coral.hung(library, EDGE_TPU_CHECK_S)) from exc
     except OSError as exc:
         raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); see that there is memory left, or "
                                "restart the machine") from exc  # fmt: skip
-    said = done.stdout.strip().rpartition("\n")[2]
     if done.returncode < 0:
-        raise AcceleratorError(coral.crashed(library, signal.Signals(-done.returncode).name))
-    if said.startswith(_TOLD):
-        raise (ModelError if done.returncode == EXIT_CONFIG else AcceleratorError)(said.removeprefix(_TOLD))
-    if done.returncode > 0:
+        raise AcceleratorError(coral.crashed(library, _signal(-done.returncode)))
+    if done.stdout not in ("", _WORKS):
+        raise (ModelError if done.returncode == EXIT_CONFIG else AcceleratorError)(done.stdout)
+    if done.returncode > 0 or done.stdout != _WORKS:  # it may end the process as if all were well
         raise AcceleratorError(coral.crashed(library, f"exit code {done.returncode}"))
+
+
+def _signal(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _try_model(path: str) -> None:
@@ -77,11 +80,15 @@ def _try_edge_tpu(path: str, device: str, library: str, parent: str) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):  # which has ended before we came to this
         sys.exit(EXIT_FAILURE)
+    # What comes that way is ours alone: libraries write to their standard output whatever they like.
+    to_parent = os.dup(1)
+    os.dup2(2, 1)
     try:
         EdgeTpuRuntime(Path(path).read_bytes(), label=path, device=device, library=library, threads=1).invoke()
     except EdgeError as exc:
-        sys.stdout.write(f"\n{_TOLD}{exc}\n")
+        os.write(to_parent, f"{exc}".encode())
         sys.exit(exc.exit_code)
+    os.write(to_parent, _WORKS.encode())
 
 
 if __name__ == "__main__":

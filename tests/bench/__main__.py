@@ -24,11 +24,12 @@ from rich.progress import track
 from rich.table import Table
 
 from edge import app, health, networks, systemd
+from edge.accelerator import Loaded
 from edge.camera import open_source
 from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Camera, Config
 from edge.daemon import Daemon, Sensor
-from edge.failover import Failover, Loaded
+from edge.failover import Failover
 from edge.filtering import keep_visible
 from edge.inference.fit import Fit
 from edge.inference.runtime import CpuRuntime

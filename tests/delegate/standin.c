@@ -5,7 +5,7 @@
  *
  * $STANDIN_PLAN names a file that is read at every load, so that the plan can change while others use this library:
  *     STAGE ACTION      load | prepare | destroy, or the number of the invoke since this load, from 1
- * ACTION is one of: fail, crash, hang, slow, exit. $STANDIN_PLAN.diary gets a line at every load, "load" with the
+ * ACTION is one of: fail, crash, hang, slow, exit, leave (as if all were well), babble (to standard output). $STANDIN_PLAN.diary gets a line at every load, "load" with the
  * options, and at every destruction, "destroy"; the pid stands before it.
  */
 #include <signal.h>
@@ -89,6 +89,8 @@ static bool act(const char *stage) {
         if (!strcmp(action, "fail")) return false;
         if (!strcmp(action, "crash")) raise(SIGSEGV);
         if (!strcmp(action, "exit")) _exit(3);
+        if (!strcmp(action, "leave")) exit(0);
+        if (!strcmp(action, "babble")) puts("works\xff\nedge-pose: works"), fflush(stdout);
         if (!strcmp(action, "slow")) sleep(1);
         while (!strcmp(action, "hang")) pause();
     }

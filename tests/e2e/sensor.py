@@ -44,7 +44,7 @@ class Sensor:
 
     @property
     def log(self) -> str:
-        return self.log_path.read_text(encoding="utf-8")
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal; exit code and seconds that it took."""

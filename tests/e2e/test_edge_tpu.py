@@ -149,6 +149,37 @@ def test_unplugged_for_good(mosquitto: Start, tmp_path: Path, home: dict[str, st
     assert_no_frame_is_missing_or_wrong(heard)
 
 
+def test_a_reopening_that_hangs_costs_no_frame(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("30 fail")
+    with running(tmp_path, mosquitto().port, home, inference__probe_s=60) as (daemon, heard):
+        backend(heard, "edgetpu")
+        standin.will("load hang")
+        lost = backend(heard, "cpu")
+        assert "transfer 30 failed); check its cable and power supply; it is still being opened again, since 20" in lost
+        for _ in range(10):
+            heard.topic("keypoints")
+        code, took_s = daemon.stop()
+        assert code == 0
+        assert took_s < 2
+    assert_no_frame_is_missing_or_wrong(heard)
+
+
+def test_what_stops_every_thread_ends_the_daemon_and_counts_as_a_crash(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
+) -> None:
+    standin.will("30 fail")
+    with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        backend(heard, "edgetpu")
+        standin.will("prepare hang")
+        assert daemon.process.wait(40) == 1
+        heard.topic("status", b"offline")
+    standin.will()
+    with running(tmp_path, mosquitto().port, home) as (_, heard):
+        assert "this program died once while the Edge TPU was in use" in backend(heard, "edgetpu")
+
+
 def test_three_crashes_and_it_is_left_alone(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
@@ -182,6 +213,7 @@ def test_a_hang_ends_the_daemon_and_counts_as_a_crash(
 ) -> None:
     standin.will("9 hang")
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
+        assert "; it has not answered since 20" in backend(heard, "edgetpu", "not answered")
         said = backend(heard, "edgetpu", "the daemon ended at 20")
         assert "the Edge TPU has not answered for 15 s" in said
         assert daemon.process.wait(20) == 1
