@@ -279,7 +279,7 @@ def test_a_record_of_crashes_that_cannot_be_used_stops_nothing(
 
 def test_auto_without_a_model_for_it_or_without_a_coral(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
     with running(tmp_path, mosquitto().port, home | {"XDG_DATA_HOME": str(tmp_path / "none")}) as (_, heard):
-        assert "do: edge-pose models fetch posenet-edgetpu-353-481" in backend(heard, "cpu")
+        assert "models fetch posenet-edgetpu-353-481" in backend(heard, "cpu")
     home["EDGE_POSE_INFERENCE__LIBRARY"] = "libedgetpu.so.1"
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
         said = backend(heard, "cpu")
@@ -330,7 +330,7 @@ def test_edgetpu_without_a_model_is_the_configuration_s_fault(tmp_path: Path, ho
         "run", "--config", "/dev/null", environ=home | settings | {"XDG_DATA_HOME": str(tmp_path / "none")}
     )
     assert ended.returncode == 78
-    assert "do: edge-pose models fetch posenet-edgetpu-353-481" in ended.stderr
+    assert "models fetch posenet-edgetpu-353-481" in ended.stderr
 
 
 def test_check_tries_it_too(tmp_path: Path, home: dict[str, str], standin: StandIn) -> None:

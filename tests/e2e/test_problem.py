@@ -81,7 +81,7 @@ def test_an_edge_tpu_without_its_library_or_model(mosquitto: Start, tmp_path: Pa
     assert "libnothing.so.1 cannot be loaded" in info["problem"]
     wrong = home | {"XDG_DATA_HOME": str(tmp_path / "none")}
     info, _ = failed(tmp_path, port, EDGE_TPU, wrong, code=78)
-    assert "do: edge-pose models fetch posenet-edgetpu-353-481" in info["problem"]
+    assert "models fetch posenet-edgetpu-353-481" in info["problem"]
 
 
 @pytest.mark.parametrize("name", ["posenot", "damaged"])
