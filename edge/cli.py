@@ -93,6 +93,9 @@ def run(
         code = run_sensor(wanted, None if os.isatty(0) else lambda: load(config))
     except EdgeError as exc:
         code = tell(exc)
+    except Exception:
+        logging.getLogger(__name__).exception("an error that nobody foresaw; please report it")
+        code = EXIT_FAILURE
     # All is said and closed. What libraries do at the end of a process may hang, as their devices do, or crash.
     os._exit(code)
 

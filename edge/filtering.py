@@ -9,9 +9,8 @@ import numpy as np
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Decoded, Floats, Letterbox, Pose
 
-
-# What the decoder makes of the last keypoints that nobody had, and of a better pose for the rest, is hardly ever somebody,
-# and it made most people in crowded scenes change their ids.
+# What the decoder makes of the last keypoints that nobody had, and of a better pose for the rest, is hardly ever
+# somebody, and would take the ids of those who are.
 OWN = 0.4
 
 

@@ -1,5 +1,6 @@
 """The composition root: what the configuration says is what the pipeline does."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from PIL import Image as Pillow
 
 from edge import app, networks, smoothing
 from edge.camera import open_source
-from edge.camera.synthetic import open_scene
+from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Config
 from edge.decode import posenet
 from edge.inference import catalogue, coral
@@ -103,6 +104,24 @@ def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
     for number, result in enumerate(results):
         (alone,) = app.open_pipeline(wanted, source, cpu).poses(painted("walk", 30 + number))
         assert np.array_equal(result.people[0].pose.xy, alone.xy)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 12])
+def test_people_who_cross_keep_their_ids_as_the_network_sees_them(seed: int) -> None:
+    """Whom an id belongs to is asked where somebody is clearly one of both; they pass each other again and again."""
+    _, pipeline, _ = opened(config(inference={"device": "cpu"}))
+    scene = open_scene("two", width=640, height=480, seed=seed)
+    owners: dict[int, set[int]] = defaultdict(set)
+    for number in range(420):
+        image = np.empty((480, 640, 3), np.uint8)
+        scene.paint(number, image)
+        for track in pipeline.result(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people:
+            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in scene.truth(number)]
+            if track.id is not None and min(apart) < 15 and max(apart) > 40:
+                owners[track.id].add(int(np.argmin(apart)))
+    assert len(owners) >= 2
+    assert all(len(who) == 1 for who in owners.values()), dict(owners)
 
 
 def test_results_are_followed_and_smoothed() -> None:

@@ -45,6 +45,14 @@ def test_a_pose_needs_enough_keypoints_and_score() -> None:
     assert keep_visible(found, SAME, thresholds(score=0.37, keypoints=1)) == []
 
 
+def test_who_is_mostly_somebody_else_is_nobody() -> None:
+    """The decoder counts keypoints of a better pose as 0 in the score, and not in their confidences."""
+    found = decoded(*np.full((3, 17), 0.8))
+    found.scores[:] = 0.8, 0.8 * 7 / 17, 0.8 * 6 / 17  # all, seven and six of their own
+    assert [pose.score for pose in keep_visible(found, SAME, thresholds())] == found.scores[:2].tolist()
+    assert len(keep_visible(found, SAME, thresholds(own=0))) == 3
+
+
 def test_positions_come_back_in_the_pixels_of_the_frame() -> None:
     found = decoded(np.full(17, 0.9))
     (pose,) = keep_visible(found, Letterbox(0.5, 10, 20), thresholds())

@@ -88,6 +88,9 @@ def _try_edge_tpu(path: str, device: str, library: str, parent: str) -> None:
     except EdgeError as exc:
         os.write(to_parent, f"{exc}".encode())
         sys.exit(exc.exit_code)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, nobody else would hear of it
+        os.write(to_parent, coral.unforeseen(exc).encode())
+        sys.exit(EXIT_FAILURE)
     os.write(to_parent, _WORKS.encode())
 
 

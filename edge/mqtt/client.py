@@ -63,6 +63,7 @@ class Connection:
         self.connected = False
         self.connects = 0
         self.tried = threading.Event()  # set when the first attempt has succeeded or failed
+        self.refused = False  # by a broker that wants another user or password
         self.problem = ""  # why there is no connection, "" while there is one
         self.on_connected: Callable[[Client], None] = lambda _client: None
         self.on_lost: Callable[[], None] = lambda: None
@@ -182,7 +183,8 @@ class Connection:
                 problem += ("; no password was sent: it belongs in /etc/edge-pose/mqtt_password, where systemd and "
                             "sudo can read it, or in a file that mqtt.password_file names")  # fmt: skip
             self._complain(problem)
-            if reason.value in LOGIN_REFUSED:
+            self.refused = reason.value in LOGIN_REFUSED
+            if self.refused:
                 self._backoff_s = LONGEST_BACKOFF_S
             self.tried.set()
             return
@@ -263,15 +265,17 @@ class Broker:
     def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
         """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
 
-        Waits until that has succeeded or failed, `stopping` is set, or the time is over.
+        Waits until that has succeeded, or will not, `stopping` is set, or the time is over: after a power cut, a broker
+        may need a moment longer than we do, and there may be no second time to say it.
         """
         with self.connection.lock:
             self._standing.pop(self._online.topic, None)
             self.stand(message)
         self.connection.open()
         deadline_s = time.monotonic() + timeout_s
-        while not (self.connection.tried.is_set() or stopping.wait(0.02) or time.monotonic() > deadline_s):
-            pass
+        settled = False
+        while not settled and time.monotonic() < deadline_s:
+            settled = stopping.wait(0.02) or self.connection.connected or self.connection.refused
 
     def has_room(self) -> bool:
         """Whether a message could be published now: someone is there, and keeps up."""

@@ -35,6 +35,9 @@ def _explain_tls(cause: BaseException, mqtt: Mqtt) -> str:
         return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
     if isinstance(cause, ssl.SSLError) and cause.reason != "WRONG_VERSION_NUMBER" and not isinstance(cause, _HANGS_UP):
         return f"TLS failed ({cause.reason}); is mqtt.port = {mqtt.port} the TLS port?"
+    if isinstance(cause, _HANGS_UP):  # it may also be overloaded, or just starting
+        return ("the other end hung up while TLS was agreed on; if it goes on, see that "
+                f"mqtt.port = {mqtt.port} is the broker's port for TLS, which most often is 8883")  # fmt: skip
     return (f"the other end does not speak TLS; set mqtt.port = {mqtt.port} to the broker's port for TLS, which most "
             "often is 8883, or mqtt.tls.enabled = false")  # fmt: skip
 
