@@ -3,6 +3,7 @@
 A catalogue is a folder with models and a `catalogue.toml`: the one that is shipped, and those of the device's owner.
 """
 
+import difflib
 import hashlib
 import json
 import os
@@ -102,8 +103,10 @@ def read(name: str) -> ModelFile:
     if name in remote():
         raise ModelError(f"model.name: {name!r} is not on this device yet; do: {command(f'fetch {name}')}")
     if not path.suffix and not path.exists():
-        raise ModelError(f"model.name: there is no model {name!r}; known are {', '.join(known)}, "
-                         "or give the path of a .tflite file")  # fmt: skip
+        names = [*known, *(other for other in remote() if other not in known)]
+        near = difflib.get_close_matches(name, names, 1)
+        right = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+        raise ModelError(f"model.name: there is no model {name!r}; {right}, or give the path of a .tflite file")
     content = _content(path)
     if content[4:8] != b"TFL3":
         raise ModelError(f"model.name: {path} is not a TFLite model; give a .tflite file")
