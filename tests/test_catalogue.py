@@ -181,6 +181,8 @@ def test_hints_name_the_command_that_works_here(
     monkeypatch.setenv("PATH", str(tmp_path))
     with not_root():
         assert catalogue.command("fetch x") == f"sudo {program} models fetch x"
+        assert catalogue.command("remove x", both[0]) == f"sudo {program} models remove x"
+        assert catalogue.command("remove x", both[1]) == f"{program} models remove x", "root's own are elsewhere"
     monkeypatch.setenv("SUDO_UID", "1000")
     assert catalogue.command("fetch x") == f"sudo {program} models fetch x", "as the user typed it"
     monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", both[0] / "none")
