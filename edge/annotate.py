@@ -152,6 +152,9 @@ def _check(source: str, out: Path, *, video: bool, frames: int | None) -> None:
         raise UsageError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
     if video and frames is None and (_is_live(source) or source.startswith("synthetic:")):
         raise UsageError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
+    with suppress(OSError):  # one of them is not there
+        if out.samefile(source.removeprefix("images:").removeprefix("video:")):
+            raise UsageError(f"OUT: {out} is IN, which would be lost; name another file")
 
 
 def _camera(camera: Camera, source: str) -> Camera:

@@ -317,7 +317,9 @@ def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched 
     path, others = catalogue.remove(name)
     typer.echo(f"{path} is removed")
     for place in others:
-        typer.echo(f"another model {name!r} stays in {place}; to remove it, too: {catalogue.command(f'remove {name}')}")
+        typer.echo(
+            f"another model {name!r} stays in {place}; to remove it, too: {catalogue.command(f'remove {name}', place)}"
+        )
 
 
 def _check_folder(out: Path, option: str) -> None:

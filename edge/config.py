@@ -6,6 +6,7 @@ environment overrides a key. Whatever does not fit is one ConfigError: file, key
 
 import difflib
 import hashlib
+import ipaddress
 import os
 import re
 import socket
@@ -263,16 +264,21 @@ def _check_parts(filtering: Filter) -> None:
             raise ConfigError(f"filter.parts.{name}: unknown body part; {right}")
 
 
+def _is_host(name: str) -> bool:
+    try:
+        name.encode("idna")  # as the system's resolver will have it
+        if ":" in name:
+            ipaddress.IPv6Address(name)
+    except ValueError:
+        return False
+    return not re.search(r"[\s/]", name)
+
+
 def _check_mqtt(mqtt: Mqtt) -> None:
     """What cannot be said of one key alone."""
     if not mqtt.host:
         raise ConfigError('mqtt.host: is missing; name the broker, e.g. host = "192.168.1.10"')
-    try:
-        mqtt.host.encode("idna")  # as the system's resolver will have it
-        sound = not re.search(r"[\s/]", mqtt.host)
-    except UnicodeError:
-        sound = False
-    if not sound:
+    if not _is_host(mqtt.host):
         raise ConfigError(f"mqtt.host: {mqtt.host!r} is no host name; give the name or address alone, "
                           "without mqtt:// and without the port")  # fmt: skip
     secret = password(mqtt)

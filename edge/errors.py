@@ -69,9 +69,11 @@ class BrokerError(EdgeError, RuntimeError):
 
 
 def pip_install(extra: str) -> str:
-    """The command that installs what an extra needs, to where this program is."""
+    """The command that installs what an extra needs, to where this program is; apt's numpy stays the one in use."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
-    return f"{sudo}{sys.executable} -m pip install 'edge-pose[{extra}]'"
+    constraints = os.path.join(sys.prefix, "constraints.txt")  # noqa: PTH118 - which systemd/install.sh leaves there
+    constrained = f"-c {constraints} " if os.path.isfile(constraints) else ""  # noqa: PTH113
+    return f"{sudo}{sys.executable} -m pip install {constrained}'edge-pose[{extra}]'"
 
 
 def tell(error: EdgeError) -> int:

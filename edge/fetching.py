@@ -68,7 +68,8 @@ def _there(name: str, entry: Entry) -> bytes | None:
         if known := catalogue.entries(place).get(name):
             if not known.source.endswith(entry.sha256):
                 raise ModelError(
-                    f"{place} has another model {name!r}; do: {catalogue.command(f'remove {name}')}, and try again"
+                    f"{place} has another model {name!r}; do: {catalogue.command(f'remove {name}', place)}, "
+                    "and try again"
                 )
             try:
                 return catalogue.read_entry(name, known, place).content

@@ -23,6 +23,7 @@ BROKER_CONFIG=/etc/mosquitto/conf.d/edge-pose.conf
 BROKER_USERS=/etc/mosquitto/edge-pose.passwd
 BROKER_ACL=/etc/mosquitto/edge-pose.acl
 START_S=120 # as long as a daemon may take to be ready, and some
+LOCK_S=300 # as long as another apt is waited for: a machine that has just booted may be upgrading itself
 
 action=install upgrade='' purge='' dry='' broker='' wheelhouse=''
 fresh_config='' changed=''
@@ -104,6 +105,22 @@ preflight() {
     fi
 }
 
+# apt waits for other apts by itself, but not where it reads its list of packages.
+update_list() {
+    local said end=$((SECONDS + LOCK_S)) update=(env LC_ALL=C apt-get -qq update) told=''
+    [[ ! $dry ]] || { run "${update[@]}"; return; }
+    until said=$("${update[@]}" 2>&1); do
+        if [[ $said != *lists/lock* ]] || ((SECONDS >= end)); then
+            say "$said" >&2
+            return 1
+        fi
+        [[ $told ]] || say "another apt is at work: waiting for it, for $LOCK_S s at most …"
+        told=1
+        sleep 5
+    done
+    [[ ! $said ]] || say "$said" >&2
+}
+
 packages() {
     local wanted=(python3 python3-venv python3-numpy systemd udev) missing=() name
     # PyPI has no 32-bit wheels for these: apt's are taken, and what apt has not is compiled.
@@ -112,7 +129,7 @@ packages() {
     for name in "${wanted[@]}"; do installed "$name" || missing+=("$name"); done
     if ((${#missing[@]})) || { ! installed python3-picamera2 && [[ ! $wheelhouse ]]; }; then
         say "asking apt for its list of packages …"
-        run apt-get -qq update || say "apt has no new list: going on with the old one"
+        update_list || say "apt has no new list: going on with the old one"
         python_fits
     fi
     if ! installed python3-picamera2 && offered python3-picamera2; then missing+=(python3-picamera2); fi
@@ -121,8 +138,7 @@ packages() {
     local environment=(DEBIAN_FRONTEND=noninteractive) quiet=/dev/null
     booted || environment+=(RUNLEVEL=1) # keeps services from being started where nobody supervises them
     [[ ! $dry ]] || quiet=/dev/stdout
-    # A machine that has just booted may be upgrading itself: wait for that.
-    run env "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+    run env "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=$LOCK_S install -y --no-install-recommends \
         "${missing[@]}" >"$quiet" ||
         fail "apt-get install failed (see above); mend that, and run this again"
 }

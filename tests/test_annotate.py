@@ -156,6 +156,18 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, source: str, out: st
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(out, b"before")]
 
 
+@pytest.mark.parametrize("form", ["{}", "images:{}", "video:{}"])
+def test_what_is_read_is_not_overwritten(tmp_path: Path, form: str) -> None:
+    picture, link = tmp_path / "a.png", tmp_path / "b.png"
+    Pillow.new("RGB", SIZE).save(picture)
+    link.symlink_to(picture)
+    before = picture.read_bytes()
+    for out in (picture, link):
+        with pytest.raises(UsageError, match=r"^OUT: .* is IN"):
+            run(Config(), form.format(picture), out)
+    assert picture.read_bytes() == before
+
+
 def test_a_camera_that_is_not_there_may_be_back(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
     with pytest.raises(CameraError, match=r"^IN: /dev/video63 cannot be read"):

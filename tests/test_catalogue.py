@@ -57,8 +57,14 @@ def test_a_damaged_catalogue_is_named(shipped: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"no model 'posnet'; known are posenet, posenet-float16"):
-        catalogue.read("posnet")
+    with pytest.raises(ModelError, match=r"no model 'nothing'; known are posenet, posenet-float16, .*movenet"):
+        catalogue.read("nothing")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("posnet", "posenet"), ("movnet", "movenet")])
+def test_a_name_that_is_nearly_right_is_told_from_it(typed: str, meant: str) -> None:
+    with pytest.raises(ModelError, match=rf"no model '{typed}'; did you mean {meant}\?"):
+        catalogue.read(typed)
 
 
 def test_a_path_is_a_model_too(tmp_path: Path) -> None:
@@ -100,8 +106,8 @@ def test_the_owners_models_are_known_but_take_no_shipped_name(own: Path) -> None
     mine = catalogue.entries(own)["mine"]
     shutil.copy(catalogue.folder() / mine.file, own)
     assert catalogue.read("mine").path == own / mine.file
-    with pytest.raises(ModelError, match="known are posenet, posenet-float16, mine, or"):
-        catalogue.read("posnet")
+    with pytest.raises(ModelError, match="known are posenet, posenet-float16, mine, "):
+        catalogue.read("nothing")
 
 
 def test_a_damaged_catalogue_of_the_owner_does_not_stop_the_shipped_models(own: Path) -> None:
@@ -175,6 +181,8 @@ def test_hints_name_the_command_that_works_here(
     monkeypatch.setenv("PATH", str(tmp_path))
     with not_root():
         assert catalogue.command("fetch x") == f"sudo {program} models fetch x"
+        assert catalogue.command("remove x", both[0]) == f"sudo {program} models remove x"
+        assert catalogue.command("remove x", both[1]) == f"{program} models remove x", "root's own are elsewhere"
     monkeypatch.setenv("SUDO_UID", "1000")
     assert catalogue.command("fetch x") == f"sudo {program} models fetch x", "as the user typed it"
     monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", both[0] / "none")

@@ -64,6 +64,11 @@ def test_devices(write: Write, device: str) -> None:
     assert load(write(HOST + f'[inference]\ndevice = "{device}"'), {}).inference.device == device
 
 
+@pytest.mark.parametrize("host", ["homeassistant.local", "192.168.1.10", "::1", "fe80::1%eth0", "2001:db8::1883"])
+def test_hosts(write: Write, host: str) -> None:
+    assert load(write(f'[mqtt]\nhost = "{host}"'), {}).mqtt.host == host
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -92,6 +97,8 @@ def test_devices(write: Write, device: str) -> None:
         ("mqtt = 3", ["mqtt: 3", "a table: [mqtt]"]),
         ("", ["mqtt.host: is missing", "host = "]),
         ('[mqtt]\nhost = "mqtt://a"', ["mqtt.host", "without mqtt://"]),
+        ('[mqtt]\nhost = "homeassistant.local:1883"', ["mqtt.host", "without the port"]),
+        ('[mqtt]\nhost = "[fe80::1]:1883"', ["mqtt.host", "without the port"]),
         ('[mqtt]\nhost = "192.168..10"', ["mqtt.host: '192.168..10'"]),
         (HOST + '[model]\nname = "a\\u0000b"', ["model.name", "control characters"]),
         (HOST + '[device]\nid = "abc\\n"', ["device.id", "control characters"]),

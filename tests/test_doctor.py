@@ -233,7 +233,7 @@ def ended(how: str) -> dict[str, str]:
         ({"ActiveState": "inactive", "SubState": "dead"}, "warning", ["enable --now"]),
         ({"ActiveState": "activating"}, "ok", ["starting"]),
         ({**FAILED, "ExecMainStatus": "78"}, "problem", ["configuration or model is wrong"]),
-        ({**FAILED, "ExecMainStatus": "217"}, "problem", ["useradd"]),
+        ({**FAILED, "ExecMainStatus": "217"}, "problem", ["its user does not exist", "install.sh"]),
         (
             {**FAILED, "ActiveState": "activating", "NRestarts": "12", "ExecMainStatus": "1"},
             "problem",

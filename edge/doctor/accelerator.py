@@ -7,13 +7,12 @@ from pathlib import Path
 from edge.doctor.access import Account, permission
 from edge.doctor.machine import Finding, Level, Run, read
 from edge.doctor.software import CHILD, runtime
-from edge.inference.coral import LIBRARY, USB_IDS
+from edge.inference.coral import INSTALL, LIBRARY, USB_IDS
 
 _PCI_ID = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000
 # Google's last library was built beside TensorFlow 2.5; with a runtime after this one it crashes.
 _LAST_FOR_GOOGLES = (2, 11)
-_NEWER_LIBRARY = "install a libedgetpu1-std built for a newer TensorFlow: its version says so, as in 16.0TF2.17.1"
 
 _LOAD = """
 import ctypes, sys
@@ -85,8 +84,8 @@ def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Finding:
         if f"{name}: cannot open shared object file" in ran.err:
             if not needed:
                 return Finding("libedgetpu", "ok", "not installed, and not needed")
-            return Finding("libedgetpu", "problem", "not installed", _NEWER_LIBRARY)
-        return Finding("libedgetpu", level, f"cannot be loaded: {ran.last_words}", _NEWER_LIBRARY)
+            return Finding("libedgetpu", "problem", "not installed", INSTALL)
+        return Finding("libedgetpu", level, f"cannot be loaded: {ran.last_words}", INSTALL)
     packages = run(["dpkg-query", "--show", "--showformat=${Version}\n", "libedgetpu1-*"]).out.split()
     version = packages[0] if packages else ""
     installed = runtime(run)
@@ -95,7 +94,7 @@ def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Finding:
         return Finding("libedgetpu", "ok", f"{version}, built for TensorFlow {built_for[1]}, with {installed.text}")
     if version and installed.level == "ok" and not _old(installed.text):
         text = f"Google's {version} is older than {installed.text}, and is known to crash with it"
-        return Finding("libedgetpu", level, text, _NEWER_LIBRARY)
+        return Finding("libedgetpu", level, text, INSTALL)
     return Finding("libedgetpu", "ok", f"{version or 'not from apt'}; {ran.out.strip()}")
 
 

@@ -19,6 +19,7 @@ LINES = 500  # of the journal that are looked at
 LONGEST_LINE = 300
 RECENT_S = 86400
 
+_INSTALL = "where the repository was cloned to: sudo ./systemd/install.sh"
 _PROPERTIES = (
     "LoadState,UnitFileState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,StatusText,User,SupplementaryGroups"
 )
@@ -26,7 +27,7 @@ _ENDED = re.compile(r"Main process exited, code=(\w+), status=(\S+)")
 # What systemd itself could not do, by exit code; systemd.exec(5) has them all.
 _BEFORE_START = {
     203: ("the program is not where ExecStart says", "install edge-pose again"),
-    217: ("its user does not exist", f"sudo useradd --system --groups video {USER}"),
+    217: ("its user does not exist", _INSTALL),
     226: ("a folder that the unit names is not there", "install edge-pose again"),
     243: ("its credentials cannot be read", "sudo chmod 600 /etc/edge-pose/mqtt_password, owned by root"),
 }
@@ -152,6 +153,6 @@ def user(root: Path, account: Account | None, unit: Mapping[str, str]) -> Findin
     if account is None:
         name = unit.get("User") or USER
         level: Level = "problem" if unit.get("LoadState") == "loaded" else "warning"
-        return Finding("user", level, f"there is no user {name}", f"sudo useradd --system --groups video {name}")
+        return Finding("user", level, f"there is no user {name}", _INSTALL)
     groups = ", ".join(sorted(group_name(root, number) for number in account.groups))
     return Finding("user", "ok", f"{account.name}, in the groups {groups}")

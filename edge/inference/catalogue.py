@@ -3,6 +3,7 @@
 A catalogue is a folder with models and a `catalogue.toml`: the one that is shipped, and those of the device's owner.
 """
 
+import difflib
 import hashlib
 import json
 import os
@@ -102,8 +103,10 @@ def read(name: str) -> ModelFile:
     if name in remote():
         raise ModelError(f"model.name: {name!r} is not on this device yet; do: {command(f'fetch {name}')}")
     if not path.suffix and not path.exists():
-        raise ModelError(f"model.name: there is no model {name!r}; known are {', '.join(known)}, "
-                         "or give the path of a .tflite file")  # fmt: skip
+        names = [*known, *(other for other in remote() if other not in known)]
+        near = difflib.get_close_matches(name, names, 1)
+        right = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+        raise ModelError(f"model.name: there is no model {name!r}; {right}, or give the path of a .tflite file")
     content = _content(path)
     if content[4:8] != b"TFL3":
         raise ModelError(f"model.name: {path} is not a TFLite model; give a .tflite file")
@@ -185,14 +188,15 @@ def remove(name: str) -> tuple[Path, list[Path]]:
     return path, others
 
 
-def command(what: str) -> str:
-    """`edge-pose models WHAT` as the owner of this device has to type it.
+def command(what: str, place: Path | None = None) -> str:
+    """`edge-pose models WHAT` as the owner of this device has to type it; `place` is the folder that it is about.
 
     With sudo where there is a folder for the models of the service, even if this process may write there: it may be
-    the service itself, or called with sudo, and who reads this another user.
+    the service itself, or called with sudo, and who reads this another user. sudo does not see a user's own folder.
     """
     as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
-    sudo = "sudo " if not as_root and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
+    users_own = os.geteuid() != 0 and place in _own_folders()[1:]
+    sudo = "sudo " if not as_root and not users_own and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
     program = os.path.join(sysconfig.get_path("scripts"), "edge-pose")  # noqa: PTH118
     found = shutil.which("edge-pose", path=_SUDOS_PATH if sudo else None)
     if found and os.path.realpath(found) == os.path.realpath(program):
@@ -271,7 +275,7 @@ def _remedy(name: str, place: Path) -> str:
     """How to get a model of that folder whole again."""
     if place not in _own_folders():
         return _REINSTALL
-    return f"do: {command(f'fetch {name}')}" if name in remote() else "import it again"
+    return f"do: {command(f'fetch {name}', place)}" if name in remote() else "import it again"
 
 
 def _content(path: Path) -> bytes:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIBRARY = "libedgetpu.so.1"
+# Google's own package fits runtimes of 2021 alone. docs/raspberry-pi.md has the commands.
+INSTALL = "install a libedgetpu1-std of the runtime's age: https://github.com/feranick/libedgetpu/releases"
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # whether its firmware is loaded: by the first inference
 
 _ADDED = r"Node number \d+ .* failed to \w+\.|Restored original execution plan .*"
@@ -42,9 +44,7 @@ def absent(wanted: str = "") -> str:
 
 def missing(library: str, reason: str) -> str:
     """That there is no such library, or that it is something else."""
-    remedy = "do: sudo apt install libedgetpu1-std (from Coral's package source)"
-    if library != LIBRARY:
-        remedy = "see inference.library"
+    remedy = INSTALL if library == LIBRARY else "see inference.library"
     return f"{library} cannot be loaded ({_line(reason)}); {remedy}"
 
 
@@ -68,8 +68,7 @@ def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> s
 def unfit(label: str, library: str, reason: str) -> str:
     """That the library does not take the model."""
     if "runtime version" in reason:
-        return (f"{library} is too old for {label} ({_line(reason)}); update it: "
-                "sudo apt install --only-upgrade libedgetpu1-std")  # fmt: skip
+        return f"{library} is too old for {label} ({_line(reason)}); {INSTALL}"
     return (f"{library} does not take {label} ({_line(reason)}); is it compiled for the Edge TPU, and "
             f"{library} as new as the runtime?")  # fmt: skip
 
@@ -87,8 +86,7 @@ def silent(for_s: float) -> str:
 
 def crashed(library: str, by: str) -> str:
     """That it killed the process in which it was tried."""
-    return (f"{library} crashed when it was tried ({by}); most often it does not fit the runtime for models: "
-            "install a libedgetpu and a LiteRT or tflite-runtime of the same age")  # fmt: skip
+    return f"{library} crashed when it was tried ({by}); most often it does not fit the runtime for models: {INSTALL}"
 
 
 def hung(library: str, after_s: float) -> str:
