@@ -269,7 +269,7 @@ def test_nothing_wraps_around(name: str) -> None:
 
 def bytes_held(scene: Scene) -> int:
     stamps = scene._stamps.values()
-    return sum(layer.pixels.nbytes for stamp in stamps for layer in (*stamp.bands, stamp.shadow))
+    return sum(layer.pixels.nbytes for stamp in stamps for layer in (stamp.body, stamp.shadow))
 
 
 def test_a_loop_is_painted_once() -> None:

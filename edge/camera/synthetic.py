@@ -63,8 +63,7 @@ NOISE_MEAN, NOISE_DEVIATION, NOISE_MOST = 8, 2.3, 16
 NOISE_PLACES = 1 << 16  # in the pool of noise from which a strip of the frame may take its own
 STRIP_BYTES = 1 << 16
 SHADOW = 40
-BANDS = 4
-CACHE_BYTES = 9_000_000
+CACHE_BYTES = 12_000_000
 FLOOR = 0.74  # of the height: where the wall ends
 
 
@@ -97,7 +96,7 @@ class _Layer:
 class _Stamp:
     """A person in one posture."""
 
-    bands: list[_Layer]  # of the body, each as broad as it needs to be; 0 where the person is not
+    body: _Layer  # 0 where the person is not
     shadow: _Layer  # what to take from the floor
     truth: Truth  # from the place below the hips
 
@@ -144,13 +143,12 @@ class Scene:
             np.maximum(floor, shadow, out=floor)
             np.subtract(floor, shadow, out=floor)
         for stamp, x, y in reversed(people):
-            for band in stamp.bands:
-                behind, body = _overlap(into, band, x, y)
-                # np.copyto(where=) is simpler, but does not run in vectors and takes half as long again.
-                outside = np.equal(body, 0).view(np.uint8)
-                np.negative(outside, out=outside)
-                np.bitwise_and(behind, outside, out=behind)
-                np.bitwise_or(behind, body, out=behind)
+            behind, body = _overlap(into, stamp.body, x, y)
+            # np.copyto(where=) is simpler, but does not run in vectors and takes half as long again.
+            outside = np.equal(body, 0).view(np.uint8)
+            np.negative(outside, out=outside)
+            np.bitwise_and(behind, outside, out=behind)
+            np.bitwise_or(behind, body, out=behind)
         self._expose(sequence, into)
 
     def truth(self, sequence: int) -> list[Truth]:
@@ -163,9 +161,8 @@ class Scene:
             visible = stamp.truth.visible & (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
             visible[visible] = ~taken[row[visible], column[visible]]
             people.append(Truth(((xy + 0.5) / self._scale - 0.5).astype(np.float32), visible))
-            for band in stamp.bands:
-                place, body = _overlap(taken, band, x, y)
-                np.logical_or(place, body[..., 0], out=place)
+            place, body = _overlap(taken, stamp.body, x, y)
+            np.logical_or(place, body[..., 0], out=place)
         return people
 
     def _people_at(self, sequence: int) -> Iterator[tuple[_Stamp, int, int]]:
@@ -176,7 +173,7 @@ class Scene:
             stamp = self._stamps.get(key)
             if stamp is None:
                 stamp = _stamp(person, held, self._plain)
-                size = sum(layer.pixels.nbytes for layer in (*stamp.bands, stamp.shadow))
+                size = sum(layer.pixels.nbytes for layer in (stamp.body, stamp.shadow))
                 # People go round in loops: to make room would be to drop what is wanted next.
                 if self.cached_bytes + size <= CACHE_BYTES:
                     self._stamps[key] = stamp
@@ -238,13 +235,7 @@ def _stamp(person: _Person, held: Posture, plain: Image) -> _Stamp:
     above = np.convolve(alpha.sum((0, 2)) / person.stature_px, bell / bell.sum())
     darkness = SHADOW * np.outer(bell, np.minimum(3 * above, 1))
     shadow = np.repeat(darkness.round().astype(np.uint8)[..., None], 3, axis=2)
-    bands: list[_Layer] = []
-    for rows in np.array_split(np.arange(len(body)), BANDS):
-        used = np.flatnonzero(body[rows].any((0, 2)))
-        if len(used):
-            pixels = body[rows[0] : rows[-1] + 1, used[0] : used[-1] + 1].copy()
-            bands.append(_Layer(pixels, left + int(used[0]), top + int(rows[0])))
-    return _Stamp(bands, _Layer(shadow, left - half, -half), Truth(figure.xy, figure.visible))
+    return _Stamp(_Layer(body, left, top), _Layer(shadow, left - half, -half), Truth(figure.xy, figure.visible))
 
 
 def _overlap(canvas: Array, layer: _Layer, x: int, y: int) -> tuple[Array, Array]:
