@@ -1,6 +1,6 @@
 """`make bench`: what the pipeline costs beside a bare loop of `invoke()`, as ratios within one run.
 
-Rounds of both alternate, so that a machine that is slower for a minute is slower for both.
+Both take turns of a third of a second, so that a machine that is slower for a moment is slower for both.
 """
 
 import argparse
@@ -10,10 +10,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count, islice
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge import app, health, networks, systemd
+from edge import app, networks, systemd
 from edge.accelerator import Loaded
 from edge.camera import open_source
 from edge.camera.synthetic import SCENE_FPS, open_scene
@@ -46,70 +47,69 @@ from tests.e2e.sensor import ear, sensor
 
 console = Console(stderr=True)
 FITTED = fitted((640, 480), (481, 353))
+UNCOUNTED = 5  # frames at the start of each round, while the stages fill
+WARM = 200  # frames: the painter's and the allocator's first time is not the rest of it
 
 
-class Memory:
-    """A source that costs nothing: the same few frames to and fro, in the size that a camera would deliver."""
+class Gated:
+    """Frames of another source, as many as are allowed; until more are, whoever wants the next one waits."""
 
     live = False
     continuous = True
-    description = "in-memory frames"
-    ready = True
     dropped = unreadable = reopened = 0
     granted = None
     waiting = False
 
-    def __init__(self, frames: int) -> None:
-        self._images = [painted("two", 48 + number, FITTED).image for number in range(8)]
-        self._frames = frames
+    def __init__(self, source: "FrameSource | Memory", allowed: int = 0) -> None:
+        self.description = source.description
+        self._source = source
+        self._allowed = threading.Semaphore(allowed)
+        self._closed = False
+
+    def allow(self, frames: int) -> None:
+        self._allowed.release(frames)
+
+    @property
+    def ready(self) -> bool:
+        # No public way tells it without waiting.
+        return self._allowed._value > 0 and self._source.ready
 
     def __iter__(self) -> Iterator[Frame]:
-        for n in range(self._frames):
+        frames = iter(self._source)
+        while self._allowed.acquire() and not self._closed:
+            yield next(frames)
+
+    def close(self, timeout_s: float = 0) -> None:
+        self._closed = True
+        self._allowed.release()
+        self._source.close(timeout_s)
+
+
+class Memory:
+    """Frames that cost nothing: the same few to and fro, in the size that a camera would deliver."""
+
+    description = "in-memory frames"
+    ready = True
+
+    def __init__(self) -> None:
+        self._images = [painted("two", 48 + number, FITTED).image for number in range(8)]
+
+    def __iter__(self) -> Iterator[Frame]:
+        for n in count():
             yield Frame(self._images[min(n % 16, 15 - n % 16)], 640, 480, n, n / SCENE_FPS, time.time())
 
     def close(self, timeout_s: float = 0) -> None:
         pass
 
 
-class Synthetic:
-    """So many frames of two painted people, as fast as it goes."""
-
-    live = False
-    continuous = True
-    dropped = unreadable = reopened = 0
-    granted = None
-    waiting = False
-
-    def __init__(self, frames: int) -> None:
-        self._feed = open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)
-        self.description = self._feed.description
-        self._frames = frames
-
-    @property
-    def ready(self) -> bool:
-        return self._feed.ready
-
-    def __iter__(self) -> Iterator[Frame]:
-        return islice(self._feed, self._frames)
-
-    def close(self, timeout_s: float = 0) -> None:  # noqa: ARG002 - nothing hangs
-        self._feed.close()
+def synthetic() -> FrameSource:
+    """Two painted people, as fast as it goes."""
+    return open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)
 
 
-def configured(port: int, threads: int) -> Config:
-    settings = {"mqtt": {"host": LOOPBACK, "port": port}, "inference": {"threads": threads}, "device": {"id": "bench"}}
+def configured(port: int, threads: int, name: str = "bench") -> Config:
+    settings = {"mqtt": {"host": LOOPBACK, "port": port}, "inference": {"threads": threads}, "device": {"id": name}}
     return msgspec.convert(settings, Config)
-
-
-def bare_loop(config: Config, frames: int) -> float:
-    """Frames a second of nothing but invoke()."""
-    _, cpu = networks.open_model(config)
-    cpu.input()[:] = 128
-    cpu.invoke()
-    started_s = time.perf_counter()
-    for _ in range(frames):
-        cpu.invoke()
-    return frames / (time.perf_counter() - started_s)
 
 
 def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Broker]:
@@ -117,7 +117,10 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
     model, cpu = networks.open_model(config)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     broker = Broker(
-        config.mqtt, "bench", online=topics.status_message(online=True), offline=topics.status_message(online=False)
+        config.mqtt,
+        config.device.topic_id,
+        online=topics.status_message(online=True),
+        offline=topics.status_message(online=False),
     )
     failover = Failover(Loaded(model, Network(cpu, networks.open_decoder(config, cpu))), "benchmark")
     pipeline = app.open_pipeline(config, source, cpu, failover)
@@ -128,39 +131,76 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
     return cpu, pipeline, daemon, broker
 
 
-def end_to_end(config: Config, source: FrameSource) -> tuple[float, float]:
-    """Frames a second from source to broker, and the growth of the resident memory in MiB from a tenth of them on."""
+@contextmanager
+def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
+    """Seconds that one of so many calls of invoke() takes, with nothing in between."""
+    _, cpu = networks.open_model(config)
+    cpu.input()[:] = 128
+
+    def run(frames: int) -> float:
+        for _ in range(UNCOUNTED):
+            cpu.invoke()
+        started_s = time.perf_counter()
+        for _ in range(frames):
+            cpu.invoke()
+        return (time.perf_counter() - started_s) / frames
+
+    yield run
+
+
+@contextmanager
+def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Callable[[int], float]]:
+    """Seconds that one of so many frames takes from source to broker, in the midst of others."""
+    source = Gated(frames)
     _, pipeline, daemon, broker = assemble(config, source)
-    stamps: list[float] = []
-    memory: list[float] = []
-    for result in pipeline.results(app.TICK_S):
-        if result is not None:
-            daemon.frame_done(result)
-            stamps.append(time.perf_counter())
-            if len(stamps) % 500 == 100:
-                memory.append(health.rss_mb() or 0)
-        daemon.tick(time.monotonic())
-    pipeline.close()
-    broker.close()
-    warm = stamps[len(stamps) // 4 :]  # the painter's and the allocator's first time is not the rest of it
-    growth = max(memory[len(memory) // 10 :]) - memory[len(memory) // 10] if memory else 0.0
-    return (len(warm) - 1) / (warm[-1] - warm[0]), growth
+    results = pipeline.results(app.TICK_S)
+
+    def follow(frames: int) -> None:
+        while frames:
+            if (result := next(results)) is not None:
+                daemon.frame_done(result)
+                frames -= 1
+            daemon.tick(time.monotonic())
+
+    def run(frames: int) -> float:
+        source.allow(UNCOUNTED + frames)
+        follow(UNCOUNTED)
+        started_s = time.perf_counter()
+        follow(frames)
+        return (time.perf_counter() - started_s) / frames
+
+    try:
+        yield run
+    finally:
+        pipeline.close()
+        broker.close()
 
 
 def throughput(port: int, threads: int, rounds: int, frames: int) -> dict[str, Any]:
-    config = configured(port, threads)
-    kinds: dict[str, Callable[[], float]] = {
-        "bare": lambda: bare_loop(config, frames),
-        "memory": lambda: end_to_end(config, Memory(frames))[0],
-        "synthetic": lambda: end_to_end(config, Synthetic(frames))[0],
+    """Frames a second of each kind, and how much of the bare loop's that is: of that right before and right after."""
+    with ExitStack() as stack:
+        bare = stack.enter_context(bare_loop(configured(port, threads)))
+        kinds = {
+            kind: stack.enter_context(end_to_end(configured(port, threads, f"bench-{kind}"), source))
+            for kind, source in (("memory", Memory()), ("synthetic", synthetic()))
+        }
+        for run in kinds.values():
+            run(WARM)
+        seen: dict[str, list[float]] = {kind: [] for kind in ("bare", *kinds)}
+        pairs: dict[str, list[float]] = {kind: [] for kind in kinds}
+        before_s = bare(frames)
+        for _ in track(range(rounds), f"throughput, {threads} thread{'s'[: threads - 1]}", console=console):
+            for kind, run in kinds.items():
+                took_s, after_s = run(frames), bare(frames)
+                pairs[kind].append((before_s + after_s) / 2 / took_s)
+                seen[kind].append(took_s)
+                seen["bare"].append(after_s)
+                before_s = after_s
+    return {
+        "threads": threads,
+        "fps": {kind: 1 / statistics.median(times) for kind, times in seen.items()},
+        "ratio": {"bare": 1.0} | {kind: statistics.median(ratios) for kind, ratios in pairs.items()},
     }
-    seen: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in track(range(rounds), f"throughput, {threads} thread{'s'[: threads - 1]}", console=console):
-        for kind, measure in kinds.items():
-            seen[kind].append(measure())
-    median = {kind: statistics.median(values) for kind, values in seen.items()}
-    pairs = {k: statistics.median(a / b for a, b in zip(seen[k], seen["bare"], strict=True)) for k in seen}
-    return {"threads": threads, "fps": median, "ratio": pairs}
 
 
 def painted(scene: str, sequence: int, size: tuple[int, int] = (640, 480)) -> Frame:
@@ -172,7 +212,7 @@ def painted(scene: str, sequence: int, size: tuple[int, int] = (640, 480)) -> Fr
 def stages(port: int) -> dict[str, float]:
     """Median microseconds of each stage alone, one after the other, and of an invoke with one thread."""
     config = configured(port, 1)
-    source = Memory(1)
+    source = Gated(Memory(), 1)
     cpu, pipeline, daemon, broker = assemble(config, source)
     single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
     decoders = {"single": networks.open_decoder(single, cpu), "multi": networks.open_decoder(config, cpu)}
@@ -196,7 +236,7 @@ def stages(port: int) -> dict[str, float]:
     image = np.empty((*FITTED[::-1], 3), np.uint8)
     for sequence in range(2000):
         scene.paint(sequence, image)
-    (result,) = [one for one in pipeline.results(1) if one is not None]
+    result = next(one for one in pipeline.results(1) if one is not None)
 
     def each(rows: Sequence[Any], run: Callable[[Any], object]) -> Callable[[], object]:
         return lambda: run(rows[next(turn) % len(rows)])
@@ -277,8 +317,8 @@ def broker() -> Iterator[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--rounds", type=int, default=7, help="of each kind (default 7)")
-    parser.add_argument("--frames", type=int, default=600, help="a round (default 600)")
+    parser.add_argument("--rounds", type=int, default=100, help="of each kind (default 100)")
+    parser.add_argument("--frames", type=int, default=40, help="a round (default 40)")
     parser.add_argument("--soak", type=int, default=20_000, help="frames of the memory test, 0 = without (20000)")
     wanted = parser.parse_args()
     with broker() as port:
