@@ -27,7 +27,8 @@ def decode_single(outputs: RawOutputs, heads: Heads) -> Decoded:
     """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
     positions, logits = _best_positions(outputs[heads.heatmaps], outputs[heads.short_offsets], heads.stride)
     confidences = sigmoid(logits)
-    return Decoded(positions[None], confidences[None], confidences.mean(keepdims=True, dtype=np.float32))
+    score = confidences.sum(keepdims=True) / np.float32(len(confidences))  # mean() takes twice the time
+    return Decoded(positions[None], confidences[None], score)
 
 
 def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Floats, Floats]:
@@ -36,9 +37,9 @@ def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Flo
     Dequantising keeps the order of values, so the search runs on the raw ones and only 3 k values become real.
     """
     cells = argmax2d(heatmaps.data)
-    k = np.arange(heatmaps.data.shape[2])
+    y_and_x = np.arange(offsets.data.shape[2]).reshape(2, -1)  # their channels
     # The cell's row and column index both arrays, in that order: on a grid that is not square, swapping them
     # reads another cell's offsets, or none.
-    logits = heatmaps.real(heatmaps.data[*cells, k])
-    y_and_x = offsets.real(offsets.data[*cells, np.stack((k, k + len(k)))])
-    return (np.stack(cells).astype(np.float32) * stride + y_and_x).T, logits
+    logits = heatmaps.real(heatmaps.data[*cells, y_and_x[0]])
+    moved = offsets.real(offsets.data[*cells, y_and_x])
+    return (np.array(cells, np.float32) * stride + moved).T, logits
