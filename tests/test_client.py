@@ -218,6 +218,29 @@ def test_a_refused_login_is_never_taken_for_a_good_one(
     assert "wr0ng" not in caplog.text
 
 
+def test_topics_that_the_access_list_refuses_are_told_once(
+    mosquitto: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = tmp_path / "acl"
+    rules.write_text("topic write +/+/info\n")
+    broker = mosquitto("allow_anonymous true", f"acl_file {rules}")
+
+    def told() -> list[str]:
+        return [record.getMessage() for record in caplog.records if "access list" in record.getMessage()]
+
+    with publisher(broker.port) as sensor:
+        until(lambda: bool(told()))
+        sensor.stand(Message(TOPICS.info, b"{}", qos=1, retain=True))
+        broker.stop()
+        until(lambda: not sensor.connection.connected)
+        broker.start()
+        until(lambda: sensor.connection.connects == 2 and sensor.connection.client.on_publish is None)
+    (line,) = told()
+    assert TOPICS.status in line
+    assert "Not authorized" in line
+    assert "let anybody write" in line
+
+
 def test_tls(mosquitto: Start, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls).port

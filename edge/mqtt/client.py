@@ -245,6 +245,9 @@ class Broker:
         self._online, self._offline = online, offline
         self._standing: dict[str, Message] = {}
         self._pending: deque[MQTTMessageInfo] = deque()
+        self._unanswered: dict[int, str] = {}  # the broker's answer to that message is awaited: its topic
+        self._forbidden: set[str] = set()  # topics on which the broker's access list does not let us publish
+        self._login = f"user {mqtt.username!r}" if mqtt.username else "anybody"
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
         self.connection.on_connected = self._announce
@@ -260,7 +263,7 @@ class Broker:
         with self.connection.lock:
             self._standing[message.topic] = message
             if self.connection.connected:
-                _send(self.connection.client, message)
+                self._state(self.connection.client, message)
 
     def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
         """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
@@ -311,8 +314,23 @@ class Broker:
         self._pending.clear()
 
     def _announce(self, client: Client) -> None:
+        self._unanswered = {}
         for message in self._standing.values():
-            _send(client, message)
+            self._state(client, message)
+
+    def _state(self, client: Client, message: Message) -> None:
+        """Send a message, and listen whether the broker takes it; only MQTT 5 tells."""
+        self._unanswered[_send(client, message).mid] = message.topic
+        client.on_publish = self._answered
+
+    def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
+        topic = self._unanswered.pop(number, None)
+        if not self._unanswered:
+            client.on_publish = None  # it would be called for each message, keypoints too, which nobody answers
+        if topic is not None and reason.is_failure and topic not in self._forbidden:
+            self._forbidden.add(topic)
+            log.warning("the broker does not let us publish on %s (%s); let %s write %s/# in its access list",
+                        topic, reason, self._login, topic.rpartition("/")[0])  # fmt: skip
 
 
 class Subscription:
