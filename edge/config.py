@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -303,6 +303,7 @@ def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
     overridden = {}
     for variable, raw in environ.items():
         if not variable.startswith(ENV_PREFIX) or "__" not in variable:
+            _check_meant(variable)
             continue
         names = variable.removeprefix(ENV_PREFIX).split("__")
         # Keys are lower case, but for the body parts, which the wire spells in capitals.
@@ -317,6 +318,24 @@ def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
         place[names[-1]] = _env_value(raw, plain_type(Config, names))
         overridden[".".join(names)] = variable
     return overridden
+
+
+def _check_meant(variable: str) -> None:
+    """Refuse what has one underscore too few, which would change nothing; what names no table may be another's."""
+    table = variable.removeprefix(ENV_PREFIX).partition("_")[0].lower()
+    if variable.startswith(ENV_PREFIX) and table in Config.__struct_fields__:
+        (near,) = difflib.get_close_matches(variable, _variables(msgspec.to_builtins(Config())), 1, cutoff=0)
+        raise ConfigError(f"environment: {variable}: unknown key; did you mean {near}?")
+
+
+def _variables(tables: Mapping[str, Any], start: str = ENV_PREFIX) -> Iterator[str]:
+    """What sets each key, in the environment."""
+    for name, value in tables.items():
+        variable = start + name.upper()
+        if isinstance(value, dict) and value:
+            yield from _variables(value, variable + "__")
+        else:
+            yield variable
 
 
 def _env_value(raw: str, wanted: Any) -> Any:
