@@ -174,8 +174,12 @@ def watch(
 
 @app.command()
 def annotate(
-    source: Annotated[str, typer.Argument(help="A picture or a video, or anything that camera.source takes.")],
-    out: Annotated[Path, typer.Argument(help="The picture or video to write; what it is to be shows in its name.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="A picture or a video, or anything that camera.source takes.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The picture or video to write; what it is to be shows in its name.")
+    ],
     frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0; of a video the first.")] = 0,
     frames: Annotated[
         int | None, typer.Option(min=1, help="Of a video: no more than so many.", show_default=False)
@@ -192,7 +196,8 @@ def annotate(
     from edge.annotate import run as run_annotate
 
     with _told_of_options(model, input_size):
-        run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+        seen = run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+    typer.echo(f"{out} is written: {seen}", err=True)
 
 
 @app.command()
@@ -229,7 +234,9 @@ def evaluate(
 
 @app.command()
 def schema(
-    name: Annotated[str | None, typer.Argument(help="keypoints, info or health; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health; all without it.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of the messages."""
     from edge.mqtt.messages import schemas
@@ -270,7 +277,9 @@ def verify_models(as_json: AsJson = False) -> None:
 
 @models_app.command("fetch")
 def fetch_model(
-    name: Annotated[str, typer.Argument(help="One of those that `edge-pose models list` says can be fetched.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="One of those that `edge-pose models list` says can be fetched.")
+    ],
     mirror: Annotated[
         str | None,
         typer.Option("--from", metavar="DIR|URL", help="Where else the file is, by its own name.", show_default=False),
@@ -296,7 +305,9 @@ def fetch_model(
 
 @models_app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="A PoseNet for the CPU or the Edge TPU, as Coral publishes them.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A PoseNet for the CPU or the Edge TPU, as Coral publishes them.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="What model.name will call it, else the file's name.", show_default=False)
     ] = None,
@@ -310,7 +321,9 @@ def import_model(
 
 
 @models_app.command("remove")
-def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched or imported.")]) -> None:
+def remove_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One that was fetched or imported.")],
+) -> None:
     """Take a model out of the catalogue, and delete its file."""
     from edge.inference import catalogue
 
