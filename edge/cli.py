@@ -291,6 +291,8 @@ def fetch_model(
     from edge.inference import catalogue
 
     known = catalogue.remote()
+    if name not in known and name in catalogue.entries():
+        raise typer.BadParameter(f"{name} is a part of edge-pose: there is nothing to fetch", param_hint="NAME")
     if name not in known:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="NAME")
     place: str | Path | None = mirror

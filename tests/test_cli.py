@@ -58,9 +58,12 @@ def test_models_list() -> None:
     listed = {model["name"]: model for model in json.loads(run_edge("models", "list", "--json").stdout)}
     assert listed["posenet"]["ok"] is listed["posenet-float16"]["ok"] is True
     assert [353, 481] in listed["posenet"]["input_sizes"]
-    table = run_edge("models", "list")
+    table = run_edge("models", "list", environ={"COLUMNS": "80"})
     assert table.returncode == 0
-    assert "posenet" in table.stdout
+    lines = table.stdout.splitlines()
+    assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
+    assert [line for line in lines if not line.startswith(" ")] == list(listed)
+    assert "    posenet, CPU, height x width 257x257 353x481 481x641, 1.5 MB, Apache-2.0" in lines, "whole"
 
 
 def test_schema() -> None:

@@ -286,7 +286,8 @@ def test_the_command(fetchable: Host, own: Path, tmp_path: Path) -> None:
     listed = {model["name"]: model for model in json.loads(command("list", "--json").stdout)}
     assert (listed["tiny"]["ok"], listed["tiny"]["folder"]) == (True, str(own))
 
-    for wrong in (["tinny"], [NAME, "--from", str(tmp_path / "no")], [NAME, "--from", "ftp://a"], []):
+    assert "posenet is a part of edge-pose" in command("fetch", "posenet").output
+    for wrong in (["posenet"], ["tinny"], [NAME, "--from", str(tmp_path / "no")], [NAME, "--from", "ftp://a"], []):
         assert command("fetch", *wrong).exit_code == 2
     fetchable.answers = ["404"]
     (own / "tiny.tflite").unlink()
