@@ -158,7 +158,12 @@ def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
 def watch(
     config: ConfigFile = None,
     host: Annotated[
-        str | None, typer.Option(metavar="HOST[:PORT]", help="Broker, instead of the configured one.")
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Broker, instead of the configured one; user and TLS are then those of --config, or else of "
+            "EDGE_POSE_MQTT__... in the environment.",
+        ),
     ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
     as_json: AsJson = False,
@@ -168,7 +173,8 @@ def watch(
     from edge.config import find_credential
     from edge.watch import run as run_watch
 
-    find_credential()
+    if host is None or config is not None:
+        find_credential()
     raise typer.Exit(run_watch(config, host, port, as_json=as_json))
 
 

@@ -334,6 +334,18 @@ class Subscription:
         except queue.Empty:
             return None
 
+    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
+        """Delete what is retained there; whether the broker confirmed it within `timeout_s`."""
+        deadline_s = time.monotonic() + timeout_s
+        with self.connection.lock:
+            if not self.connection.connected:
+                return False
+            sent = [_send(self.connection.client, Message(topic, b"", qos=1, retain=True)) for topic in topics]
+        for info in sent:
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
+        return all(info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published() for info in sent)
+
     def close(self) -> None:
         self.connection.close()
 
