@@ -229,13 +229,15 @@ def evaluate(
 
     defaults = {} if config else {"EDGE_POSE_DECODE__MAX_PEOPLE": "20"}
     with _told_of_options(model, input_size):
-        report, found = evaluation.run(_configured(config, model, input_size, defaults), annotations, images, limit)
-    if out is not None:
-        evaluation.write(found, out)
+        wanted = _configured(config, model, input_size, defaults)
+        report, found = evaluation.run(wanted, annotations, images, limit, out)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         evaluation.show(report)
+    if out is not None:  # last, so that the report is not lost with it
+        evaluation.write(found, out)
+        typer.echo(f"{out} is written: {len(found)} poses", err=True)
 
 
 @app.command()
@@ -346,6 +348,8 @@ def remove_model(
 def _check_folder(out: Path, option: str) -> None:
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint=option)
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
 
 
 def _configured(
