@@ -118,6 +118,17 @@ def test_troubles_speak_of_what_was_typed(tmp_path: Path) -> None:
         assert done.stderr.startswith(f"edge-pose: --host: {wrong!r} is not HOST or HOST:PORT")
 
 
+@pytest.mark.broker
+def test_no_twin_is_suspected_of_who_has_no_id(mosquitto: Start, tmp_path: Path) -> None:
+    broker = mosquitto()
+    publish(broker.port, "edge-pose/door/status", "online", "-r")
+    with watching(tmp_path, "--host", f"{LOOPBACK}:{broker.port}") as heard:
+        heard("door")
+        broker.stop()
+        lost = next(line for line in heard("connection lost") if "connection lost" in line)
+        assert "device.id" not in lost
+
+
 @pytest.mark.parametrize(
     ("options", "file", "told"),
     [

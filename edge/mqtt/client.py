@@ -207,7 +207,7 @@ class Connection:
             held_s = now_s - self._connected_s
             if held_s >= STABLE_S:
                 self._backoff_s = SHORTEST_BACKOFF_S
-            self._complain(lost(reason, held_s))
+            self._complain(lost(reason, held_s, named=bool(self._client_id)))
         elif not self._answered and now_s - self._attempt_s >= UNANSWERED_S:
             self._complain("it accepts connections, but does not answer; is it overloaded, or no MQTT broker?")
             self.tried.set()

@@ -55,13 +55,14 @@ def hung_up(mqtt: Mqtt) -> str:
             "listens there")  # fmt: skip
 
 
-def lost(reason: Any, held_s: float) -> str:
-    """Why a connection ended that was there for so long; `reason` is paho's."""
+def lost(reason: Any, held_s: float, *, named: bool) -> str:
+    """Why a connection ended that was there for so long; `reason` is paho's, `named` whether we have an id of ours."""
     twin = "another client connected with the same device.id; give each device its own"
     if reason.value == _SESSION_TAKEN_OVER:
         return twin
     # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
-    return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
+    hint = f"; soon after connecting: perhaps {twin}" if named and held_s < STABLE_S else ""
+    return f"connection lost: {reason}{hint}"
 
 
 def for_command_line(problem: str, options: Mapping[str, str], *, file: bool) -> str:
