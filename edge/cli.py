@@ -237,7 +237,7 @@ def evaluate(
         evaluation.show(report)
     if out is not None:  # last, so that the report is not lost with it
         evaluation.write(found, out)
-        typer.echo(f"{out} is written: {len(found)} poses", err=True)
+        typer.echo(f"{out} is written: {len(found)} pose{'' if len(found) == 1 else 's'}", err=True)
 
 
 @app.command()
