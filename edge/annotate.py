@@ -18,11 +18,12 @@ from rich.progress import track
 
 from edge import types
 from edge.app import open_pipeline
-from edge.camera import open_source
+from edge.camera import is_live, open_source, told_of
 from edge.camera.feed import printable
+from edge.camera.images import pictures_at
 from edge.camera.synthetic import SCENE_FPS
 from edge.config import Camera, Config
-from edge.errors import CameraError, ConfigError, UsageError
+from edge.errors import UsageError
 from edge.networks import open_model
 from edge.pipeline import Pipeline
 from edge.skeleton import BONES
@@ -40,33 +41,35 @@ LONGEST_PX = 1920  # of the sides of a video that is read; smaller ones stay as 
 USUAL_FPS = 15.0
 
 
-def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int | None = None) -> None:
+def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int | None = None) -> str:
     """Write frame `first` of `source` with its skeletons to `out`, or if that is a video, all from there on.
 
-    Of those at most `frames`. Whatever is at `out` stays there until all is done. Raises EdgeError; UsageError where
-    it is `source`, `out` or one of the numbers that cannot be used.
+    Of those at most `frames`. Whatever is at `out` stays there until all is done. Returns what was seen, in words.
+    Raises EdgeError; UsageError where it is `source`, `out` or one of the numbers that cannot be used.
     """
-    source = _named(source)
+    given, source = printable(source), _named(source)
     video = out.suffix.lower() in VIDEOS
     _check(source, out, video=video, frames=frames)
     camera = _camera(config.camera, source)
-    with _told_of_in(source), open_source(camera) as feed, _replacing(out) as part:
+    with told_of("IN", source), open_source(camera) as feed, _replacing(out) as part:
         _, cpu = open_model(config)
         pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), feed, cpu)
         wanted = islice(feed, first, None if frames is None else first + frames)
         # A picture is ours only until the next one is taken.
         frame = next(wanted, None)
         if frame is None:
-            raise UsageError(f"--frame: {feed.description} has no frame {first}; count from 0")
+            raise UsageError(f"--frame: {given} has no frame {first}; count from 0")
         if not video:
-            _drawn(frame, pipeline.poses(frame)).save(part)
-            return
+            poses = pipeline.poses(frame)
+            _drawn(frame, poses).save(part)
+            return _people(len(poses))
         from edge.camera.video_out import write_video  # noqa: PLC0415 - PyAV is optional
 
         rate, count = _clock(source, config.camera.fps)
         notes = Console(stderr=True)
+        people: list[int] = []
         images = track(
-            _images(chain([frame], wanted), pipeline, None if feed.continuous else rate),
+            _images(chain([frame], wanted), pipeline, None if feed.continuous else rate, people),
             "annotate",
             total=frames or (count and count - first),
             console=notes,
@@ -74,6 +77,8 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
             disable=not notes.is_terminal,
         )
         write_video(part, images, rate)
+    seen = f"at most {_people(max(people))} at once" if any(people) else _people(0)
+    return f"{len(people)} frame{'s' * (len(people) > 1)}, {seen}"
 
 
 def draw_skeletons(image: Image.Image, poses: list[Pose], ids: Sequence[int | None] | None = None) -> Image.Image:
@@ -131,35 +136,39 @@ def _tag(draw: ImageDraw.ImageDraw, text: str, colour: Colour, head: tuple[float
 
 def _named(source: str) -> str:
     """What `camera.source` calls a file of which only the name was given."""
-    if _is_live(source) or source.startswith(("synthetic:", "images:", "video:")):
+    if is_live(source) or source.startswith(("synthetic:", "images:", "video:")):
         return source
     # mimetypes knows more of them, but on small systems not .mkv.
     video = Path(source).suffix.lower() in VIDEOS or (mimetypes.guess_type(source)[0] or "").startswith("video/")
     return f"{'video' if video else 'images'}:{source}"
 
 
-def _is_live(source: str) -> bool:
-    return "://" in source or source.startswith("/dev/")
+def _people(count: int) -> str:
+    return {0: "nobody", 1: "1 person"}.get(count, f"{count} people")
 
 
 def _check(source: str, out: Path, *, video: bool, frames: int | None) -> None:
     """What can be said before any work is done."""
+    path = Path(source.removeprefix("images:").removeprefix("video:"))
+    if source in {"images:", "video:"}:
+        raise UsageError("IN: it names no file; name a picture or a video")
     Image.init()
     if not video and Image.EXTENSION.get(out.suffix.lower()) not in Image.SAVE:
         raise UsageError(f"OUT: neither pictures nor videos that we write end like {out}; "
                          f"name a picture such as out.png, or a video: {', '.join(VIDEOS)}")  # fmt: skip
     if not video and frames is not None:
         raise UsageError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
-    if video and frames is None and (_is_live(source) or source.startswith("synthetic:")):
+    if video and frames is None and (is_live(source) or source.startswith("synthetic:")):
         raise UsageError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
     with suppress(OSError):  # one of them is not there
-        if out.samefile(source.removeprefix("images:").removeprefix("video:")):
-            raise UsageError(f"OUT: {out} is IN, which would be lost; name another file")
+        read = pictures_at(path) if source.startswith("images:") else [path]
+        if any(out.samefile(one) for one in read if one.exists()):
+            raise UsageError(f"OUT: {out} is {'in ' * path.is_dir()}IN, and would be lost; name another file")
 
 
 def _camera(camera: Camera, source: str) -> Camera:
     """The configured camera, but with that source: once, as fast as it goes, and with x as it is in the picture."""
-    live = _is_live(source)
+    live = is_live(source)
     camera = msgspec.structs.replace(
         camera, source=source, fps=(camera.fps or USUAL_FPS) if live else 0, mirror=False, loop=False
     )
@@ -177,20 +186,26 @@ def _clock(source: str, fps: float) -> tuple[Fraction, int | None]:
     return Fraction(fps or USUAL_FPS).limit_denominator(1001), None
 
 
-def _images(frames: Iterable[Frame], pipeline: Pipeline, rate: Fraction | None) -> Iterator[tuple[types.Image, float]]:
+def _images(
+    frames: Iterable[Frame], pipeline: Pipeline, rate: Fraction | None, people: list[int]
+) -> Iterator[tuple[types.Image, float]]:
     """The frames, drawn and of the size of the first, each with its second.
 
-    With a `rate`, they come at that, and have nothing to do with each other; without, people are followed.
+    With a `rate`, they come at that, and have nothing to do with each other; without, people are followed. How many
+    are seen in each goes into `people`.
     """
     size: tuple[int, int] | None = None
     start_s = None
     for number, frame in enumerate(frames):
         start_s = frame.monotonic_s if start_s is None else start_s
         if rate:
-            drawn, at_s = _drawn(frame, pipeline.poses(frame)), float(number / rate)
+            poses, at_s = pipeline.poses(frame), float(number / rate)
+            drawn = _drawn(frame, poses)
         else:
-            people, at_s = pipeline.result(frame).people, frame.monotonic_s - start_s
-            drawn = _drawn(frame, [one.pose for one in people], [one.id for one in people])
+            found, at_s = pipeline.result(frame).people, frame.monotonic_s - start_s
+            poses = [one.pose for one in found]
+            drawn = _drawn(frame, poses, [one.id for one in found])
+        people.append(len(poses))
         size = size or drawn.size
         yield np.asarray(drawn if drawn.size == size else ImageOps.pad(drawn, size)), at_s
 
@@ -199,20 +214,6 @@ def _drawn(frame: Frame, poses: list[Pose], ids: Sequence[int | None] | None = N
     image = Image.fromarray(frame.image)  # of a huge picture, the smaller one that was made of it
     shrunk = image.width / frame.width
     return draw_skeletons(image, [replace(pose, xy=pose.xy * shrunk) for pose in poses], ids)
-
-
-@contextmanager
-def _told_of_in(source: str) -> Iterator[None]:
-    """What is wrong with the source is told of IN, and not of a configuration that does not name it."""
-    try:
-        yield
-    except (ConfigError, CameraError) as exc:
-        key, _, problem = str(exc).partition(": ")
-        if key != "camera.source":
-            raise
-        # A camera may be back soon, and a package be installed; a file is the wrong one.
-        mendable = _is_live(source) or isinstance(exc.__cause__, ImportError)
-        raise (type(exc) if mendable else UsageError)(f"IN: {problem}") from exc
 
 
 @contextmanager

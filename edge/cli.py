@@ -158,7 +158,12 @@ def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
 def watch(
     config: ConfigFile = None,
     host: Annotated[
-        str | None, typer.Option(metavar="HOST[:PORT]", help="Broker, instead of the configured one.")
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Broker, instead of the configured one; user and TLS are then those of --config, or else of "
+            "EDGE_POSE_MQTT__... in the environment.",
+        ),
     ] = None,
     port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
     as_json: AsJson = False,
@@ -168,14 +173,19 @@ def watch(
     from edge.config import find_credential
     from edge.watch import run as run_watch
 
-    find_credential()
+    if host is None or config is not None:
+        find_credential()
     raise typer.Exit(run_watch(config, host, port, as_json=as_json))
 
 
 @app.command()
 def annotate(
-    source: Annotated[str, typer.Argument(help="A picture or a video, or anything that camera.source takes.")],
-    out: Annotated[Path, typer.Argument(help="The picture or video to write; what it is to be shows in its name.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="A picture or a video, or anything that camera.source takes.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The picture or video to write; what it is to be shows in its name.")
+    ],
     frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0; of a video the first.")] = 0,
     frames: Annotated[
         int | None, typer.Option(min=1, help="Of a video: no more than so many.", show_default=False)
@@ -192,7 +202,8 @@ def annotate(
     from edge.annotate import run as run_annotate
 
     with _told_of_options(model, input_size):
-        run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+        seen = run_annotate(_configured(config, model, input_size), source, out, first=frame, frames=frames)
+    typer.echo(f"{out} is written: {seen}", err=True)
 
 
 @app.command()
@@ -218,18 +229,22 @@ def evaluate(
 
     defaults = {} if config else {"EDGE_POSE_DECODE__MAX_PEOPLE": "20"}
     with _told_of_options(model, input_size):
-        report, found = evaluation.run(_configured(config, model, input_size, defaults), annotations, images, limit)
-    if out is not None:
-        evaluation.write(found, out)
+        wanted = _configured(config, model, input_size, defaults)
+        report, found = evaluation.run(wanted, annotations, images, limit, out)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
         evaluation.show(report)
+    if out is not None:  # last, so that the report is not lost with it
+        evaluation.write(found, out)
+        typer.echo(f"{out} is written: {len(found)} pose{'' if len(found) == 1 else 's'}", err=True)
 
 
 @app.command()
 def schema(
-    name: Annotated[str | None, typer.Argument(help="keypoints, info or health; all without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health; all without it.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of the messages."""
     from edge.mqtt.messages import schemas
@@ -270,7 +285,9 @@ def verify_models(as_json: AsJson = False) -> None:
 
 @models_app.command("fetch")
 def fetch_model(
-    name: Annotated[str, typer.Argument(help="One of those that `edge-pose models list` says can be fetched.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="One of those that `edge-pose models list` says can be fetched.")
+    ],
     mirror: Annotated[
         str | None,
         typer.Option("--from", metavar="DIR|URL", help="Where else the file is, by its own name.", show_default=False),
@@ -282,6 +299,8 @@ def fetch_model(
     from edge.inference import catalogue
 
     known = catalogue.remote()
+    if name not in known and name in catalogue.entries():
+        raise typer.BadParameter(f"{name} is a part of edge-pose: there is nothing to fetch", param_hint="NAME")
     if name not in known:
         raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="NAME")
     place: str | Path | None = mirror
@@ -296,7 +315,9 @@ def fetch_model(
 
 @models_app.command("import")
 def import_model(
-    file: Annotated[Path, typer.Argument(help="A PoseNet for the CPU or the Edge TPU, as Coral publishes them.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A PoseNet for the CPU or the Edge TPU, as Coral publishes them.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="What model.name will call it, else the file's name.", show_default=False)
     ] = None,
@@ -310,7 +331,9 @@ def import_model(
 
 
 @models_app.command("remove")
-def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched or imported.")]) -> None:
+def remove_model(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One that was fetched or imported.")],
+) -> None:
     """Take a model out of the catalogue, and delete its file."""
     from edge.inference import catalogue
 
@@ -325,6 +348,8 @@ def remove_model(name: Annotated[str, typer.Argument(help="One that was fetched 
 def _check_folder(out: Path, option: str) -> None:
     if not out.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint=option)
+    if out.is_dir():
+        raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
 
 
 def _configured(

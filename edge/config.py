@@ -11,14 +11,14 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, UsageError
 from edge.explain import explain, plain_type
 
 DEFAULT_PATH = Path("/etc/edge-pose/edge-pose.toml")
@@ -229,13 +229,14 @@ def find_credential(environ: MutableMapping[str, str] = os.environ, folder: Path
         environ.setdefault("CREDENTIALS_DIRECTORY", str(folder))
 
 
-def host_and_port(named: str, option: str, usual_port: int) -> tuple[str, int]:
-    """HOST or HOST:PORT, as a command line takes it by `option`. Raises ConfigError."""
+def host_and_port(named: str, option: str) -> tuple[str, int | None]:
+    """HOST or HOST:PORT, as a command line takes it by `option`. Raises UsageError."""
     found = re.fullmatch(r"(?:\[(?P<v6>[0-9a-fA-F:.%]+)\]|(?P<host>[^:\s/]+))(?::(?P<port>\d{1,5}))?", named)
-    port = int(found["port"] or usual_port) if found else 0
-    if not found or not 1 <= port <= 65535:
-        raise ConfigError(f"{option}: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
-    return found["v6"] or found["host"], port
+    host = (found["v6"] or found["host"]) if found else ""
+    port = int(found["port"]) if found and found["port"] else None
+    if not _is_host(host) or not (port is None or 1 <= port <= 65535):
+        raise UsageError(f"{option}: {named!r} is not HOST or HOST:PORT, e.g. 192.168.1.10:1883 or [fe80::1]:1883")
+    return host, port
 
 
 def _origin(key: str, origin: str, overridden: Mapping[str, str]) -> str:
@@ -271,7 +272,7 @@ def _is_host(name: str) -> bool:
             ipaddress.IPv6Address(name)
     except ValueError:
         return False
-    return not re.search(r"[\s/]", name)
+    return bool(name) and not re.search(r"[\s/]", name)
 
 
 def _check_mqtt(mqtt: Mqtt) -> None:
@@ -303,6 +304,7 @@ def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
     overridden = {}
     for variable, raw in environ.items():
         if not variable.startswith(ENV_PREFIX) or "__" not in variable:
+            _check_meant(variable)
             continue
         names = variable.removeprefix(ENV_PREFIX).split("__")
         # Keys are lower case, but for the body parts, which the wire spells in capitals.
@@ -317,6 +319,24 @@ def _overlay(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, st
         place[names[-1]] = _env_value(raw, plain_type(Config, names))
         overridden[".".join(names)] = variable
     return overridden
+
+
+def _check_meant(variable: str) -> None:
+    """Refuse what has one underscore too few, which would change nothing; what names no table may be another's."""
+    table = variable.removeprefix(ENV_PREFIX).partition("_")[0].lower()
+    if variable.startswith(ENV_PREFIX) and table in Config.__struct_fields__:
+        (near,) = difflib.get_close_matches(variable, _variables(msgspec.to_builtins(Config())), 1, cutoff=0)
+        raise ConfigError(f"environment: {variable}: unknown key; did you mean {near}?")
+
+
+def _variables(tables: Mapping[str, Any], start: str = ENV_PREFIX) -> Iterator[str]:
+    """What sets each key, in the environment."""
+    for name, value in tables.items():
+        variable = start + name.upper()
+        if isinstance(value, dict) and value:
+            yield from _variables(value, variable + "__")
+        else:
+            yield variable
 
 
 def _env_value(raw: str, wanted: Any) -> Any:

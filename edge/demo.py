@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edge.config import ENV_PREFIX, Mqtt, host_and_port
+from edge.camera import open_source, told_of
+from edge.camera.feed import printable
+from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import Keypoints, Topics
@@ -50,13 +52,18 @@ dynamic_filters = true
 
 
 def run(broker: str | None, frames: int, source: str) -> int:
-    """Print every message until Ctrl-C, or `frames` of them; returns the exit code. Raises ConfigError, BrokerError."""
+    """Print every message until Ctrl-C, or `frames` of them; returns the exit code.
+
+    On a broker that was named, nothing stays behind. Raises UsageError, ConfigError, BrokerError, CameraError.
+    """
     out = Console(highlight=False, soft_wrap=True)
     # Next to messages that are piped into another program, the summary would be in the way.
-    notes = out if out.is_terminal else Console(stderr=True, highlight=False)
+    notes = out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
     # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    with told_of("--source", source):
+        open_source(Camera(source=source)).close()  # a wrong one is found here, and not by the daemon
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
         # An id of its own: a sensor of this machine may be on that broker already.
@@ -64,22 +71,28 @@ def run(broker: str | None, frames: int, source: str) -> int:
         topics = Topics(mqtt.base_topic, device_id)
         subscription = Subscription(mqtt, [topics.keypoints])
         if not subscription.connection.tried.wait(10) or subscription.connection.problem:
-            raise BrokerError(f"--broker {host}:{port}: {subscription.connection.problem or 'it does not answer'}")
-        notes.print(f"[bold]edge-pose demo[/]: {source} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}")
+            # The remedies are keys of a configuration, and there is none.
+            problem = subscription.connection.problem.partition("; ")[0] or "it does not answer"
+            raise BrokerError(f"--broker {host}:{port}: {problem}; the demo needs one that is there, and "
+                              "asks for neither password nor TLS")  # fmt: skip
+        way = f": {printable(source)} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}"
+        notes.print(Text.assemble(("edge-pose demo", "bold"), way))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         daemon = _start_daemon(mqtt, device_id, source)
         try:
             return _show(subscription, daemon, out, notes, frames)
         finally:
             # It got the same Ctrl-C as we did, if there was one; a second signal does no harm.
-            _end(daemon)
+            _end(daemon)  # which says `offline`
+            retained = [topics.status, topics.info, topics.health]
+            if broker is not None and not subscription.clear(retained):
+                notes.print(f"{host}:{port} still has what is retained under {topics.root}/", style="red")
             subscription.close()
 
 
 def _show(
     subscription: Subscription, daemon: "subprocess.Popen[bytes]", out: Console, notes: Console, frames: int
 ) -> int:
-    where = subscription.connection.address
     started_s = time.monotonic()
     arrived_s: deque[float] = deque(maxlen=FPS_OVER)
     count = 0
@@ -97,23 +110,24 @@ def _show(
             count += 1
             arrived_s.append(time.monotonic())
             out.print(message.payload.decode(), markup=False)
-            live.update(_summary(msgspec.json.decode(message.payload, type=Keypoints), arrived_s, where), refresh=True)
-    notes.print(f"{count} messages in {time.monotonic() - started_s:.1f} s", style="dim")
+            live.update(_summary(msgspec.json.decode(message.payload, type=Keypoints), arrived_s), refresh=True)
+    notes.print(f"{count} message{'' if count == 1 else 's'} in {time.monotonic() - started_s:.1f} s", style="dim")
     # Without any message, the daemon ended before us and has said why.
     return EXIT_OK if count or daemon.returncode is None else daemon.returncode or EXIT_FAILURE
 
 
-def _summary(keypoints: Keypoints, arrived_s: deque[float], where: str) -> Text:
+def _summary(keypoints: Keypoints, arrived_s: deque[float]) -> Text:
+    """A line of less than 80 columns."""
     span_s = arrived_s[-1] - arrived_s[0]
     fps = f"{(len(arrived_s) - 1) / span_s:5.1f}" if span_s > 0 else "    –"
     people = len(keypoints.poses)
     seen = sum(len(pose.keypoints) for pose in keypoints.poses)
     return Text.assemble(
         (f"{fps} fps", "bold green"),
-        "  ·  ",
+        " · ",
         (f"{people} {'person' if people == 1 else 'people'}", "bold cyan"),
-        f"  ·  {seen} keypoints  ·  inference {keypoints.latency_ms.inference:.1f} ms",
-        f"  ·  total {keypoints.latency_ms.total:.1f} ms  ·  {where}  ·  Ctrl-C ends",
+        f" · {seen} keypoints · {keypoints.latency_ms.total:.1f} ms",
+        f" ({keypoints.latency_ms.inference:.1f} inference) · Ctrl-C ends",
     )
 
 
@@ -147,7 +161,8 @@ def _end(daemon: "subprocess.Popen[bytes]") -> None:
 def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     """Host and port of the broker that was named, or of one of our own that listens on loopback alone."""
     if named is not None:
-        yield host_and_port(named, "--broker", Mqtt().port)
+        host, port = host_and_port(named, "--broker")
+        yield host, port or Mqtt().port
         return
     try:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra

@@ -53,13 +53,18 @@ class Timed:
 
 
 def run(
-    config: Config, annotations: Path, images: Path, limit: int | None = None
+    config: Config, annotations: Path, images: Path, limit: int | None = None, out: Path | None = None
 ) -> tuple[dict[str, Any], list[coco.Detection]]:
     """The report on the pictures of `annotations`, the first `limit` of them, and the poses it is about.
 
-    A picture that cannot be used is skipped, told on stderr and listed in the report. Raises UsageError, ModelError.
+    A picture that cannot be used is skipped, told on stderr and listed in the report. `out`, where the poses will be
+    written, must be none of the files that are read. Raises UsageError, ModelError.
     """
     truth = coco.read(annotations)
+    if out is not None and out.exists():
+        for file in (annotations, *(images / listed.file_name for listed in truth.pictures)):
+            if file.exists() and out.samefile(file):
+                raise UsageError(f"--out: {out} is read, and would be lost; name another file")
     if not images.is_dir():
         raise UsageError(f"--images: there is no folder {images}; name the one with the pictures of {annotations}")
     model, cpu = open_model(config)
@@ -85,10 +90,15 @@ def run(
         frame = Frame(image, image.shape[1], image.shape[0], len(seen), time.monotonic(), time.time())
         found += [truth.detection(listed, pose) for pose in timed.poses(frame)]
         seen.add(listed.id)
-    _tell(skipped, images, notes)
+    _tell(skipped, images, notes, reported=bool(seen))
     if not seen:
         raise UsageError(f"--images: no picture of {len(skipped)} could be used; is {images} the folder that belongs "
                          f"to {annotations}?")  # fmt: skip
+    measured = coco.measure(truth, seen, found, published)
+    if not measured["persons"]["annotated"]:
+        notes.print(f"{annotations}: nobody in these pictures is annotated with keypoints, so there is nothing to "
+                    "compare with; COCO's files with keypoints are named person_keypoints_*.json",
+                    markup=False)  # fmt: skip
     report = {
         "model": {"name": model.name, "sha256": model.sha256, "input_size": list(cpu.input_size)},
         "runtime": {"name": cpu.name, "backend": cpu.backend, "threads": config.inference.thread_count},
@@ -107,7 +117,7 @@ def run(
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.platform(terse=True)}",
         "pictures": {"listed": len(truth.pictures), "evaluated": len(seen), "skipped": skipped},
         "definitions": coco.DEFINITIONS,
-        **coco.measure(truth, seen, found, published),
+        **measured,
         "latency_ms": {"inference": _percentiles(timed.inference_ms), "decode": _percentiles(timed.decode_ms)},
     }
     return report, found
@@ -134,7 +144,7 @@ def _read(path: Path, listed: coco.Listed) -> Image:
         image = image.transpose(UPRIGHT[orientation])
     if image.size != annotated:
         how = "it was turned since" if size[::-1] == annotated else "the annotations are of another picture or size"
-        raise ValueError(f"{size[0]}x{size[1]} px, but {annotated[0]}x{annotated[1]} where it was annotated: {how}")
+        raise ValueError(f"{size[0]}x{size[1]} px, but {annotated[0]:g}x{annotated[1]:g} where it was annotated: {how}")
     return np.asarray(image)
 
 
@@ -142,11 +152,11 @@ def _reason(exc: Exception) -> str:
     return getattr(exc, "strerror", None) or " ".join(str(exc).split()) or type(exc).__name__
 
 
-def _tell(skipped: list[dict[str, str]], images: Path, notes: Console) -> None:
+def _tell(skipped: list[dict[str, str]], images: Path, notes: Console, *, reported: bool) -> None:
     for one in skipped[:SKIPPED_SHOWN]:
         notes.print(f"{images / one['file']} is skipped: {one['problem']}", markup=False)
     if len(skipped) > SKIPPED_SHOWN:
-        notes.print(f"... and {len(skipped) - SKIPPED_SHOWN} more, which --json lists")
+        notes.print(f"... and {len(skipped) - SKIPPED_SHOWN} more{', which --json lists' * reported}")
     if skipped:
         notes.print(f"left out: {len(skipped)}; put them right, or use annotations without them")
 

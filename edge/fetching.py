@@ -5,6 +5,7 @@ Every file is pinned by its sha256. It stays in memory until that is known to be
 
 import hashlib
 import http.client
+import shlex
 import time
 import urllib.error
 import urllib.request
@@ -83,8 +84,10 @@ def _read(folder: Path, name: str, entry: Entry) -> bytes:
     try:
         content = file.read_bytes()
     except OSError as exc:
-        raise ModelError(f"{file}: cannot be read ({exc.strerror}); get it from {entry.source}, put it there "
-                         f"and do: {catalogue.command(f'fetch {name} --from {folder}')}") from exc  # fmt: skip
+        again = catalogue.command(f"fetch {name} --from {shlex.quote(str(folder))}")
+        raise ModelError(
+            f"{file}: cannot be read ({exc.strerror}); get it from {entry.source}, put it there and do: {again}"
+        ) from exc
     _check(content, entry, str(file))
     return content
 

@@ -13,7 +13,7 @@ import msgspec
 
 from edge.decode import movenet
 from edge.decode.heads import recognise
-from edge.errors import ModelError
+from edge.errors import ModelError, UsageError
 from edge.inference import catalogue, trial
 from edge.inference.catalogue import Entry
 from edge.inference.decoder_op import Outline, cut_decoder, outline
@@ -49,14 +49,16 @@ class Imported:
 def run(file: Path, name: str | None = None) -> Imported:
     """Cut the decoder off the model in `file`, check what remains, and add it to the catalogue as `name`.
 
-    A model with raw outputs is added as it is. The name is by default that of the file. Raises ModelError if it is
-    none that we can decode, or the name is not free; then nothing was written.
+    A model with raw outputs is added as it is. The name is by default the one that it has in a catalogue already, or
+    else that of the file. Raises ModelError if it is none that we can decode, or the name is not free, and UsageError
+    if there can be no such name or file; then nothing was written.
     """
-    if name is None:
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64]
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r} cannot be the name of a model: use letters a to z, digits, - and _; see --name")
     original = _read(file)
+    wanted = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64].strip("_") if name is None else name
+    if not _NAME.fullmatch(wanted):
+        raise UsageError(
+            f"--name: {wanted!r} cannot be the name of a model; give one of letters a to z, digits, - and _"
+        )
     try:
         model = examined(original, label=_printable(str(file)))
     except ModelError as exc:
@@ -65,7 +67,7 @@ def run(file: Path, name: str | None = None) -> Imported:
     cut = "without its decoder" if model.cut else "as it was"
     compiled = ", for a Coral Edge TPU" if model.outline.edge_tpu else ""
     return added(
-        name,
+        _known_as(model, wanted) if name is None else name,
         model,
         licence="as at its origin",
         source=f"imported from {shown}, sha256 {hashlib.sha256(original).hexdigest()}",
@@ -104,13 +106,14 @@ def added(name: str, model: Examined, *, licence: str, source: str, about: str) 
         device="edgetpu" if model.outline.edge_tpu else "cpu",
     )
     path, new = catalogue.add(name, entry, model.content)
+    entry = catalogue.entries(path.parent)[name]  # of a known model, as it was described before
     return Imported(name, path, entry, model.outline, model.ran_on, new)
 
 
 def summary(imported: Imported) -> str:
     """What was done, and how to use it."""
     entry = imported.entry
-    ((height, width),) = entry.input_sizes
+    height, width = imported.outline.input_size
     outputs = ", ".join(f"{name} {list(shape)}" for name, shape in imported.outline.outputs.items())
     checked = (
         f"it runs on {imported.ran_on}"
@@ -126,7 +129,8 @@ def summary(imported: Imported) -> str:
     if catalogue.is_private(imported.path):
         use = ["Only programs of this user find it there; for the service, do the same again with sudo", *use]
     return "\n".join((
-        f"{imported.name} {'is in the catalogue now' if imported.new else 'was in the catalogue already'}",
+        f"{imported.name} is in the catalogue now" if imported.new else
+        f"this very model is in the catalogue already, as {imported.name}; nothing was added",
         f"  file     {imported.path}, {entry.size / 1e6:.1f} MB",
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",
@@ -141,6 +145,18 @@ def as_json(imported: Imported) -> dict[str, Any]:
         "name": imported.name, "new": imported.new, "path": str(imported.path), "ran_on": imported.ran_on,
         "outputs": imported.outline.outputs, **msgspec.to_builtins(imported.entry),
     }  # fmt: skip
+
+
+def _known_as(model: Examined, otherwise: str) -> str:
+    """A name that the very same model has in a catalogue."""
+    sha256 = hashlib.sha256(model.content).hexdigest()
+    names = [
+        name
+        for folder in catalogue.folders()
+        for name, entry in catalogue.entries(folder).items()
+        if entry.sha256 == sha256
+    ]
+    return otherwise if otherwise in names or not names else names[0]
 
 
 def _try(content: bytes) -> str:
@@ -163,7 +179,7 @@ def _read(file: Path) -> bytes:
             raise ModelError(f"{shown}: it is not a TFLite model; give a PoseNet as a .tflite file")
         return file.read_bytes()
     except OSError as exc:
-        raise ModelError(f"{shown}: cannot be read ({exc.strerror}); check the path and its permissions") from exc
+        raise UsageError(f"FILE: {shown} cannot be read ({exc.strerror}); check the path and its permissions") from exc
 
 
 def _printable(text: str) -> str:

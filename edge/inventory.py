@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from edge import importing
 from edge.errors import ModelError
 from edge.inference import catalogue
 from edge.inference.catalogue import Entry
+
+INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,21 @@ def listed() -> list[dict[str, Any]]:
 
 def show(models: list[dict[str, Any]]) -> None:
     """A paragraph each. Names and paths are never broken or cut, so that they can be copied."""
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     for model in models:
-        console.print(Text(model["name"], style="bold"), soft_wrap=True)
-        sizes = ", ".join(f"{height}x{width}" for height, width in model["input_sizes"])
-        device = {"cpu": "the CPU", "edgetpu": "the Edge TPU"}[model["device"]]
-        figures = (f"{model['family']} for {device}, input {sizes} (height x width), {model['size'] / 1e6:.1f} MB, "
-                   f"licence {model['licence']}")  # fmt: skip
-        console.print(Padding(Text(f"{model['about']}\n{figures}"), (0, 0, 0, 4)))
+        console.print(Text(model["name"], style="bold"))
+        console.print(Text(fill(model["about"], console.width, initial_indent=INDENT, subsequent_indent=INDENT)))
+        sizes = " ".join(f"{height}x{width}" for height, width in model["input_sizes"])
+        device = {"cpu": "CPU", "edgetpu": "Edge TPU"}[model["device"]]
+        figures = f"height x width {sizes}, {model['size'] / 1e6:.1f} MB, {model['licence']}"
+        console.print(Text(f"{INDENT}{model['family']}, {device}, {figures}"))
         if model["folder"] is None:
-            state = Text(f"not on this device; do: {catalogue.command('fetch ' + model['name'])}", style="yellow")
+            state = Text(f"not here; do: {catalogue.command('fetch ' + model['name'])}", style="yellow")
         else:
             where = model["file"] if model["shipped"] else f"{model['folder']}/{model['file']}"
             whole = Text("whole", style="green") if model["ok"] else Text(model["problem"], style="red")
             state = Text.assemble(f"{where}: ", whole)
-        console.print(Text.assemble("    ", state), soft_wrap=True)
+        console.print(Text.assemble(INDENT, state))
 
 
 def verified() -> Iterator[Found]:

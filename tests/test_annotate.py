@@ -144,7 +144,11 @@ def test_the_command_takes_model_and_size(tmp_path: Path) -> None:
         ("/dev/video0", "out.mp4", "--frames: /dev/video0 has no end"),
         ("nothing.mp4", "out.mp4", "^IN: .*nothing.mp4 cannot be read"),
         ("nothing.png", "out.mp4", "^IN: nothing.png cannot be read"),
-        (__file__, "out.png", "^IN: no picture of 1 in .* can be read"),
+        (__file__, "out.png", f"^IN: no picture of 1 in {__file__} can be read"),
+        ("picamera2", "out.mp4", "--frames: picamera2 has no end"),
+        ("picamera2:1", "out.mp4", "--frames: picamera2:1 has no end"),
+        ("", "out.png", "^IN: it names no file"),
+        ("images:", "out.png", "^IN: it names no file"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, source: str, out: str, problem: str) -> None:
@@ -168,6 +172,42 @@ def test_what_is_read_is_not_overwritten(tmp_path: Path, form: str) -> None:
     assert picture.read_bytes() == before
 
 
+@pytest.mark.parametrize("form", ["{}", "images:{}", "{}/"])
+def test_nor_is_any_picture_of_a_folder(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.PNG"):
+        Pillow.new("RGB", SIZE).save(folder / name)
+    (folder / "gone.png").symlink_to("nowhere")
+    linked = tmp_path / "linked.png"
+    linked.symlink_to(folder / "b.PNG")
+    before = (folder / "b.PNG").read_bytes()
+    for out in (folder / "a.png", folder / "b.PNG", linked):
+        with pytest.raises(UsageError, match=rf"^OUT: {out} is in IN, and would be lost; name another file$"):
+            run(Config(), form.format(folder), out)
+    assert (folder / "b.PNG").read_bytes() == before
+    run(Config(), form.format(folder), folder / "new.png")
+
+
+def test_a_stream_that_is_not_there_is_told_of_in(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
+    with pytest.raises(CameraError, match=r"^IN: http://127\.0\.0\.1:1 cannot be read .* in IN are right$"):
+        run(Config(), "http://127.0.0.1:1/x", tmp_path / "out.png")
+
+
+def test_the_command_says_what_it_did(tmp_path: Path) -> None:
+    picture, video, empty = tmp_path / "a b.png", tmp_path / "ü.mp4", tmp_path / "empty.mp4"
+    done = run_edge("annotate", "synthetic:two", str(picture), "--frame", "20")
+    assert (done.stdout, done.stderr.splitlines()[-1]) == ("", f"{picture} is written: 2 people")
+    assert run(Config(), "synthetic:two", video, frames=4) == "4 frames, at most 2 people at once"
+    assert run(Config(), "synthetic:empty", empty, frames=1) == "1 frame, nobody"
+    assert run(Config(), "synthetic:wave", picture, first=20) == "1 person"
+
+
+def test_the_arguments_are_called_as_errors_call_them() -> None:
+    assert "Missing argument 'OUT'" in run_edge("annotate", "x.png").stderr
+
+
 def test_a_camera_that_is_not_there_may_be_back(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
     with pytest.raises(CameraError, match=r"^IN: /dev/video63 cannot be read"):
@@ -186,7 +226,7 @@ def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path, name: str) -> 
     out = tmp_path / "there" / name
     out.parent.mkdir()
     out.write_bytes(b"before")
-    with pytest.raises(UsageError, match=r"^--frame: .*in.png has no frame 1; count from 0"):
+    with pytest.raises(UsageError, match=rf"^--frame: {picture} has no frame 1; count from 0$"):
         run(Config(), str(picture), out, first=1)
     assert [(path.name, path.read_bytes()) for path in out.parent.iterdir()] == [(name, b"before")]
     out.unlink()

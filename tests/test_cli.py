@@ -58,9 +58,12 @@ def test_models_list() -> None:
     listed = {model["name"]: model for model in json.loads(run_edge("models", "list", "--json").stdout)}
     assert listed["posenet"]["ok"] is listed["posenet-float16"]["ok"] is True
     assert [353, 481] in listed["posenet"]["input_sizes"]
-    table = run_edge("models", "list")
+    table = run_edge("models", "list", environ={"COLUMNS": "80"})
     assert table.returncode == 0
-    assert "posenet" in table.stdout
+    lines = table.stdout.splitlines()
+    assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
+    assert [line for line in lines if not line.startswith(" ")] == list(listed)
+    assert "    posenet, CPU, height x width 257x257 353x481 481x641, 1.5 MB, Apache-2.0" in lines, "whole"
 
 
 def test_schema() -> None:
@@ -77,6 +80,8 @@ def test_demo_runs_on_a_broker_of_its_own() -> None:
     assert sum(len(message["poses"]) for message in messages) >= 15
     assert "mosquitto_sub" in done.stderr
     assert "20 messages" in done.stderr
+    header, *_ = done.stderr.splitlines()
+    assert header.startswith("edge-pose demo: synthetic:walk → PoseNet → mqtt://127.0.0.1:"), "in one line"
     assert "Traceback" not in done.stderr
 
 
@@ -87,7 +92,25 @@ def test_demo_on_a_broker_that_is_named(mosquitto: Callable[..., Mosquitto]) -> 
         done = run_edge("demo", "--frames", "5", "--broker", f"{LOOPBACK}:{server.port}")
         assert done.returncode == 0, done.stderr
         heard.topic("status", b"offline")
-    assert len(heard.all("keypoints")) >= 5
+        assert len(heard.all("keypoints")) >= 5
+        root = heard.heard[-1].topic.removesuffix("/status")
+        cleared = [heard.subscription.next(10) for _ in range(3)]
+        assert [(one.topic, one.payload) for one in cleared if one] == [
+            (f"{root}/{name}", b"") for name in ("status", "info", "health")
+        ]
+    with ear(server.port) as late:
+        assert late.subscription.next(1) is None, "nothing stays on somebody's broker"
+
+
+@pytest.mark.broker
+def test_demo_cannot_log_in(mosquitto: Callable[..., Mosquitto]) -> None:
+    where = f"{LOOPBACK}:{mosquitto('allow_anonymous false').port}"
+    done = run_edge("demo", "--frames", "1", "--broker", where)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"edge-pose: --broker {where}: the broker does not let this user in; the demo needs one that is there, and "
+        "asks for neither password nor TLS\n"
+    )
 
 
 def test_whoever_ends_the_demo_ends_its_daemon_and_broker() -> None:
@@ -108,8 +131,18 @@ def test_demo_says_when_the_broker_is_not_there() -> None:
     done = run_edge("demo", "--frames", "5", "--broker", "127.0.0.1:1")
     assert done.returncode == 1
     assert done.stderr.count("nobody listens there") == 1
-    for nonsense in ("127.0.0.1:0", "a b", "host:port", "mqtt://host"):
-        assert run_edge("demo", "--broker", nonsense).returncode == 78
+    assert "mqtt." not in done.stderr, "there is no configuration to mend"
+
+
+def test_a_wrong_option_of_the_demo_is_wrong_use() -> None:
+    for nonsense in ("127.0.0.1:0", "a b", "host:port", "mqtt://host", "192.168..1", ""):
+        done = run_edge("demo", "--broker", nonsense)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith(f"edge-pose: --broker: {nonsense!r} is not HOST or HOST:PORT")
+    for nonsense, problem in (("synthetic:nope", "there is no scene"), ("images:/no", "/no cannot be read")):
+        done = run_edge("demo", "--source", nonsense)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith(f"edge-pose: --source: {problem}")
 
 
 def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:

@@ -152,6 +152,9 @@ def test_the_environment_overrides_keys(write: Write) -> None:
         ("EDGE_POSE_MQTT__PORT", "abc", ["mqtt.port: 'abc'", "a whole number"]),
         ("EDGE_POSE_MQTT__PRT", "1", ["mqtt.prt: unknown key", "port"]),
         ("EDGE_POSE_MQTT__HOST__NAME", "x", ["host is not a table"]),
+        ("EDGE_POSE_MQTT_HOST", "x", ["unknown key; did you mean EDGE_POSE_MQTT__HOST?"]),
+        ("EDGE_POSE_MQTT_TLS_CA_FILE", "x", ["unknown key; did you mean EDGE_POSE_MQTT__TLS__CA_FILE?"]),
+        ("EDGE_POSE_DEVICE", "x", ["unknown key; did you mean EDGE_POSE_DEVICE__ID?"]),
     ],
 )
 def test_a_wrong_override_is_named(write: Write, variable: str, value: str, words: list[str]) -> None:

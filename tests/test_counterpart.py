@@ -45,11 +45,11 @@ def test_other_families_are_nobody_s_counterpart(data_home: Path) -> None:
 
 
 def test_a_file_of_no_catalogue_is_for_one_device_alone(tmp_path: Path) -> None:
-    plain, compiled = tmp_path / "plain.tflite", tmp_path / "compiled.tflite"
+    plain, compiled = tmp_path / "a plain.tflite", tmp_path / "a compiled.tflite"
     plain.write_bytes(catalogue.read("posenet").content + b"\0")
     compiled.write_bytes(tiny_posenet(edge_tpu=True, decoder=""))
     assert counterpart(str(plain), "cpu", SIZE) == str(plain)
     assert counterpart(str(compiled), "edgetpu", SIZE) == str(compiled)
     for path, device in ((plain, "edgetpu"), (compiled, "cpu")):
-        with pytest.raises(ModelError, match=rf"do: .*edge-pose models import {path}"):
+        with pytest.raises(ModelError, match=rf"do: .*edge-pose models import '{path}'"):
             counterpart(str(path), device, SIZE)  # type: ignore[arg-type]

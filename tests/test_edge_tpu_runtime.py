@@ -84,6 +84,7 @@ def test_libraries_that_are_none(library: str) -> None:
 def test_models_that_are_none(standin: StandIn) -> None:
     with pytest.raises(ModelError, match="models import mine"):
         opened(standin.library, tiny_posenet(edge_tpu=True))
+    assert str(runtime.refusal("PosenetDecoderOp", "/my model", {})).endswith("edge-pose models import '/my model'")
 
 
 def test_other_threads_go_on_while_it_is_opened(standin: StandIn) -> None:

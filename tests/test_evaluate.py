@@ -249,7 +249,7 @@ def test_pictures_are_in_the_pixels_that_were_annotated(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="40x30 px, but 30x40 where it was annotated: it was turned"):
         evaluate._read(plain, listed(30, 40))
     with pytest.raises(ValueError, match="40x30 px, but 80x60 where it was annotated"):
-        evaluate._read(plain, listed(80, 60))
+        evaluate._read(plain, coco.Listed(1, "a.png", 80.0, 60.0))
 
 
 def test_the_command_measures_painted_people(painted: Path, tmp_path: Path) -> None:
@@ -258,6 +258,7 @@ def test_the_command_measures_painted_people(painted: Path, tmp_path: Path) -> N
     done = run_edge("evaluate", *given, "--json", "--out", str(out))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
+    assert done.stderr.splitlines()[-1] == f"{out} is written: {report['persons']['detected']} poses"
     assert report["oks"]["AP"] > 0.6
     assert report["keypoints"]["all"]["median_error_px"] < 10
     assert report["pictures"] == {"listed": 13, "evaluated": 13, "skipped": []}
@@ -336,13 +337,53 @@ def test_wrong_use_is_one_line(painted: Path, tmp_path: Path) -> None:
         with pytest.raises((UsageError, ModelError), match=problem) as caught:
             evaluate.run(*arguments)
         assert "\n" not in str(caught.value)
+    assert (
+        "which --json lists" not in run_edge("evaluate", "--annotations", str(truth), "--images", str(tmp_path)).stderr
+    )
     with pytest.raises(UsageError, match=r"--out: /nowhere.* cannot be written"):
         evaluate.write([], nowhere / "x.json")
 
 
+def test_what_is_read_is_not_overwritten(painted: Path, tmp_path: Path) -> None:
+    truth, picture, link = tmp_path / "truth.json", tmp_path / "3.png", tmp_path / "link.json"
+    truth.write_bytes((painted / "annotations.json").read_bytes())
+    picture.write_bytes((painted / "3.png").read_bytes())
+    link.symlink_to(truth)
+    before = truth.read_bytes(), picture.read_bytes()
+    for out in (truth, picture, link):
+        done = run_edge("evaluate", "--annotations", str(truth), "--images", str(tmp_path), "--out", str(out))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"edge-pose: --out: {out} is read, and would be lost; name another file\n"
+    assert (truth.read_bytes(), picture.read_bytes()) == before
+
+
+def test_a_report_is_not_lost_with_its_poses(painted: Path) -> None:
+    given = ("--annotations", str(painted / "annotations.json"), "--images", str(painted), "--limit", "1", "--json")
+    done = run_edge("evaluate", *given, "--out", "/proc/poses.json")
+    assert (done.returncode, json.loads(done.stdout)["pictures"]["evaluated"]) == (2, 1)
+    assert done.stderr.splitlines()[-1].startswith("edge-pose: --out: /proc/poses.json cannot be written")
+
+
+def test_without_annotated_people_it_says_that_there_is_nothing_to_measure(painted: Path, tmp_path: Path) -> None:
+    content = json.loads((painted / "annotations.json").read_text(encoding="utf-8"))
+    for one in content["annotations"]:  # as instances_*.json has them
+        del one["keypoints"], one["num_keypoints"]
+    file = tmp_path / "instances.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    done = run_edge("evaluate", "--annotations", str(file), "--images", str(painted), "--limit", "1")
+    assert done.returncode == 0
+    assert f"{file}: nobody in these pictures is annotated with keypoints" in done.stderr
+
+
 def test_wrong_options_are_2(painted: Path) -> None:
     given = ("--annotations", str(painted / "annotations.json"), "--images", str(painted))
-    for wrong in ((*given, "--input-size", "5x5"), (*given, "--out", "/nowhere/x.json"), (*given, "--limit", "0"), ()):
+    for wrong in (
+        (*given, "--input-size", "5x5"),
+        (*given, "--out", "/nowhere/x.json"),
+        (*given, "--out", str(painted)),
+        (*given, "--limit", "0"),
+        (),
+    ):
         done = run_edge("evaluate", *wrong)
         assert (done.returncode, done.stdout) == (2, "")
     folder, truth = str(painted), str(painted / "annotations.json")

@@ -223,6 +223,9 @@ def test_offline_one_line_says_which_file_to_get_and_where_to_put_it() -> None:
 def test_a_folder_is_a_mirror_too(own: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=rf"{FILE}: cannot be read .*get it from http.* fetch tiny --from {tmp_path}$"):
         fetched(tmp_path)
+    (blank := tmp_path / "a b").mkdir()
+    with pytest.raises(ModelError, match=f"fetch tiny --from '{blank}'$"):
+        fetched(blank)
     (tmp_path / FILE).write_bytes(PUBLISHED[:-1])
     with pytest.raises(ModelError, match=f"got {len(PUBLISHED) - 1} bytes"):
         fetched(tmp_path)
@@ -286,7 +289,8 @@ def test_the_command(fetchable: Host, own: Path, tmp_path: Path) -> None:
     listed = {model["name"]: model for model in json.loads(command("list", "--json").stdout)}
     assert (listed["tiny"]["ok"], listed["tiny"]["folder"]) == (True, str(own))
 
-    for wrong in (["tinny"], [NAME, "--from", str(tmp_path / "no")], [NAME, "--from", "ftp://a"], []):
+    assert "posenet is a part of edge-pose" in command("fetch", "posenet").output
+    for wrong in (["posenet"], ["tinny"], [NAME, "--from", str(tmp_path / "no")], [NAME, "--from", "ftp://a"], []):
         assert command("fetch", *wrong).exit_code == 2
     fetchable.answers = ["404"]
     (own / "tiny.tflite").unlink()

@@ -16,7 +16,7 @@ from edge import importing
 from edge.cli import app
 from edge.decode.heads import recognise
 from edge.decode.heatmaps import sigmoid
-from edge.errors import ModelError
+from edge.errors import ModelError, UsageError
 from edge.inference import catalogue
 from edge.inference.decoder_op import cut_decoder
 from edge.inference.runtime import CpuRuntime
@@ -92,11 +92,33 @@ def test_names_belong_to_one_model(own: Path, tiny: Path, tmp_path: Path) -> Non
         with pytest.raises(ModelError, match=f"another model '{taken}' already; choose another name with --name"):
             importing.run(other, taken)
     for name in ("", "a b", "a.tflite", "../a", "ä", "a\n", "a" * 65):
-        with pytest.raises(ModelError, match="cannot be the name of a model"):
+        with pytest.raises(UsageError, match=r"^--name: .* cannot be the name of a model"):
             importing.run(other, name)
+    with pytest.raises(UsageError, match=r"^--name: .* cannot be the name of a model"):
+        importing.run(write(tmp_path / "ü.tflite", tiny_posenet(fixed=True)))
     assert {path: path.read_bytes() for path in own.iterdir()} == before
     importing.run(other, "tiny-2")
     assert list(catalogue.entries(own)) == ["tiny", "tiny-2"]
+
+
+def test_a_model_that_has_a_name_is_told_it(own: Path, tiny: Path, tmp_path: Path) -> None:
+    shipped = catalogue.folder() / catalogue.entries()["posenet"].file
+    imported = importing.run(shipped)
+    assert (imported.name, imported.path, imported.new) == ("posenet", shipped, False)
+    assert imported.entry == catalogue.entries()["posenet"], "what is said of it is what the catalogue says"
+    told = importing.summary(imported)
+    assert told.startswith("this very model is in the catalogue already, as posenet; nothing was added\n")
+    assert 'name = "posenet"' in told
+    assert not own.exists()
+    importing.run(tiny, "mine")
+    copy = write(tmp_path / "copy.tflite", tiny.read_bytes())
+    assert importing.run(copy).name == "mine"
+    assert importing.run(copy, "copy").new, "who says a name gets it"
+    assert importing.run(copy).name == "copy", "of several names, that of the file"
+
+
+def test_a_file_s_name_becomes_one_without_blanks(own: Path, tmp_path: Path) -> None:
+    assert importing.run(write(tmp_path / "Mein Netz ü.tflite", tiny_posenet())).path == own / "Mein_Netz.tflite"
 
 
 def test_a_file_that_is_in_no_catalogue_is_not_overwritten(own: Path) -> None:
@@ -128,7 +150,10 @@ def test_what_was_imported_can_be_removed(own: Path, tiny: Path) -> None:
     assert list(catalogue.entries(own)) == ["first-2", "second"]
     assert sorted(path.name for path in own.iterdir()) == ["catalogue.toml", "first-2.tflite", "second.tflite"]
     for unknown in ("first", "posenet", "nobody"):
-        with pytest.raises(ModelError, match=f"no model '{unknown}' that was fetched or imported"):
+        problem = (
+            "posenet is a part of edge-pose, and stays" if unknown == "posenet" else f"no model '{unknown}' that was"
+        )
+        with pytest.raises(UsageError, match=f"^NAME: .*{problem}"):
             catalogue.remove(unknown)
     (own / "second.tflite").unlink()
     catalogue.remove("second")
@@ -141,7 +166,7 @@ def test_what_was_imported_can_be_removed(own: Path, tiny: Path) -> None:
 def test_any_name_of_a_file_will_do(own: Path, tmp_path: Path) -> None:
     odd = write(tmp_path / 'Ein "Modell"\n\\ v1.0 \x7f😀\udcff.tflite', tiny_posenet())
     imported = importing.run(odd)
-    assert imported.name == "Ein_Modell_v1_0_"
+    assert imported.name == "Ein_Modell_v1_0"
     assert 'Ein "Modell"?\\ v1.0 ?😀?.tflite' in catalogue.entries(own)[imported.name].source
 
 
@@ -163,9 +188,11 @@ def test_what_is_no_posenet_is_refused_in_one_line(own: Path, tmp_path: Path) ->
     for name, (content, reason) in refused.items():
         with pytest.raises(ModelError, match=rf"^{tmp_path}/{name}: .*{reason}.*; nothing was imported$"):
             importing.run(write(tmp_path / name, content))
-    for path, reason in ((tmp_path, "not a TFLite"), (Path("/dev/zero"), "not a TFLite"), (tmp_path / "no", "No such")):
-        with pytest.raises(ModelError, match=reason):
+    for path in (tmp_path, Path("/dev/zero"), Path()):
+        with pytest.raises(ModelError, match=f"^{path}: it is not a TFLite model"):
             importing.run(path)
+    with pytest.raises(UsageError, match=rf"^FILE: {tmp_path}/no cannot be read \(No such file or directory\)"):
+        importing.run(tmp_path / "no")
     assert not own.parent.exists()
 
 

@@ -24,9 +24,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from edge.annotate import run as run_annotate
 from edge.camera import open_source
 from edge.camera.feed import Feed
-from edge.config import Camera
+from edge.config import Camera, Config
 from edge.errors import CameraError, ConfigError
 from edge.types import Frame, Image
 from tests.fakes_picamera import AfModeEnum, Hardware, Transform
@@ -212,6 +213,14 @@ def test_what_the_isp_turned_in_another_way_is_put_right(pi: FakeRig, turns: Tra
         (frame,) = some(feed, 1)
     assert off_by(frame.image, np.ascontiguousarray(np.rot90(still(), -rotation // 90))) < 3
     assert frame.image.flags.c_contiguous
+
+
+@pytest.mark.usefixtures("pi")
+def test_a_picture_of_it_can_be_annotated(tmp_path: Path) -> None:
+    run_annotate(Config(camera=FAST), "picamera2", tmp_path / "out.png")
+    with Pillow.open(tmp_path / "out.png") as image:
+        assert image.size == FRAME
+        assert off_by(np.asarray(image), still()) < 10
 
 
 @pytest.mark.parametrize("given", ["RGB888", "XBGR8888", "XRGB8888"])

@@ -1,7 +1,8 @@
 """Where frames come from: `open_source` turns `camera.source` into a feed of frames."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from edge.camera.feed import Feed, Picture, Reader, within
 from edge.config import Camera
-from edge.errors import ConfigError
+from edge.errors import CameraError, ConfigError, UsageError
 
 Size: TypeAlias = tuple[int, int]  # width, height, px
 
@@ -35,6 +36,26 @@ def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
         f'camera.source: "{kind}{separator and ":..."}" is not a source that this build has; it has '
         + ", ".join(SOURCES)
     )
+
+
+def is_live(source: str) -> bool:
+    """Whether it is a camera or a stream, which has no end."""
+    return "://" in source or source.startswith("/dev/") or source.partition(":")[0] == "picamera2"
+
+
+@contextmanager
+def told_of(option: str, source: str) -> Iterator[None]:
+    """What is wrong with a source that the command line names is told of that option, and not of camera.source."""
+    try:
+        yield
+    except (ConfigError, CameraError) as exc:
+        key, _, problem = str(exc).partition(": ")
+        if key != "camera.source":
+            raise
+        # A camera may be back soon, and a package be installed; a file is the wrong one.
+        mendable = is_live(source) or isinstance(exc.__cause__, ImportError)
+        problem = problem.replace("camera.source", option)
+        raise (type(exc) if mendable else UsageError)(f"{option}: {problem}") from exc
 
 
 # Each import waits until its source is asked for: picamera2 and PyAV are optional, and none of them is light.

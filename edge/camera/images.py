@@ -40,7 +40,7 @@ def open_images(camera: Camera) -> Feed:
     path = Path(camera.source.removeprefix("images:"))
     Image.init()  # or Pillow knows only a few formats
     try:
-        pictures = _pictures_at(path)
+        pictures = pictures_at(path)
     except OSError as exc:
         raise ConfigError(
             f"camera.source: {path} cannot be read ({exc.strerror}); name a picture or a folder of pictures"
@@ -52,7 +52,8 @@ def open_images(camera: Camera) -> Feed:
     return Feed(_read_all(pictures, camera), camera, live=False, continuous=False)
 
 
-def _pictures_at(path: Path) -> list[Path]:
+def pictures_at(path: Path) -> list[Path]:
+    """What is read of a picture or a folder, in order. Raises OSError if it is not there."""
     path.stat()  # raises the OSError that `is_dir` swallows
     if not path.is_dir():
         return [path]
@@ -84,7 +85,8 @@ def _read_all(paths: list[Path], camera: Camera) -> Reader:
                 readable = True
             yield picture
         if not readable:
-            raise CameraError(f"camera.source: no picture of {len(paths)} in {camera.source} can be read; replace them")
+            place = camera.source.removeprefix("images:")
+            raise CameraError(f"camera.source: no picture of {len(paths)} in {place} can be read; replace them")
         if not camera.loop:
             return
 

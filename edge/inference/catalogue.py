@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.errors import ModelError
+from edge.errors import ModelError, UsageError
 from edge.types import Backend
 
 # In the wheel the models lie inside the package, in a checkout beside it.
@@ -168,11 +168,13 @@ def remove(name: str) -> tuple[Path, list[Path]]:
     """Take a model out of one of the owner's catalogues: out of this user's own, or else out of the whole device's.
 
     Returns where its file was, and the folders that still have another model of that name.
-    Raises ModelError if there is none of that name, or it cannot be taken out.
+    Raises UsageError if there is none of that name, and ModelError if it cannot be taken out.
     """
     places = [place for place in reversed(folders()[1:]) if name in entries(place)]
+    if not places and name in entries():
+        raise UsageError(f"NAME: {name} is a part of edge-pose, and stays")
     if not places:
-        raise ModelError(f"there is no model {name!r} that was fetched or imported; see edge-pose models list")
+        raise UsageError(f"NAME: there is no model {name!r} that was fetched or imported; see edge-pose models list")
     place, *others = places
     known = entries(place)
     entry = known.pop(name)

@@ -1,6 +1,7 @@
 """Which model takes over when another device does: the one of the same family that was made for it."""
 
 import math
+import shlex
 from contextlib import suppress
 
 from edge.errors import ModelError
@@ -26,7 +27,7 @@ def counterpart(name: str, device: Backend, input_size: tuple[int, int] | None) 
         if compiled != (device == "edgetpu"):
             where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
             raise ModelError(f"model.name: no model {where} belongs to {name}, as that is in no catalogue; "
-                             f"do: {catalogue.command(f'import {name}')}")  # fmt: skip
+                             f"do: {catalogue.command(f'import {shlex.quote(name)}')}")  # fmt: skip
         return name
     family = known[name].family
     if known[name].device == device:

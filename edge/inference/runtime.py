@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import shlex
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -216,7 +217,7 @@ def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]
                           "use the file that it was compiled from, or the model «posenet»")  # fmt: skip
     if "PosenetDecoderOp" in reason:
         return ModelError(f"model.name: {label} cannot be loaded with the decoder that it ends in; "
-                          f"do: edge-pose models import {label}")  # fmt: skip
+                          f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
     known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
     outputs = f"its outputs are {known}; " if known else ""
     return ModelError(f"model.name: {label} cannot be loaded ({' '.join(reason.split())}); {outputs}is it whole, "

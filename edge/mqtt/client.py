@@ -207,7 +207,7 @@ class Connection:
             held_s = now_s - self._connected_s
             if held_s >= STABLE_S:
                 self._backoff_s = SHORTEST_BACKOFF_S
-            self._complain(lost(reason, held_s))
+            self._complain(lost(reason, held_s, named=bool(self._client_id)))
         elif not self._answered and now_s - self._attempt_s >= UNANSWERED_S:
             self._complain("it accepts connections, but does not answer; is it overloaded, or no MQTT broker?")
             self.tried.set()
@@ -351,6 +351,18 @@ class Subscription:
             return self._arrived.get(timeout=timeout_s)
         except queue.Empty:
             return None
+
+    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
+        """Delete what is retained there; whether the broker confirmed it within `timeout_s`."""
+        deadline_s = time.monotonic() + timeout_s
+        with self.connection.lock:
+            if not self.connection.connected:
+                return False
+            sent = [_send(self.connection.client, Message(topic, b"", qos=1, retain=True)) for topic in topics]
+        for info in sent:
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
+        return all(info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published() for info in sent)
 
     def close(self) -> None:
         self.connection.close()

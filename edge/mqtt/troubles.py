@@ -1,10 +1,12 @@
 """How troubles with the broker are told: what is wrong, and which key mends it, with "; " between."""
 
+import re
 import socket
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
-from edge.config import Mqtt
+from edge.config import ENV_PREFIX, Mqtt
 
 STABLE_S = 10.0  # a connection that held so long was a good one
 # Nothing but the owner can mend these; the word says where.
@@ -53,10 +55,20 @@ def hung_up(mqtt: Mqtt) -> str:
             "listens there")  # fmt: skip
 
 
-def lost(reason: Any, held_s: float) -> str:
-    """Why a connection ended that was there for so long; `reason` is paho's."""
+def lost(reason: Any, held_s: float, *, named: bool) -> str:
+    """Why a connection ended that was there for so long; `reason` is paho's, `named` whether we have an id of ours."""
     twin = "another client connected with the same device.id; give each device its own"
     if reason.value == _SESSION_TAKEN_OVER:
         return twin
     # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
-    return f"connection lost: {reason}" + (f"; soon after connecting: perhaps {twin}" if held_s < STABLE_S else "")
+    hint = f"; soon after connecting: perhaps {twin}" if named and held_s < STABLE_S else ""
+    return f"connection lost: {reason}{hint}"
+
+
+def for_command_line(problem: str, options: Mapping[str, str], *, file: bool) -> str:
+    """A problem as who typed `options` can mend it, key -> option; other keys are variables where there is no file."""
+
+    def named(key: re.Match[str]) -> str:
+        return options.get(key[0]) or (key[0] if file else ENV_PREFIX + key[0].upper().replace(".", "__"))
+
+    return re.sub(r"\bmqtt\.[a-z_.]*[a-z]", named, problem)
