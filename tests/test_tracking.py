@@ -165,6 +165,29 @@ def test_people_who_cross_keep_their_ids(fps: int) -> None:
     assert len(wrong) <= 1, wrong
 
 
+@pytest.mark.parametrize("fps", [10, 15])
+@pytest.mark.parametrize("across", [0.0, 1.2], ids=["side by side", "crossing"])
+def test_people_who_come_nearer_keep_their_ids(across: float, fps: int) -> None:
+    """They become two or three times as large, so how large they were tells nothing."""
+    mixed_up = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        shorter, growth, seconds = rng.uniform(0.75, 0.95), rng.uniform(2, 3.5), rng.uniform(3, 6)
+        tracker, diary = Tracker(), Diary()
+        for n in range(int(seconds * fps)):
+            done = n / fps / seconds
+            size = 110 * growth**done
+            left = 320 + (across * (done - 0.5) - 0.2 * (across == 0)) * size
+            front = body(left, size, n * 9 / fps, y=260 + size / 10)
+            behind = body(640 - left, size * shorter, n * 9 / fps + 1, y=260 + size / 10)
+            everything = np.ones(17, np.bool_)
+            hidden = np.abs(behind[:, 0] - left) < 0.17 * size
+            pair = [noticed(rng, front, everything, missed=0.1), noticed(rng, behind, ~hidden, missed=0.1)]
+            diary.note(tracker, shuffled(rng, [(k, one) for k, one in enumerate(pair) if one]), n / fps)
+        mixed_up += [len(ids) for ids in diary.ids.values()] != [1, 1] or diary.ids[0] == diary.ids[1]
+    assert mixed_up <= 2
+
+
 @pytest.mark.parametrize(("scene", "seed"), list(product(("two", "three"), range(3))))
 def test_painted_people_keep_their_ids(scene: str, seed: int) -> None:
     """As painted, with what is hidden really hidden; frames are missed as well, but nobody for longer than 2 s."""
