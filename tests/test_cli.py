@@ -57,11 +57,13 @@ def test_help_and_run_import_no_more_than_they_need() -> None:
     assert not modules("run", "--config", "/dev/null") & {"rich", "PIL", "av", "iotcore"}
 
 
-def test_models_list() -> None:
-    listed = {model["name"]: model for model in json.loads(run_edge("models", "list", "--json").stdout)}
+def test_models_list(tmp_path: Path) -> None:
+    nobody_s = {"COLUMNS": "80", "XDG_DATA_HOME": str(tmp_path)}  # who runs this may have models of their own
+    told = run_edge("models", "list", "--json", environ=nobody_s).stdout
+    listed = {model["name"]: model for model in json.loads(told)}
     assert listed["posenet"]["ok"] is listed["posenet-float16"]["ok"] is True
     assert [353, 481] in listed["posenet"]["input_sizes"]
-    table = run_edge("models", "list", environ={"COLUMNS": "80"})
+    table = run_edge("models", "list", environ=nobody_s)
     assert table.returncode == 0
     lines = table.stdout.splitlines()
     # Paths are never broken, and how long that of the command is depends on where this is installed.
