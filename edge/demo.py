@@ -26,6 +26,7 @@ from edge.mqtt.messages import Keypoints, Topics
 
 LOOPBACK = "127.0.0.1"
 FPS_OVER = 30  # frames
+ENDING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 # rumqttd's own configuration: a v5 listener on loopback, everything small.
 _BROKER_TOML = """\
@@ -60,7 +61,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
     # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, signal.default_int_handler)
     with told_of("--source", source):
         open_source(Camera(source=source)).close()  # a wrong one is found here, and not by the daemon
@@ -82,6 +83,8 @@ def run(broker: str | None, frames: int, source: str) -> int:
         try:
             return _show(subscription, daemon, out, notes, frames)
         finally:
+            for number in ENDING:  # a second one would leave behind what is to be cleared; this takes seconds at most
+                signal.signal(number, signal.SIG_IGN)
             # It got the same Ctrl-C as we did, if there was one; a second signal does no harm.
             _end(daemon)  # which says `offline`
             retained = [topics.status, topics.info, topics.health]

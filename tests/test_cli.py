@@ -1,6 +1,9 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,11 +57,13 @@ def test_help_and_run_import_no_more_than_they_need() -> None:
     assert not modules("run", "--config", "/dev/null") & {"rich", "PIL", "av", "iotcore"}
 
 
-def test_models_list() -> None:
-    listed = {model["name"]: model for model in json.loads(run_edge("models", "list", "--json").stdout)}
+def test_models_list(tmp_path: Path) -> None:
+    nobody_s = {"COLUMNS": "80", "XDG_DATA_HOME": str(tmp_path)}  # who runs this may have models of their own
+    told = run_edge("models", "list", "--json", environ=nobody_s).stdout
+    listed = {model["name"]: model for model in json.loads(told)}
     assert listed["posenet"]["ok"] is listed["posenet-float16"]["ok"] is True
     assert [353, 481] in listed["posenet"]["input_sizes"]
-    table = run_edge("models", "list", environ={"COLUMNS": "80"})
+    table = run_edge("models", "list", environ=nobody_s)
     assert table.returncode == 0
     lines = table.stdout.splitlines()
     # Paths are never broken, and how long that of the command is depends on where this is installed.
@@ -101,6 +106,34 @@ def test_demo_on_a_broker_that_is_named(mosquitto: Callable[..., Mosquitto]) -> 
         ]
     with ear(server.port) as late:
         assert late.subscription.next(1) is None, "nothing stays on somebody's broker"
+
+
+@pytest.mark.broker
+def test_a_second_ctrl_c_leaves_nothing_either(mosquitto: Callable[..., Mosquitto]) -> None:
+    server = mosquitto()
+    command = [sys.executable, "-m", "edge", "demo", "--broker", f"{LOOPBACK}:{server.port}"]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert demo.stdout is not None
+    assert demo.stdout.readline().startswith(b'{"v":1')
+    (daemon,) = map(int, Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split())
+    os.kill(daemon, signal.SIGSTOP)
+    demo.send_signal(signal.SIGINT)
+    deadline_s = time.monotonic() + 10
+    while not pending(daemon) >> (signal.SIGTERM - 1) & 1:  # the demo waits for its daemon from now on
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    demo.send_signal(signal.SIGINT)
+    os.kill(daemon, signal.SIGCONT)
+    demo.communicate(timeout=20)
+    assert demo.returncode == 0
+    with ear(server.port) as late:
+        assert late.subscription.next(1) is None
+
+
+def pending(process: int) -> int:
+    """A bit for each signal that was sent to a process, and not seen by it yet."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("ShdPnd:")).split()[1], 16)
 
 
 @pytest.mark.broker

@@ -144,3 +144,9 @@ def test_no_twin_is_suspected_of_who_has_no_id(mosquitto: Start, tmp_path: Path)
 def test_keys_become_options(options: Mapping[str, str], file: bool, told: str) -> None:
     problem = "mend mqtt.host, mqtt.port and mqtt.tls.ca_file; mqtt is down"
     assert for_command_line(problem, options, file=file) == told
+
+
+def test_a_host_s_name_is_no_key() -> None:
+    problem = "its certificate is not trusted (it is not valid for 'mqtt.home.lan'); mend mqtt.host"
+    told = for_command_line(problem, {"mqtt.host": "--host"}, file=False)
+    assert told == "its certificate is not trusted (it is not valid for 'mqtt.home.lan'); mend --host"

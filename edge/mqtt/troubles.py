@@ -6,7 +6,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
-from edge.config import ENV_PREFIX, Mqtt
+from edge.config import ENV_PREFIX, Config, Mqtt
+from edge.explain import plain_type
 
 STABLE_S = 10.0  # a connection that held so long was a good one
 # Nothing but the owner can mend these; the word says where.
@@ -69,6 +70,8 @@ def for_command_line(problem: str, options: Mapping[str, str], *, file: bool) ->
     """A problem as who typed `options` can mend it, key -> option; other keys are variables where there is no file."""
 
     def named(key: re.Match[str]) -> str:
+        if plain_type(Config, key[0].split(".")) is None:  # a host may be called mqtt.home
+            return key[0]
         return options.get(key[0]) or (key[0] if file else ENV_PREFIX + key[0].upper().replace(".", "__"))
 
     return re.sub(r"\bmqtt\.[a-z_.]*[a-z]", named, problem)
