@@ -160,10 +160,14 @@ def _check(source: str, out: Path, *, video: bool, frames: int | None) -> None:
         raise UsageError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
     if video and frames is None and (is_live(source) or source.startswith("synthetic:")):
         raise UsageError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
-    with suppress(OSError):  # one of them is not there
-        read = pictures_at(path) if source.startswith("images:") else [path]
-        if any(out.samefile(one) for one in read if one.exists()):
-            raise UsageError(f"OUT: {out} is {'in ' * path.is_dir()}IN, and would be lost; name another file")
+    read = [path]
+    if source.startswith("images:"):
+        with suppress(OSError):  # told when it is opened
+            read = pictures_at(path)
+    for one in read:
+        with suppress(OSError):  # one of the two is not there
+            if out.samefile(one):
+                raise UsageError(f"OUT: {out} is {'in ' * path.is_dir()}IN, and would be lost; name another file")
 
 
 def _camera(camera: Camera, source: str) -> Camera:

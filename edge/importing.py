@@ -130,7 +130,7 @@ def summary(imported: Imported) -> str:
         use = ["Only programs of this user find it there; for the service, do the same again with sudo", *use]
     return "\n".join((
         f"{imported.name} is in the catalogue now" if imported.new else
-        f"this very model is in the catalogue already, as {imported.name}; nothing was added",
+        f"this very model is in the catalogue already, as {imported.name}",
         f"  file     {imported.path}, {entry.size / 1e6:.1f} MB",
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",

@@ -107,7 +107,7 @@ def test_a_model_that_has_a_name_is_told_it(own: Path, tiny: Path, tmp_path: Pat
     assert (imported.name, imported.path, imported.new) == ("posenet", shipped, False)
     assert imported.entry == catalogue.entries()["posenet"], "what is said of it is what the catalogue says"
     told = importing.summary(imported)
-    assert told.startswith("this very model is in the catalogue already, as posenet; nothing was added\n")
+    assert told.startswith("this very model is in the catalogue already, as posenet\n")
     assert 'name = "posenet"' in told
     assert not own.exists()
     importing.run(tiny, "mine")

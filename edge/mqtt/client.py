@@ -36,6 +36,7 @@ LOOK_S = 1.0  # between two looks at the clock of the connection
 MAX_PENDING = 64
 
 _UNSUPPORTED_PROTOCOL = 0x84
+_NOT_AUTHORISED = 0x87
 
 
 class Connection:
@@ -180,8 +181,8 @@ class Connection:
                 return
             problem = LOGIN_REFUSED.get(reason.value, f"the broker refuses the connection: {reason}")
             if self._mqtt.username and self._secret is None:
-                problem += ("; no password was sent: it belongs in /etc/edge-pose/mqtt_password, where systemd and "
-                            "sudo can read it, or in a file that mqtt.password_file names")  # fmt: skip
+                problem += ("; no password was sent: it belongs in a file that mqtt.password_file names, or, for the "
+                            "service and for sudo, in /etc/edge-pose/mqtt_password")  # fmt: skip
             self._complain(problem)
             self.refused = reason.value in LOGIN_REFUSED
             if self.refused:
@@ -246,7 +247,7 @@ class Broker:
         self._standing: dict[str, Message] = {}
         self._pending: deque[MQTTMessageInfo] = deque()
         self._unanswered: dict[int, str] = {}  # the broker's answer to that message is awaited: its topic
-        self._forbidden: set[str] = set()  # topics on which the broker's access list does not let us publish
+        self._refused: set[str | None] = set()  # topics on which the broker does not let us publish
         self._login = f"user {mqtt.username!r}" if mqtt.username else "anybody"
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
@@ -327,10 +328,13 @@ class Broker:
         topic = self._unanswered.pop(number, None)
         if not self._unanswered:
             client.on_publish = None  # it would be called for each message, keypoints too, which nobody answers
-        if topic is not None and reason.is_failure and topic not in self._forbidden:
-            self._forbidden.add(topic)
-            log.warning("the broker does not let us publish on %s (%s); let %s write %s/# in its access list",
-                        topic, reason, self._login, topic.rpartition("/")[0])  # fmt: skip
+        if topic is None or not reason.is_failure:
+            self._refused.discard(topic)
+        elif topic not in self._refused:
+            self._refused.add(topic)
+            mend = f"let {self._login} write {topic.rpartition('/')[0]}/# in its access list"
+            log.warning("the broker does not take what we publish on %s (%s); %s",
+                        topic, reason, mend if reason.value == _NOT_AUTHORISED else "see its log")  # fmt: skip
 
 
 class Subscription:

@@ -30,7 +30,7 @@ def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
         return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
     if isinstance(cause, TimeoutError):
         return "no answer; check mqtt.host and the network"
-    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls"
+    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls.enabled"
 
 
 def _explain_tls(cause: BaseException, mqtt: Mqtt) -> str:
