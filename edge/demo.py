@@ -64,7 +64,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
     for number in ENDING:
         signal.signal(number, signal.default_int_handler)
     with told_of("--source", source):
-        open_source(Camera(source=source)).close()  # a wrong one is found here, and not by the daemon
+        open_source(Camera(source=source)).close()  # a wrong name is found here, and not by the daemon
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
         # An id of its own: a sensor of this machine may be on that broker already.

@@ -357,7 +357,7 @@ class Subscription:
             return None
 
     def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
-        """Delete what is retained there; whether the broker confirmed it within `timeout_s`."""
+        """Delete what is retained there; whether the broker answered within `timeout_s`, be it that it refuses."""
         deadline_s = time.monotonic() + timeout_s
         with self.connection.lock:
             if not self.connection.connected:
