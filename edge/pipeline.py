@@ -10,17 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
 
 from edge.errors import AcceleratorError
 from edge.filtering import Thresholds, keep_visible
+from edge.handoff import Handoff
 from edge.lookout import Lookout, merged
 from edge.smoothing import Smoother
 from edge.tracking import Tracker
-from edge.types import Array, Backend, Crop, Decoded, Frame, Granted, Image, Letterbox, Pose, RawOutputs, Track
+from edge.types import Array, Backend, Crop, Decoded, Frame, Granted, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
@@ -67,8 +66,6 @@ class Runtime(Protocol):
     def outputs(self) -> RawOutputs: ...
     def close(self) -> None: ...
 
-
-_NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
 Decoder = Callable[[RawOutputs], Decoded]
 
@@ -146,7 +143,7 @@ class Pipeline:
         self._network = Network(runtime, stages.decode)
         self._choice = choice
         self._stages = stages
-        self._handoff: queue.Queue[Inferred | BaseException | None] = queue.Queue(maxsize=1)
+        self._handoff: Handoff[Inferred | BaseException | None] = Handoff()
         self._stopping = threading.Event()
         self._crop: Crop | None = None  # of the next frame; one value, because it goes from thread to thread
         self._done: Inferred | None = None  # and not handed over yet; of the inference thread alone
@@ -168,7 +165,7 @@ class Pipeline:
         self._thread.start()
         while not self._stopping.is_set():
             try:
-                item = self._handoff.get(timeout=tick_s)
+                item = self._handoff.get(tick_s)
             except queue.Empty:
                 yield None
                 continue
@@ -194,7 +191,7 @@ class Pipeline:
         self._source.close(0)
         while self._thread.is_alive() and time.monotonic() < deadline_s:
             with suppress(queue.Empty):  # the thread may be waiting to hand over
-                self._handoff.get_nowait()
+                self._handoff.get(0)
             self._thread.join(0.01)
         self._source.close(max(deadline_s - time.monotonic(), 0))
 
@@ -226,7 +223,7 @@ class Pipeline:
         lookout = self._stages.lookout
         turns, crop = lookout.turns(frame.monotonic_s) if lookout else [0], self._crop
         looks, inference_s = self._looks(frame, turns, crop)
-        return Inferred(replace(frame, image=_NO_IMAGE), looks, started_s, inference_s)
+        return Inferred(frame.without_image(), looks, started_s, inference_s)
 
     def _looks(self, frame: Frame, turns: list[int], crop: Crop | None) -> tuple[list[Look], float]:
         """What the network says of a frame, and in how many seconds; of the same frame if another one takes over."""

@@ -27,6 +27,7 @@ class _Plan:
     width: int
     region: tuple[slice, slice]  # of the input, that the frame covers
     window: tuple[float, float, float, float]  # of the turned image, that lies there: left, top, right, bottom
+    part: tuple[slice, slice]  # the same in whole pixels, for images that need no scaling
     margins: list[tuple[slice, slice]]
     scratch: Image  # as large as the input
 
@@ -104,6 +105,13 @@ def _planned(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan
     rows = _nearest(np.arange(size[0]) - top, height, h)
     columns = _nearest(np.arange(size[1]) - left, width, w)
     covered = slice(max(top, 0), min(top + height, size[0])), slice(max(left, 0), min(left + width, size[1]))
+    window = (
+        (covered[1].start - left) * w / width,
+        (covered[0].start - top) * h / height,
+        min((covered[1].stop - left) * w / width, w),
+        min((covered[0].stop - top) * h / height, h),
+    )
+    first_column, first_row, last_column, last_row = map(round, window)
     everything = slice(None)
     margins = [
         (slice(0, covered[0].start), everything),
@@ -119,22 +127,17 @@ def _planned(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan
         height,
         width,
         covered,
-        (
-            (covered[1].start - left) * w / width,
-            (covered[0].start - top) * h / height,
-            min((covered[1].stop - left) * w / width, w),
-            min((covered[0].stop - top) * h / height, h),
-        ),
+        window,
+        (slice(first_row, last_row), slice(first_column, last_column)),
         [margin for margin in margins if _is_any(margin)],
         np.empty((*size, 3), np.uint8),
     )
 
 
 def _sample(image: Image, plan: _Plan, into: Image, *, smooth: bool) -> None:
-    turned = np.rot90(image, plan.letterbox.turn)
+    turned = np.rot90(image, plan.letterbox.turn) if plan.letterbox.turn else image
     if turned.shape[:2] == (plan.height, plan.width):
-        left, top, right, bottom = map(round, plan.window)
-        into[plan.region] = turned[top:bottom, left:right]
+        into[plan.region] = turned[plan.part]
     elif smooth or turned.shape[0] >= AVERAGE_FROM * plan.height:
         into[plan.region] = _resampled(turned, plan, smooth=smooth)
     else:

@@ -10,12 +10,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -64,25 +64,24 @@ class Gated:
     def __init__(self, source: "FrameSource | Memory", allowed: int = 0) -> None:
         self.description = source.description
         self._source = source
-        self._allowed = threading.Semaphore(allowed)
-        self._closed = False
+        self._allowed: SimpleQueue[bool] = SimpleQueue()  # a semaphore would cost as much as a small stage
+        self.allow(allowed)
 
     def allow(self, frames: int) -> None:
-        self._allowed.release(frames)
+        for _ in range(frames):
+            self._allowed.put(True)
 
     @property
     def ready(self) -> bool:
-        # No public way tells it without waiting.
-        return self._allowed._value > 0 and self._source.ready
+        return not self._allowed.empty() and self._source.ready
 
     def __iter__(self) -> Iterator[Frame]:
         frames = iter(self._source)
-        while self._allowed.acquire() and not self._closed:
+        while self._allowed.get():
             yield next(frames)
 
     def close(self, timeout_s: float = 0) -> None:
-        self._closed = True
-        self._allowed.release()
+        self._allowed.put(False)
         self._source.close(timeout_s)
 
 
