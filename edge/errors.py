@@ -79,6 +79,7 @@ def pip_install(extra: str) -> str:
 def tell(error: EdgeError) -> int:
     """Write an error to standard error as the one line that it is; returns the exit code."""
     if sys.stderr is not None:
-        sys.stderr.write(f"edge-pose: {error}\n")
+        # What is quoted may have more than one: a file's name, what a library says.
+        sys.stderr.write(f"edge-pose: {' '.join(str(error).splitlines())}\n")
         sys.stderr.flush()
     return error.exit_code

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge.config import ENV_PREFIX, Mqtt, host_and_port, load
-from edge.errors import EXIT_OK
+from edge.errors import EXIT_OK, UsageError
 from edge.mqtt.client import Subscription
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
 from edge.mqtt.troubles import for_command_line
@@ -123,6 +123,8 @@ def _broker(config: Path | None, host: str | None, port: int | None) -> Mqtt:
     environ = dict(os.environ)
     if host is not None:
         environ[ENV_PREFIX + "MQTT__HOST"], named_port = host_and_port(host, "--host")
+        if port and named_port and port != named_port:
+            raise UsageError(f"--port: {port} is not the port in --host {host}; leave one of the two out")
         port = port or named_port
     if port:
         environ[ENV_PREFIX + "MQTT__PORT"] = str(port)

@@ -173,7 +173,11 @@ def test_a_wrong_option_of_the_demo_is_wrong_use() -> None:
         done = run_edge("demo", "--broker", nonsense)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(f"edge-pose: --broker: {nonsense!r} is not HOST or HOST:PORT")
-    for nonsense, problem in (("synthetic:nope", "there is no scene"), ("images:/no", "/no cannot be read")):
+    for nonsense, problem in (
+        ("synthetic:nope", "there is no scene"),
+        ("images:/no\nwhere", "/no where cannot be read"),
+        ("images:", '"images:" does not say which one'),
+    ):
         done = run_edge("demo", "--source", nonsense)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(f"edge-pose: --source: {problem}")

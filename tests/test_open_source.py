@@ -42,12 +42,10 @@ def test_an_unknown_scene() -> None:
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("picamera2:", '"picamera2:..."'),
+        ("", '""'),
         ("picamera", '"picamera"'),
         ("rtmp://me:secret@camera.lan/live", '"rtmp:..."'),
         ("rtsp:/me:secret@camera.lan", '"rtsp:..."'),
-        ("images:", '"images:..."'),
-        ("/dev/video", '"/dev/video"'),
         ("Images:/tmp", '"Images:..."'),
     ],
 )
@@ -59,6 +57,14 @@ def test_what_is_no_source(source: str, shown: str) -> None:
     assert "secret" not in message
     assert all(form in message for form in SOURCES)
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", [form for form in SOURCES if "<" in form])
+def test_what_is_not_complete(form: str) -> None:
+    start = form.partition("<")[0]
+    with pytest.raises(ConfigError) as caught:
+        open_source(Camera(source=start))
+    assert str(caught.value) == f'camera.source: "{start}" does not say which one; it is to be {form}'
 
 
 @pytest.mark.parametrize("source", ["video:a.mp4", "rtsp://camera.lan", "/dev/video0"])

@@ -116,6 +116,9 @@ def test_troubles_speak_of_what_was_typed(tmp_path: Path) -> None:
         done = run_edge("watch", "--host", wrong)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
         assert done.stderr.startswith(f"edge-pose: --host: {wrong!r} is not HOST or HOST:PORT")
+    done = run_edge("watch", "--host", f"{LOOPBACK}:1", "--port", "2")
+    assert done.returncode == 2
+    assert done.stderr == f"edge-pose: --port: 2 is not the port in --host {LOOPBACK}:1; leave one of the two out\n"
 
 
 @pytest.mark.broker

@@ -27,7 +27,9 @@ def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
         prefix, blank, _ = form.partition("<")
         if camera.source == form or (blank and camera.source.startswith(prefix) and camera.source != prefix):
             return opener(camera, largest[::-1] if largest and camera.rotation % 180 else largest)
-    if Path(camera.source).exists():
+        if blank and camera.source == prefix:
+            raise ConfigError(f'camera.source: "{prefix}" does not say which one; it is to be {form}')
+    if camera.source and Path(camera.source).exists():
         raise ConfigError(
             f"camera.source: say what {camera.source} is: images:{camera.source} or video:{camera.source}"
         )
