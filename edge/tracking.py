@@ -7,27 +7,18 @@ they were heading, how they are held and how tall they are that tells them apart
 """
 
 import math
-from dataclasses import dataclass
 from itertools import combinations, count
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from edge.motion import PLACE_NOISE, Person, Seen, arrived, measured
 from edge.skeleton import OKS_SIGMAS
 from edge.types import Array, Floats, Pose, Track
 
 # All lengths are relative to a person's size, the diagonal of the box around the keypoints: of a painted person who
 # stands, sits, falls or lies, the square root of the area in the picture is always 0.45 to 0.55 of it.
 AREA_ROOT = 0.45
-SHRINK_S = 2.0  # a size grows at once and shrinks slowly: parts of people are hidden more often than people are small
-
-# The Kalman filter. People change their pace by about half their size per second within half a second.
-PLACE_NOISE = 0.02
-PACE = 0.6  # of people who were not seen before
-PACE_CHANGE = 0.7  # variance of the velocity gained in a second
-COAST_S = 1.0  # after that long out of sight, people are expected to stand
-
 SIZE_NOISE = 0.1  # of the logarithm
 ACROSS = 0.2  # how much differences along x count: who turns around gets narrower and no lower
 LEAST_LIKENESS = 0.08
@@ -41,93 +32,13 @@ BESIDE, EXPECTED = 0.35, 0.1  # the same for somebody whom others stand beside
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((ACROSS,), (1.0,)), np.float32)  # (2, 17) variances
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """A pose, and the box around its visible keypoints."""
-
-    pose: Pose
-    x: float  # its middle
-    y: float
-    size_px: float  # its diagonal
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Person:
-    """Somebody's track, and where they are expected."""
-
-    track: Track
-    hits: int  # how often they were seen
-    alike_s: float  # when they last looked as expected
-    size_px: float
-    x: float  # the middle of the box, as expected
-    y: float
-    xy: Floats  # (17, 2)
-    known: npt.NDArray[np.bool_]  # (17,) the keypoints that were ever visible; hidden ones move with the others
-    velocity: Floats  # (2,) px/s
-    variance: tuple[float, float, float]  # of the place, of place and velocity together, of the velocity; per size²
-
-    def predicted(self, now_s: float) -> "_Person":
-        """Going on as before."""
-        gap_s = now_s - self.track.last_seen_s
-        place, both, speed = self.variance
-        variance = (
-            place + 2 * both * gap_s + speed * gap_s**2 + PACE_CHANGE * gap_s**3 / 3,
-            both + speed * gap_s + PACE_CHANGE * gap_s**2 / 2,
-            speed + PACE_CHANGE * gap_s,
-        )
-        step = self.velocity * np.float32(min(gap_s, COAST_S))
-        dx, dy = step.tolist()
-        return _Person(
-            self.track, self.hits, self.alike_s, self.size_px, self.x + dx, self.y + dy,
-            self.xy + step, self.known, self.velocity, variance,
-        )  # fmt: skip
-
-    def seen(self, track: Track, seen: _Seen, away: Floats, likeness: float) -> "_Person":
-        """Corrected by a pose that is `away` (2,) px from the prediction.
-
-        The less it is like the prediction, the less is learnt from it: while two people overlap, the network gives
-        poses that are half the one and half the other.
-        """
-        place, both, speed = self.variance
-        noise = place + PLACE_NOISE**2 / max(likeness, 1e-9)
-        gain, gain_hz = place / noise, both / noise
-        pose = track.pose
-        # Keypoints that are hidden go with the others, and those that are new begin where they are.
-        moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, away)
-        xy = self.xy + np.float32(gain) * moved
-        new = pose.visible > self.known
-        if new.any():
-            xy[new] = pose.xy[new]
-        gap_s = track.last_seen_s - self.track.last_seen_s
-        return _Person(
-            track,
-            self.hits + 1,
-            track.last_seen_s if likeness else self.alike_s,
-            max(seen.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
-            seen.x,
-            seen.y,
-            xy,
-            self.known | pose.visible,
-            self.velocity + np.float32(gain_hz) * away,
-            ((1 - gain) * place, (1 - gain) * both, speed - gain_hz * both),
-        )
-
-
-def _arrived(track: Track, seen: _Seen, hits: int) -> _Person:
-    """Somebody of whose motion nothing is known."""
-    return _Person(
-        track, hits, track.last_seen_s, seen.size_px, seen.x, seen.y, track.pose.xy, track.pose.visible,
-        np.zeros(2, np.float32), (PLACE_NOISE**2, 0.0, PACE**2),
-    )  # fmt: skip
-
-
 class Tracker:
     """Gives everyone a number, by the poses of one frame after the other."""
 
     def __init__(self, *, min_hits: int = 3, max_age_s: float = 2.0) -> None:
         self._min_hits = min_hits
         self._max_age_s = max_age_s
-        self._people: list[_Person] = []
+        self._people: list[Person] = []
         self._ids = count(1)
         self._now_s = -math.inf
 
@@ -146,7 +57,7 @@ class Tracker:
         self._now_s = now_s
         recent = [p for p in self._people if now_s - p.track.last_seen_s <= self._max_age_s]
         people = [p.predicted(now_s) for p in recent]
-        seen = _measured(poses)
+        seen = measured(poses)
         matches = _matches(people, seen)
         self._people = [
             self._updated(people[match[0]], one, match, now_s) if match else self._new(one, now_s)
@@ -157,16 +68,16 @@ class Tracker:
         self._people += [p for j, p in enumerate(recent) if j not in taken]
         return found
 
-    def _updated(self, person: _Person, seen: _Seen, match: "_Match", now_s: float) -> _Person:
+    def _updated(self, person: Person, seen: Seen, match: "_Match", now_s: float) -> Person:
         _, away, likeness = match
         hits = person.hits + 1
         track = Track(self._id(person.track.id, hits), seen.pose, person.track.first_seen_s, now_s)
         if likeness or now_s - person.alike_s < CHANGED_S:
             return person.seen(track, seen, away, likeness)
-        return _arrived(track, seen, hits)
+        return arrived(track, seen, hits)
 
-    def _new(self, seen: _Seen, now_s: float) -> _Person:
-        return _arrived(Track(self._id(None, 1), seen.pose, now_s, now_s), seen, 1)
+    def _new(self, seen: Seen, now_s: float) -> Person:
+        return arrived(Track(self._id(None, 1), seen.pose, now_s, now_s), seen, 1)
 
     def _id(self, given: int | None, hits: int) -> int | None:
         return next(self._ids) if given is None and hits >= self._min_hits else given
@@ -176,18 +87,7 @@ class Tracker:
 _Match: TypeAlias = tuple[int, Floats, float]
 
 
-def _measured(poses: list[Pose]) -> list[_Seen]:
-    seen = []
-    for pose in poses:
-        xs, ys = zip(*pose.xy[pose.visible].tolist(), strict=True)
-        left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
-        seen.append(
-            _Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
-        )
-    return seen
-
-
-def _matches(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
+def _matches(people: list[Person], seen: list[Seen]) -> dict[int, _Match]:
     """Number of the pose -> who it is. Poses of newcomers are left out."""
     matches = _alone(people, seen)
     taken = {match[0] for match in matches.values()}
@@ -201,7 +101,7 @@ def _matches(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
     return matches
 
 
-def _alone(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
+def _alone(people: list[Person], seen: list[Seen]) -> dict[int, _Match]:
     """Those about whom there is no doubt, because nobody else is near: most people, most of the time."""
     if not people:
         return {}
@@ -219,14 +119,14 @@ def _alone(people: list[_Person], seen: list[_Seen]) -> dict[int, _Match]:
     return matches
 
 
-def _is_sure(distance: float, next_best: float, person: _Person) -> bool:
+def _is_sure(distance: float, next_best: float, person: Person) -> bool:
     """Whether nobody else can be meant: farther away than anyone moves, or beside somebody who is where expected."""
     if next_best < ALONE:
         return distance < EXPECTED and next_best > BESIDE
     return distance < min(ALONE_REACH + REACH_SD * math.sqrt(person.variance[0]), REACH, ALONE)
 
 
-def _compared(people: list[_Person], seen: list[_Seen]) -> tuple[Array, Array, Array]:
+def _compared(people: list[Person], seen: list[Seen]) -> tuple[Array, Array, Array]:
     """Compare J people, where they are expected, with I poses.
 
     Returns likeness (J, I): 0..1, 0 where it cannot be them; nearness (J, I): 1 at the same place, not more than 0
@@ -251,12 +151,27 @@ def _compared(people: list[_Person], seen: list[_Seen]) -> tuple[Array, Array, A
 
     # Are they equally large? Measured by the keypoints that both have.
     sizes = (_spread(xy, common, shared) for xy in (expected, poses))
-    grown = np.log(next(sizes) / next(sizes))
+    grown = np.log(next(sizes) / next(sizes)) + _blurred(people, expected[:, 0])[:, None]
     same_size = np.exp(-np.square(grown / SIZE_NOISE) / 2)
 
     likeness = oks**2 * same_size * same_place
     nearness = np.where(shared > 0, 1 - distance / np.minimum(REACH_SD * np.sqrt(variance), REACH), -1)
     return np.where((likeness >= LEAST_LIKENESS) & (distance < REACH), likeness, 0), nearness, away
+
+
+def _blurred(people: list[Person], expected: Array) -> Array:
+    """By how much people (J,) are larger, beside each other, than they are expected to be (J, 17, 2); of the logarithm.
+
+    While they overlap, poses that are half the one and half the other make what is expected of both alike. How large
+    they are beside each other was seen while they were alone.
+    """
+    statures = [person.stature for person in people]
+    if len(people) < 2 or not all(stature and stature.steady for stature in statures):
+        return np.zeros(len(people))
+    width, height = np.ptp(expected, axis=1).T
+    larger: Array = np.log([stature.size_px for stature in statures if stature] / np.hypot(width, height))
+    larger -= larger.mean()  # what all have grown is no difference between them
+    return larger
 
 
 def _median(values: Array, common: Array, shared: Array) -> Array:

@@ -188,6 +188,32 @@ def test_people_who_come_nearer_keep_their_ids(across: float, fps: int) -> None:
     assert mixed_up <= 2
 
 
+def test_people_who_meet_and_turn_around_are_told_apart_by_their_size() -> None:
+    """While they overlap, the network gives poses that are half the one and half the other."""
+    mixed_up = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        tall, small = 300, 300 * rng.uniform(0.78, 0.86)
+        pace, turns = rng.uniform(90, 140), seed % 2  # in every second meeting, they go back where they came from
+        tracker, diary = Tracker(), Diary()
+        for n in range(75):
+            now_s = n / 15
+            way = pace * (now_s - 2.5)
+            way = -abs(way) if turns else way
+            xys = [body(320 + way, tall, 9 * now_s), body(320 - way, small, 9 * now_s + 1)]
+            if abs(way) < 50:
+                mixed = rng.uniform(0.3, 0.7)
+                xys = [mixed * one + (1 - mixed) * other for one, other in (xys, xys[::-1])]
+            pair = [(k, noticed(rng, xy, np.ones(17, np.bool_), missed=0.1)) for k, xy in enumerate(xys)]
+            seen = shuffled(rng, [(k, one) for k, one in pair if one])
+            if abs(way) < 50:
+                tracker.update([one for _, one in seen], now_s)  # whose they are, nobody could say
+            else:
+                diary.note(tracker, seen, now_s)
+        mixed_up += [len(ids) for ids in diary.ids.values()] != [1, 1] or diary.ids[0] == diary.ids[1]
+    assert mixed_up <= 4
+
+
 @pytest.mark.parametrize(("scene", "seed"), list(product(("two", "three"), range(3))))
 def test_painted_people_keep_their_ids(scene: str, seed: int) -> None:
     """As painted, with what is hidden really hidden; frames are missed as well, but nobody for longer than 2 s."""
