@@ -13,10 +13,10 @@ from edge.decode.posenet import (
     EDGES,
     Quantization,
     Settings,
-    _best_first,
     _Found,
     _logit,
     _roots,
+    _soft_nms,
     decode_multi,
     decode_poses,
 )
@@ -155,6 +155,19 @@ def test_a_walk_reaches_every_keypoint_once_and_never_before_its_source(root: in
     assert sorted(reached) == list(range(17))
 
 
+def test_from_the_left_eye_to_the_nose_as_libcoral_goes() -> None:
+    """It takes the quarters of the mid offsets that are forward along x and backward along y, for y and x."""
+    heatmaps, short, mid = (np.zeros((9, 12, n), np.float32) for n in (17, 34, 64))
+    heatmaps[4, 5, INDEX["LEFT_EYE"]] = 5
+    mid[..., 0], mid[..., 16], mid[..., 32], mid[..., 48] = 11, 7, -13, 17
+    (pose,), _, _ = decode_poses(heatmaps, short, mid, output_stride=1, max_poses=1)
+    assert pose[INDEX["LEFT_EYE"]].tolist() == [4, 5]
+    assert pose[INDEX["NOSE"]].tolist() == [min(4 + 7, 8), max(5 - 13, 0)]
+    mid[..., 16], mid[..., 32] = 2, -3
+    (pose,), _, _ = decode_poses(heatmaps, short, mid, output_stride=1, max_poses=1)
+    assert pose[INDEX["NOSE"]].tolist() == [6, 2]
+
+
 def test_most_sure_first_and_equals_in_raster_order() -> None:
     heatmaps = np.full((5, 6, 17), -9, np.float32)
     for row, column, k in ((4, 0, 3), (0, 5, 9), (0, 2, 9), (0, 2, 1), (2, 3, 7)):
@@ -214,7 +227,7 @@ def test_soft_suppression(radius2: float, scores: tuple[float, float]) -> None:
     for person, (places, confidences) in enumerate((([(0, 0), (1, 1)], [0.1, 0.2]), ([(0, 1), (2, 2)], [0.3, 0.4]))):
         positions = [*places, *map(tuple, (far + 50 * (person + 1)).tolist())]
         poses.append(_Found(positions, [*confidences, *[0.0] * 15], sum(confidences) / 17))
-    decoded = _best_first(poses, radius2**0.5, 1, 0.0)
+    decoded = _soft_nms(poses, radius2**0.5, 1, 0.0)
     assert decoded.scores * 17 / 2 == pytest.approx(np.array(scores), abs=1e-6)
 
 
@@ -245,7 +258,7 @@ def test_at_most_so_many_and_the_surest() -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_broken_network_does_not_end_the_program(bad: float) -> None:
     tensors = [*paint_people(*crowd(np.random.default_rng(1), 1, 30), (23, 31), STRIDE)]
-    for index in (1, 2):
+    for index in range(3):
         broken = [*tensors]
         broken[index] = np.full_like(tensors[index], bad)
         keypoints, _, _ = decode_poses(*broken)

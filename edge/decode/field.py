@@ -31,12 +31,16 @@ class Field:
         dx = x - column
         return here + across * dx + (down + twist * dx) * (y - row)
 
-    def target(self, row: int, column: int, channel: int) -> Position:
+    def moved(self, row: int, column: int, channel: int) -> Position:
         """Where the vector of one cell leads, but never out of the grid: `follow` without anything in between."""
         i = row * self._row + column * self._cell + channel
         y = row + (self._values[i] - self._zero) * self._unit
         x = column + (self._values[i + self._half] - self._zero) * self._unit
-        return min(max(0.0, y), self._bottom), min(max(0.0, x), self._right)  # in this order, no number is 0.0
+        return self.inside(y, x)
+
+    def inside(self, y: float, x: float) -> Position:
+        """The position, or what of the grid is nearest to it."""
+        return min(max(0.0, y), self._bottom), min(max(0.0, x), self._right)  # in this order, NaN becomes 0.0
 
     def follow(self, position: Position, channel: int, times: int = 1) -> Position:
         """Where the vectors of `channel` lead from `position` in so many leaps, but never out of the grid."""

@@ -37,6 +37,8 @@ EDGES = tuple(
         ("RIGHT_SHOULDER", "RIGHT_HIP"), ("RIGHT_HIP", "RIGHT_KNEE"), ("RIGHT_KNEE", "RIGHT_ANKLE"),
     )
 )  # fmt: skip
+# The one step in which libcoral (BacktrackDecodePose) mistakes a backward edge for a forward one, by a > for a >=.
+MISTAKEN = len(EDGES)  # its number: from the left eye to the nose
 REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
 FINE = 2.0**-20  # of a cell: float32, in which libcoral reckons, hardly tells places apart that are nearer
 
@@ -58,7 +60,24 @@ class _Step:
     target: int
     edge: int
     forward: bool
-    number: int  # of 32
+    number: int  # of the edge with its direction, as libcoral counts: 16 forward ones, then 16 backward ones
+
+
+def _steps_from(root: int) -> tuple[_Step, ...]:
+    """Every edge once, in an order that reaches its source before."""
+    steps: list[_Step] = []
+    reached = [root]
+    for source in reached:
+        for edge, (parent, child) in enumerate(EDGES):
+            target = child if source == parent else parent
+            if source in (parent, child) and target not in reached:
+                forward = source == parent
+                steps.append(_Step(source, target, edge, forward, edge if forward else len(EDGES) + edge))
+                reached.append(target)
+    return tuple(steps)
+
+
+_STEPS = tuple(_steps_from(root) for root in range(KEYPOINT_COUNT))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +89,98 @@ class _Found:
     score: float  # their mean
 
 
-class _Walker:
-    """Walks from a keypoint over the whole body, led by what the network says.
+def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest are options by name
+    heatmaps: Array,
+    short_offsets: Array,
+    mid_offsets: Array,
+    *,
+    output_stride: int = 16,
+    max_poses: int = 10,
+    score_threshold: float = 0.2,
+    nms_radius_px: float = 10.0,
+    quantization: Quantization | None = None,
+) -> tuple[Floats, Floats, Floats]:
+    """Decode everybody from PoseNet's outputs.
 
-    Many roots are in a body that was walked before, and refinement leads each walk to the same places. So steps are
+    heatmaps: (h, w, 17) logits. short_offsets: (h, w, 34) in input px, first all y, then all x. mid_offsets:
+    (h, w, 64) in input px: forward y, forward x, backward y, backward x of the sixteen `EDGES`. All floats, or all
+    uint8 or int8 with `quantization`, the (scale, zero point) of each. output_stride: input px from cell to cell.
+    score_threshold: of roots and of poses; nothing reaches one that is not in 0..1.
+    Returns P poses, best first: keypoints (P, 17, 2) as (y, x) in input px, their confidences (P, 17), and the
+    scores of the poses (P,). Raises ValueError if shapes, dtypes or options do not fit.
+    """
+    if not (output_stride > 0 and max_poses >= 0 and nms_radius_px >= 0):  # nor are they NaN
+        raise ValueError("output_stride has to be more than 0, max_poses and nms_radius_px not less than 0")
+    logits, short, mid = _checked((heatmaps, short_offsets, mid_offsets), quantization)
+    found = _decode(logits, short, (mid,), output_stride, Settings(max_poses, score_threshold, nms_radius_px))
+    return found.keypoints, found.confidences, found.scores
+
+
+def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decoded:
+    """Everybody whom the outputs of a model show, at most `settings.max_poses`."""
+    mid = tuple(outputs[name] for name in heads.mid_offsets)
+    return _decode(outputs[heads.heatmaps], outputs[heads.short_offsets], mid, heads.stride, settings)
+
+
+def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
+    forward, backward = mid if len(mid) > 1 else _halves(mid[0])
+    short_field = Field(short, stride=stride)
+    walker = _Walker(Field(heatmaps), short_field, Field(forward, stride=stride), Field(backward, stride=stride))
+    radius = settings.nms_radius_px / stride
+    found: list[_Found] = []
+    for root, keypoint in _roots(heatmaps, short_field, settings.score_threshold):
+        if len(found) >= settings.max_poses:
+            break
+        if not _is_claimed(root, keypoint, found, radius):
+            pose = walker.pose(root, keypoint)
+            if pose.score >= settings.score_threshold:
+                found.append(pose)
+    return _soft_nms(found, radius, stride, settings.score_threshold)
+
+
+def _roots(heatmaps: Tensor, short: Field, threshold: float) -> Iterator[tuple[Position, int]]:
+    """Where poses may start, and with which keypoint; the surest first, and equals in raster order.
+
+    These are the cells that are sure enough and not less so than any neighbour, moved by their short offsets
+    (BuildKeypointWithScoreQueue).
+    """
+    # The raw values are in the order of the real ones, so that only the threshold has to be quantised.
+    values, least = heatmaps.data, _logit(threshold) / heatmaps.scale + heatmaps.zero_point
+    if values.dtype.kind != "f" and math.isfinite(least):
+        least = math.ceil(least)  # compared with integers, integers need no conversion of them all
+    cells = np.flatnonzero((values >= least) & _is_peak(values))
+    _, width, kinds = values.shape
+    falling = (-level for level in values.reshape(-1)[cells].tolist())
+    for _, cell in sorted(zip(falling, cells.tolist(), strict=True)):
+        place, keypoint = divmod(cell, kinds)
+        row, column = divmod(place, width)
+        yield short.moved(row, column, keypoint), keypoint
+
+
+def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
+    """Whether none of the eight neighbours of a cell is higher; equal ones may be. Any number of channels."""
+    highest = values
+    for axis in (0, 1):
+        along, out = highest.swapaxes(0, axis), highest.copy().swapaxes(0, axis)
+        np.maximum(out[1:], along[:-1], out=out[1:])
+        np.maximum(out[:-1], along[1:], out=out[:-1])
+        highest = out.swapaxes(0, axis)
+    peak: npt.NDArray[np.bool_] = values == highest
+    return peak
+
+
+def _is_claimed(place: Position, keypoint: int, found: list[_Found], radius: float) -> bool:
+    """Whether one of these poses has the same keypoint so near that it is this one (PassKeypointNMS)."""
+    for pose in found:  # noqa: SIM110 - any() of a generator takes twice the time
+        if math.dist(place, pose.positions[keypoint]) <= radius:
+            return True
+    return False
+
+
+class _Walker:
+    """Walks from a keypoint over the whole body, led by what the network says (BacktrackDecodePose).
+
+    Many roots are in a body that was walked before, and refinement often leads to the very same places. So steps are
     remembered, and taken once.
     """
 
@@ -99,96 +206,30 @@ class _Walker:
 
     def _end_of(self, step: _Step, source: Position) -> tuple[Position, float]:
         """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
-        mid = self._forward if step.forward else self._backward
-        target = self._short.follow(mid.follow(source, step.edge), step.target, REFINEMENTS)
+        if step.number == MISTAKEN:
+            near = self._mistaken(source)
+        else:
+            near = (self._forward if step.forward else self._backward).follow(source, step.edge)
+        target = self._short.follow(near, step.target, REFINEMENTS)
         return target, self._confidence(target, step.target)
+
+    def _mistaken(self, eye: Position) -> Position:
+        """Where libcoral looks for the nose. Of the four quarters of the mid offsets it takes the second and the third,
+        which are from the nose to the eye along x, and back along y; the third and the fourth were meant.
+
+        The short offsets lead to the nose from there as well: of 700 poses that networks gave, no keypoint came out
+        elsewhere by a pixel. So this goes the same way, and whoever compares the two finds the same poses.
+        """
+        return self._forward.inside(eye[0] + self._forward.at(eye, len(EDGES)), eye[1] + self._backward.at(eye, 0))
 
     def _confidence(self, position: Position, keypoint: int) -> float:
         logit = self._logits.at(position, keypoint)
-        # Beyond it exp() overflows, and no confidence can be told from 0.
+        # Below, exp() would overflow, and no confidence can be told from 0.
         return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
 
 
-def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest are options by name
-    heatmaps: Array,
-    short_offsets: Array,
-    mid_offsets: Array,
-    *,
-    output_stride: int = 16,
-    max_poses: int = 10,
-    score_threshold: float = 0.2,
-    nms_radius_px: float = 10.0,
-    quantization: Quantization | None = None,
-) -> tuple[Floats, Floats, Floats]:
-    """Decode everybody from PoseNet's outputs.
-
-    heatmaps: (h, w, 17) logits. short_offsets: (h, w, 34) in input px, first all y, then all x. mid_offsets:
-    (h, w, 64) in input px: forward y, forward x, backward y, backward x of the sixteen `EDGES`. All floats, or all
-    uint8 or int8 with `quantization`, the (scale, zero point) of each. output_stride: input px from cell to cell.
-    Returns P poses, best first: keypoints (P, 17, 2) as (y, x) in input px, their confidences (P, 17), and the
-    scores of the poses (P,). Raises ValueError if shapes, dtypes or options do not fit.
-    """
-    if output_stride <= 0 or max_poses < 0 or nms_radius_px < 0:
-        raise ValueError("output_stride has to be more than 0, max_poses and nms_radius_px not less than 0")
-    logits, short, mid = _tensors((heatmaps, short_offsets, mid_offsets), quantization)
-    found = _decode(logits, short, (mid,), output_stride, Settings(max_poses, score_threshold, nms_radius_px))
-    return found.keypoints, found.confidences, found.scores
-
-
-def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decoded:
-    """Everybody whom the outputs of a model show, at most `settings.max_poses`."""
-    mid = tuple(outputs[name] for name in heads.mid_offsets)
-    return _decode(outputs[heads.heatmaps], outputs[heads.short_offsets], mid, heads.stride, settings)
-
-
-def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
-    forward, backward = mid if len(mid) > 1 else _halves(mid[0])
-    logits, *offsets = Field(heatmaps), *(Field(tensor, stride=stride) for tensor in (short, forward, backward))
-    walker = _Walker(logits, *offsets)
-    radius = settings.nms_radius_px / stride
-    found: list[_Found] = []
-    for root, keypoint in _roots(heatmaps, offsets[0], settings.score_threshold):
-        if len(found) == settings.max_poses:
-            break
-        if not _is_claimed(root, keypoint, found, radius):
-            pose = walker.pose(root, keypoint)
-            if pose.score >= settings.score_threshold:
-                found.append(pose)
-    return _best_first(found, radius, stride, settings.score_threshold)
-
-
-def _roots(heatmaps: Tensor, short: Field, threshold: float) -> Iterator[tuple[Position, int]]:
-    """Where poses may start, and with which keypoint; the surest first, and equals in raster order.
-
-    These are the cells that are sure enough and not less so than any neighbour, moved by their short offsets.
-    """
-    # The raw values are in the order of the real ones, so that only the threshold has to be quantised.
-    values, least = heatmaps.data, _logit(threshold) / heatmaps.scale + heatmaps.zero_point
-    if values.dtype.kind != "f" and math.isfinite(least):
-        least = math.ceil(least)  # compared with integers, integers need no conversion of them all
-    cells = np.flatnonzero((values >= least) & _is_peak(values))
-    _, width, kinds = values.shape
-    falling = (-level for level in values.reshape(-1)[cells].tolist())
-    for _, cell in sorted(zip(falling, cells.tolist(), strict=True)):
-        place, keypoint = divmod(cell, kinds)
-        row, column = divmod(place, width)
-        yield short.target(row, column, keypoint), keypoint
-
-
-def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
-    """Whether none of the eight neighbours of a cell is higher; equal ones may be. Any number of channels."""
-    highest = values
-    for axis in (0, 1):
-        along, out = highest.swapaxes(0, axis), highest.copy().swapaxes(0, axis)
-        np.maximum(out[1:], along[:-1], out=out[1:])
-        np.maximum(out[:-1], along[1:], out=out[:-1])
-        highest = out.swapaxes(0, axis)
-    peak: npt.NDArray[np.bool_] = values == highest
-    return peak
-
-
-def _best_first(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
-    """Score the poses without what better ones have as well (soft non-maximum suppression), and keep the good ones."""
+def _soft_nms(found: list[_Found], radius: float, stride: int, threshold: float) -> Decoded:
+    """Score the poses without what better ones have as well, and keep the good ones, best first (soft NMS)."""
     found = sorted(found, key=lambda pose: -pose.score)
     kept: list[tuple[float, _Found]] = []
     for rank, pose in enumerate(found):
@@ -205,14 +246,6 @@ def _best_first(found: list[_Found], radius: float, stride: int, threshold: floa
     return Decoded(positions * np.float32(stride), confidences, np.array([score for score, _ in kept], np.float32))
 
 
-def _is_claimed(place: Position, keypoint: int, found: list[_Found], radius: float) -> bool:
-    """Whether one of these poses has the same keypoint so near that it is this one."""
-    for pose in found:  # noqa: SIM110 - any() of a generator takes twice the time
-        if math.dist(place, pose.positions[keypoint]) <= radius:
-            return True
-    return False
-
-
 def _logit(probability: float) -> float:
     """What the sigmoid makes `probability` of, as libcoral reckons it; infinite where there is no such thing."""
     odds = 1.0 / (probability + 1e-6) - 1.0 if probability > -1e-6 else 0.0
@@ -225,24 +258,7 @@ def _halves(mid: Tensor) -> tuple[Tensor, Tensor]:
     return replace(mid, data=mid.data[..., :half]), replace(mid, data=mid.data[..., half:])
 
 
-def _steps_from(root: int) -> tuple[_Step, ...]:
-    """Every edge once, in an order that reaches its source before."""
-    steps: list[_Step] = []
-    reached = [root]
-    for source in reached:
-        for edge, (parent, child) in enumerate(EDGES):
-            target = child if source == parent else parent
-            if source in (parent, child) and target not in reached:
-                forward = source == parent
-                steps.append(_Step(source, target, edge, forward, edge if forward else len(EDGES) + edge))
-                reached.append(target)
-    return tuple(steps)
-
-
-_STEPS = tuple(_steps_from(root) for root in range(KEYPOINT_COUNT))
-
-
-def _tensors(arrays: tuple[Array, Array, Array], quantization: Quantization | None) -> Iterator[Tensor]:
+def _checked(arrays: tuple[Array, Array, Array], quantization: Quantization | None) -> Iterator[Tensor]:
     """Check what callers from outside give."""
     h, w = arrays[0].shape[:2] if arrays[0].ndim == 3 else (0, 0)
     shapes = [array.shape for array in arrays]
@@ -255,7 +271,7 @@ def _tensors(arrays: tuple[Array, Array, Array], quantization: Quantization | No
         return (Tensor(array.astype(np.float32, copy=False)) for array in arrays)
     if any(array.dtype not in (np.uint8, np.int8) for array in arrays):
         raise ValueError("quantization is for uint8 and int8 alone")
-    if len(quantization) != len(arrays) or any(scale <= 0 for scale, _ in quantization):
+    if len(quantization) != len(arrays) or not all(scale > 0 for scale, _ in quantization):
         raise ValueError("quantization takes three pairs of a scale, which is more than 0, and a zero point")
     # Plain numbers, because numpy's own are slow one by one.
     return (Tensor(array, float(scale), int(zero)) for array, (scale, zero) in zip(arrays, quantization, strict=True))
