@@ -306,7 +306,7 @@ def fetch_model(
     place: str | Path | None = mirror
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         place = Path(mirror)
-        if not place.is_dir():
+        if not os.path.isdir(place):
             raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) address", param_hint="--from")
     with fetching.shown(name, known[name].size) as progress:
         imported = fetching.run(name, known[name], place, progress)
@@ -346,9 +346,9 @@ def remove_model(
 
 
 def _check_folder(out: Path, option: str) -> None:
-    if not out.parent.is_dir():
+    if not os.path.isdir(out.parent):
         raise typer.BadParameter(f"there is no folder {out.parent}; make it", param_hint=option)
-    if out.is_dir():
+    if os.path.isdir(out):
         raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
 
 

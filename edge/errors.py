@@ -29,6 +29,10 @@ class EdgeError(Exception):
 
     exit_code = EXIT_FAILURE
 
+    def __str__(self) -> str:
+        # What is quoted may have more than one: a file's name, what a library says.
+        return " ".join(super().__str__().splitlines())
+
 
 class UsageError(EdgeError, ValueError):
     """What the command line names cannot be used."""
@@ -72,14 +76,13 @@ def pip_install(extra: str) -> str:
     """The command that installs what an extra needs, to where this program is; apt's numpy stays the one in use."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
     constraints = os.path.join(sys.prefix, "constraints.txt")  # noqa: PTH118 - which systemd/install.sh leaves there
-    constrained = f"-c {constraints} " if os.path.isfile(constraints) else ""  # noqa: PTH113
+    constrained = f"-c {constraints} " if os.path.isfile(constraints) else ""
     return f"{sudo}{sys.executable} -m pip install {constrained}'edge-pose[{extra}]'"
 
 
 def tell(error: EdgeError) -> int:
     """Write an error to standard error as the one line that it is; returns the exit code."""
     if sys.stderr is not None:
-        # What is quoted may have more than one: a file's name, what a library says.
-        sys.stderr.write(f"edge-pose: {' '.join(str(error).splitlines())}\n")
+        sys.stderr.write(f"edge-pose: {error}\n")
         sys.stderr.flush()
     return error.exit_code

@@ -61,11 +61,11 @@ def run(
     written, must be none of the files that are read. Raises UsageError, ModelError.
     """
     truth = coco.read(annotations)
-    if out is not None and out.exists():
+    if out is not None and os.path.exists(out):
         for file in (annotations, *(images / listed.file_name for listed in truth.pictures)):
-            if file.exists() and out.samefile(file):
+            if os.path.exists(file) and out.samefile(file):
                 raise UsageError(f"--out: {out} is read, and would be lost; name another file")
-    if not images.is_dir():
+    if not os.path.isdir(images):
         raise UsageError(f"--images: there is no folder {images}; name the one with the pictures of {annotations}")
     model, cpu = open_model(config)
     wanted = config.filter

@@ -17,7 +17,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = npt.NDArray[Any]
 Backend: TypeAlias = Literal["cpu", "edgetpu"]
 
-NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
+_NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Frame:
     def without_image(self) -> "Frame":
         """The same, but with an image of no pixels."""
         # dataclasses.replace() takes ten times as long, once a frame.
-        return Frame(NO_IMAGE, self.width, self.height, self.sequence, self.monotonic_s, self.wall_s, self.dated)
+        return Frame(_NO_IMAGE, self.width, self.height, self.sequence, self.monotonic_s, self.wall_s, self.dated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,7 @@ def test_a_wrong_option_of_the_demo_is_wrong_use() -> None:
         ("synthetic:nope", "there is no scene"),
         ("images:/no\nwhere", "/no where cannot be read"),
         ("images:", '"images:" does not say which one'),
+        ("rtsp://", '"rtsp://" does not say which one'),
     ):
         done = run_edge("demo", "--source", nonsense)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)

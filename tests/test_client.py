@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ import pytest
 from edge.config import Mqtt
 from edge.errors import ConfigError
 from edge.mqtt import client as module
-from edge.mqtt.client import MAX_PENDING, Broker, Subscription
+from edge.mqtt.client import MAX_PENDING, MAX_UNREAD, Broker, Subscription
 from edge.mqtt.messages import Topics
 from edge.types import Message
 from tests.brokers import LOOPBACK, Mosquitto, free_port
@@ -193,6 +194,44 @@ def test_a_stalled_broker_costs_no_memory(mosquitto: Start) -> None:
         assert broker.dropped == 1000 - sent
         until(broker.has_room)
         assert broker.publish(Message(TOPICS.keypoints, b"x"))
+
+
+def test_whoever_is_slow_to_read_reads_the_newest(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with listener(port) as heard, publisher(port) as broker:
+        until(lambda: broker.connection.connected)
+        for number in range(MAX_UNREAD + 50):
+            until(partial(broker.publish, Message(TOPICS.keypoints, b"%d" % number)))
+        until(lambda: heard._arrived.qsize() >= MAX_UNREAD)
+        assert broker.publish(Message(TOPICS.keypoints, b"last"))
+        seen: list[bytes] = []
+        while not seen or seen[-1] != b"last":
+            message = heard.next(5)
+            assert message is not None
+            seen.append(message.payload)
+    numbers = [int(payload) for payload in seen[:-1]]
+    assert 0 < numbers[0] <= 50
+    assert numbers == list(range(numbers[0], MAX_UNREAD + 50))
+
+
+def test_closing_does_not_wait_for_who_is_stuck(mosquitto: Start) -> None:
+    port = mosquitto().port
+    taken, release = threading.Event(), threading.Event()
+    with listener(port) as heard:
+
+        def hang() -> None:
+            with heard.connection.lock:
+                taken.set()
+                release.wait(20)
+
+        holder = threading.Thread(target=hang, daemon=True)
+        holder.start()
+        assert taken.wait(5)
+        started_s = time.monotonic()
+        heard.close()
+        assert time.monotonic() - started_s < 5
+        release.set()
+        holder.join(5)
 
 
 def test_a_refused_login_is_never_taken_for_a_good_one(

@@ -16,7 +16,7 @@ def test_values_come_one_at_a_time_and_in_order() -> None:
             begun.append(value)
             handoff.put(value)
 
-    giver = threading.Thread(target=put_all)
+    giver = threading.Thread(target=put_all, daemon=True)
     giver.start()
     for value in range(100):
         assert handoff.get(5) == value
@@ -27,7 +27,7 @@ def test_values_come_one_at_a_time_and_in_order() -> None:
 def test_who_gives_waits_until_the_last_value_is_taken() -> None:
     handoff: Handoff[str] = Handoff()
     handoff.put("first")
-    giver = threading.Thread(target=handoff.put, args=("second",))
+    giver = threading.Thread(target=handoff.put, args=("second",), daemon=True)
     giver.start()
     giver.join(0.1)
     assert giver.is_alive()

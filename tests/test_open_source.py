@@ -47,6 +47,7 @@ def test_an_unknown_scene() -> None:
         ("rtmp://me:secret@camera.lan/live", '"rtmp:..."'),
         ("rtsp:/me:secret@camera.lan", '"rtsp:..."'),
         ("Images:/tmp", '"Images:..."'),
+        ("x" * 300, "x" * 300),  # longer than a file's name can be
     ],
 )
 def test_what_is_no_source(source: str, shown: str) -> None:

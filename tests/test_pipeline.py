@@ -1,7 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
@@ -51,6 +51,16 @@ def test_every_frame_goes_through_once_and_in_order(ready: bool) -> None:
     assert runtime.seen == [130 + n for n in range(40)]
     assert all(result.inference_s >= 0 for result in done)
     assert all(result.frame.image.size == 0 for result in done), "no picture goes beyond the inference thread"
+
+
+def test_a_frame_without_its_image_is_the_same_otherwise() -> None:
+    frame = Frame(np.zeros((2, 3, 3), np.uint8), 640, 480, 7, 1.5, 1.7e9, dated=True)
+    bare = frame.without_image()
+    assert bare.image.size == 0
+    others = [field.name for field in fields(Frame) if field.name != "image"]
+    defaults = {field.name: field.default for field in fields(Frame)}
+    assert all(getattr(frame, name) != defaults[name] for name in others), "or what is forgotten would not be seen"
+    assert [getattr(bare, name) for name in others] == [getattr(frame, name) for name in others]
 
 
 class OnceMore:

@@ -1,9 +1,9 @@
 """Where frames come from: `open_source` turns `camera.source` into a feed of frames."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
             return opener(camera, largest[::-1] if largest and camera.rotation % 180 else largest)
         if blank and camera.source == prefix:
             raise ConfigError(f'camera.source: "{prefix}" does not say which one; it is to be {form}')
-    if camera.source and Path(camera.source).exists():
+    if os.path.exists(camera.source):
         raise ConfigError(
             f"camera.source: say what {camera.source} is: images:{camera.source} or video:{camera.source}"
         )
@@ -54,8 +54,8 @@ def told_of(option: str, source: str) -> Iterator[None]:
         key, _, problem = str(exc).partition(": ")
         if key != "camera.source":
             raise
-        # A camera may be back soon, and a package be installed; a file is the wrong one.
-        mendable = is_live(source) or isinstance(exc.__cause__, ImportError)
+        # A camera may be back soon, and a package be installed; a file, or what is no source, is the wrong one.
+        mendable = (isinstance(exc, CameraError) and is_live(source)) or isinstance(exc.__cause__, ImportError)
         problem = problem.replace("camera.source", option)
         raise (type(exc) if mendable else UsageError)(f"{option}: {problem}") from exc
 

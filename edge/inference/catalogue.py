@@ -66,8 +66,7 @@ def folder() -> Path:
 
 def folders() -> list[Path]:
     """Every folder with a catalogue, the shipped one first: of several models with one name, the first counts."""
-    # os.path, as Path.is_file() raises where a folder may not be entered.
-    return [folder(), *[place for place in _own_folders() if os.path.isfile(place / _INDEX)]]  # noqa: PTH113
+    return [folder(), *[place for place in _own_folders() if os.path.isfile(place / _INDEX)]]
 
 
 def entries(place: Path | None = None) -> dict[str, Entry]:
@@ -102,7 +101,7 @@ def read(name: str) -> ModelFile:
     path = Path(name)
     if name in remote():
         raise ModelError(f"model.name: {name!r} is not on this device yet; do: {command(f'fetch {name}')}")
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         names = [*known, *(other for other in remote() if other not in known)]
         near = difflib.get_close_matches(name, names, 1)
         right = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
@@ -198,7 +197,7 @@ def command(what: str, place: Path | None = None) -> str:
     """
     as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
     users_own = os.geteuid() != 0 and place in _own_folders()[1:]
-    sudo = "sudo " if not as_root and not users_own and os.path.isdir(_SYSTEM_FOLDER) else ""  # noqa: PTH112 - as above
+    sudo = "sudo " if not as_root and not users_own and os.path.isdir(_SYSTEM_FOLDER) else ""
     program = os.path.join(sysconfig.get_path("scripts"), "edge-pose")  # noqa: PTH118
     found = shutil.which("edge-pose", path=_SUDOS_PATH if sudo else None)
     if found and os.path.realpath(found) == os.path.realpath(program):
@@ -222,7 +221,7 @@ def _own_folders() -> list[Path]:
 def _own_folder() -> Path:
     """The first of them that can be written, or made."""
     for place in _own_folders():
-        there = next(path for path in (place, *place.parents) if os.path.exists(path))  # noqa: PTH110 - as above
+        there = next(path for path in (place, *place.parents) if os.path.exists(path))
         if there.is_dir() and os.access(there, os.W_OK):
             return place
     raise ModelError(f"{' and '.join(map(str, _own_folders()))} cannot be written; check their permissions")

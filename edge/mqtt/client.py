@@ -34,6 +34,7 @@ GOODBYE_S = 0.3
 LOOK_S = 1.0  # between two looks at the clock of the connection
 # Handed to paho but not yet on the wire: more than this means that the broker is stalled, not slow.
 MAX_PENDING = 64
+MAX_UNREAD = 1000  # messages of a subscription
 
 _UNSUPPORTED_PROTOCOL = 0x84
 _NOT_AUTHORISED = 0x87
@@ -94,9 +95,13 @@ class Connection:
     def close(self, timeout_s: float = GOODBYE_S) -> None:
         """Say goodbye, and wait no longer than `timeout_s` for the broker to hang up."""
         self._closed.set()
-        with self.lock:
+        if not self.lock.acquire(timeout=max(timeout_s, 0.1)):
+            return  # whoever holds it is stuck, and closing is no time to wait for that
+        try:
             was_connected, self.connected = self.connected, False
             self._client.disconnect()
+        finally:
+            self.lock.release()
         if was_connected:
             self._gone.wait(min(timeout_s, GOODBYE_S))
 
@@ -342,8 +347,8 @@ class Subscription:
 
     def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
         self._topics = [(topic, 1) for topic in topics]
-        # Bounded, since whoever prints may be slower than what comes; the newest is the most interesting.
-        self._arrived: queue.Queue[Message] = queue.Queue(maxsize=1000)
+        # The one in C: if Ctrl-C interrupts the other one at the wrong moment, its lock stays taken for ever.
+        self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.connection = Connection(mqtt, "")
         self.connection.on_connected = self._subscribe
         self.connection.on_message = self._keep
@@ -375,9 +380,11 @@ class Subscription:
         client.subscribe(self._topics)
 
     def _keep(self, message: MQTTMessage) -> None:
-        if self._arrived.full():
-            self._arrived.get_nowait()
-        self._arrived.put_nowait(Message(message.topic, bytes(message.payload), message.qos, message.retain))
+        # Whoever prints may be slower than what comes; the newest is the most interesting.
+        if self._arrived.qsize() >= MAX_UNREAD:
+            with suppress(queue.Empty):  # it was read just now
+                self._arrived.get_nowait()
+        self._arrived.put(Message(message.topic, bytes(message.payload), message.qos, message.retain))
 
 
 def _send(client: Client, message: Message) -> MQTTMessageInfo:
