@@ -1,7 +1,7 @@
 """Where everybody is expected, and how large: a Kalman filter of constant velocity, and a memory of their size."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +33,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stature:
-    """How large somebody was when nobody else was near, and nothing of the pose could be somebody else's."""
+    """How large somebody was expected when nobody else could be meant, and nothing of the pose could be another's."""
 
-    size_px: float
+    size_px: float  # the diagonal of the box around all keypoints
     growth_hz: float = 0.0  # of the logarithm, of late
 
     @property
@@ -43,11 +43,11 @@ class Stature:
         return abs(self.growth_hz) < GROWING_HZ
 
     def seen(self, size_px: float, gap_s: float) -> "Stature":
-        """Seen alone again, `gap_s` later."""
-        size_px = max(size_px, self.size_px * math.exp(-gap_s / SHRINK_S))
+        """Seen like that again, `gap_s` later."""
         if gap_s <= 0:
-            return replace(self, size_px=size_px)
-        newest = 1 - math.exp(-gap_s / GROWTH_S)
+            return self
+        size_px = max(size_px, self.size_px * math.exp(-gap_s / SHRINK_S))
+        newest = -math.expm1(-gap_s / GROWTH_S)
         change_hz = math.log(size_px / self.size_px) / gap_s
         return Stature(size_px, self.growth_hz + newest * (change_hz - self.growth_hz))
 
@@ -60,7 +60,7 @@ class Person:
     hits: int  # how often they were seen
     alike_s: float  # when they last looked as expected
     size_px: float
-    stature: Stature | None  # None until they were seen alone
+    stature: Stature | None  # None until nobody else could be meant
     x: float  # the middle of the box, as expected
     y: float
     xy: Floats  # (17, 2)
@@ -84,8 +84,8 @@ class Person:
             self.x + dx, self.y + dy, self.xy + step, self.known, self.velocity, variance,
         )  # fmt: skip
 
-    def seen(self, track: Track, seen: Seen, away: Floats, likeness: float) -> "Person":
-        """Corrected by a pose that is `away` (2,) px from the prediction; with a likeness of 1 it can be nobody else's.
+    def seen(self, track: Track, seen: Seen, away: Floats, likeness: float, *, sure: bool) -> "Person":
+        """Corrected by a pose that is `away` (2,) px from the prediction; `sure` if it can be nobody else's.
 
         The less it is like the prediction, the less is learnt from it: while two people overlap, the network gives
         poses that are half the one and half the other.
@@ -106,7 +106,7 @@ class Person:
             self.hits + 1,
             track.last_seen_s if likeness else self.alike_s,
             max(seen.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
-            self._stature_by(seen, gap_s) if likeness == 1 else self.stature,
+            self._stature_by(xy, gap_s) if sure else self.stature,
             seen.x,
             seen.y,
             xy,
@@ -115,8 +115,16 @@ class Person:
             ((1 - gain) * place, (1 - gain) * both, speed - gain_hz * both),
         )
 
-    def _stature_by(self, seen: Seen, gap_s: float) -> Stature:
-        return self.stature.seen(seen.size_px, gap_s) if self.stature else Stature(seen.size_px)
+    def _stature_by(self, xy: Floats, gap_s: float) -> Stature:
+        (size_px,) = diagonals(xy[None]).tolist()
+        return self.stature.seen(size_px, gap_s) if self.stature else Stature(size_px)
+
+
+def diagonals(xy: Floats) -> Floats:
+    """Of the boxes (n,) around all keypoints (n, 17, 2), px, at least 1."""
+    width, height = (xy.max(axis=1) - xy.min(axis=1)).T
+    diagonal: Floats = np.maximum(np.hypot(width, height), np.float32(1))
+    return diagonal
 
 
 def arrived(track: Track, seen: Seen, hits: int) -> Person:

@@ -8,11 +8,11 @@ they were heading, how they are held and how tall they are that tells them apart
 
 import math
 from itertools import combinations, count
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from edge.motion import PLACE_NOISE, Person, Seen, arrived, measured
+from edge.motion import PLACE_NOISE, Person, Seen, arrived, diagonals, measured
 from edge.skeleton import OKS_SIGMAS
 from edge.types import Array, Floats, Pose, Track
 
@@ -60,20 +60,19 @@ class Tracker:
         seen = measured(poses)
         matches = _matches(people, seen)
         self._people = [
-            self._updated(people[match[0]], one, match, now_s) if match else self._new(one, now_s)
+            self._updated(people[match.person], one, match, now_s) if match else self._new(one, now_s)
             for one, match in zip(seen, map(matches.get, range(len(seen))), strict=True)
         ]
         found = [person.track for person in self._people]
-        taken = {match[0] for match in matches.values()}
+        taken = {match.person for match in matches.values()}
         self._people += [p for j, p in enumerate(recent) if j not in taken]
         return found
 
     def _updated(self, person: Person, seen: Seen, match: "_Match", now_s: float) -> Person:
-        _, away, likeness = match
         hits = person.hits + 1
         track = Track(self._id(person.track.id, hits), seen.pose, person.track.first_seen_s, now_s)
-        if likeness or now_s - person.alike_s < CHANGED_S:
-            return person.seen(track, seen, away, likeness)
+        if match.likeness or now_s - person.alike_s < CHANGED_S:
+            return person.seen(track, seen, match.away, match.likeness, sure=match.sure)
         return arrived(track, seen, hits)
 
     def _new(self, seen: Seen, now_s: float) -> Person:
@@ -83,21 +82,26 @@ class Tracker:
         return next(self._ids) if given is None and hits >= self._min_hits else given
 
 
-# Who it is, how far (2,) px they are from where they were expected, and how much they look as expected, 0..1.
-_Match: TypeAlias = tuple[int, Floats, float]
+class _Match(NamedTuple):
+    """Who a pose is."""
+
+    person: int
+    away: Floats  # (2,) how far they are from where they were expected, px
+    likeness: float  # how much they look as expected, 0..1
+    sure: bool = False  # nobody else can be meant
 
 
 def _matches(people: list[Person], seen: list[Seen]) -> dict[int, _Match]:
     """Number of the pose -> who it is. Poses of newcomers are left out."""
     matches = _alone(people, seen)
-    taken = {match[0] for match in matches.values()}
+    taken = {match.person for match in matches.values()}
     others = [j for j in range(len(people)) if j not in taken]
     poses = [i for i in range(len(seen)) if i not in matches]
     if others and poses:
         likeness, near, away = _compared([people[j] for j in others], [seen[i] for i in poses])
         named = np.array([[people[j].track.id is not None] for j in others])
         for i, j in _assigned(np.where(likeness > 0, 1 + likeness + named, near)).items():
-            matches[poses[i]] = others[j], away[j, i].astype(np.float32), float(likeness[j, i])
+            matches[poses[i]] = _Match(others[j], away[j, i].astype(np.float32), float(likeness[j, i]))
     return matches
 
 
@@ -115,7 +119,7 @@ def _alone(people: list[Person], seen: list[Seen]) -> dict[int, _Match]:
             common = (one.pose.visible & people[j].known).nonzero()[0]
             if len(common):
                 away = (one.pose.xy - people[j].xy)[common].sum(axis=0) / np.float32(len(common))
-                matches[i] = j, away, 1.0
+                matches[i] = _Match(j, away, 1.0, sure=True)
     return matches
 
 
@@ -159,19 +163,20 @@ def _compared(people: list[Person], seen: list[Seen]) -> tuple[Array, Array, Arr
     return np.where((likeness >= LEAST_LIKENESS) & (distance < REACH), likeness, 0), nearness, away
 
 
-def _blurred(people: list[Person], expected: Array) -> Array:
-    """By how much people (J,) are larger, beside each other, than they are expected to be (J, 17, 2); of the logarithm.
+def _blurred(people: list[Person], expected: Floats) -> Floats:
+    """By how much people (J,) are larger than expected (J, 17, 2), of the logarithm; less than 0 if they are smaller.
 
-    While they overlap, poses that are half the one and half the other make what is expected of both alike. How large
-    they are beside each other was seen while they were alone.
+    While they overlap, poses that are half the one and half the other make what is expected of both alike: of the
+    larger one too little, and of the smaller one too much. How large they are was seen when nobody else could be meant.
     """
-    statures = [person.stature for person in people]
-    if len(people) < 2 or not all(stature and stature.steady for stature in statures):
-        return np.zeros(len(people))
-    width, height = np.ptp(expected, axis=1).T
-    larger: Array = np.log([stature.size_px for stature in statures if stature] / np.hypot(width, height))
-    larger -= larger.mean()  # what all have grown is no difference between them
-    return larger
+    larger = np.zeros(len(people), np.float32)
+    known = [j for j, person in enumerate(people) if person.stature and person.stature.steady]
+    if len(known) > 1:
+        sizes = [stature.size_px for stature in (people[j].stature for j in known) if stature]
+        larger[known] = np.log(np.array(sizes, np.float32) / diagonals(expected[known]))
+    # No more than both ways: who is smaller than before, and nobody larger, crouches.
+    both = max(min(float(larger.max()), -float(larger.min())), 0.0)
+    return larger.clip(-both, both)
 
 
 def _median(values: Array, common: Array, shared: Array) -> Array:

@@ -60,7 +60,7 @@ def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
         pose[root] = place
         while np.isnan(pose).any():
             for edge, (a, b) in enumerate(TREE):
-                # Backward edges begin at 16 and their offsets at 32; libcoral takes the first of them where it is.
+                # libcoral forgets to add 16 to the number of the first backward edge, so it reads channels 16 and 32.
                 for source, target, channel in ((a, b, edge), (b, a, 32 + edge if edge else 16)):
                     if np.isnan(pose[source, 0]) or not np.isnan(pose[target, 0]):
                         continue

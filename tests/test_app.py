@@ -107,7 +107,7 @@ def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 3, 4])
+@pytest.mark.parametrize("seed", [0, 4, 12])
 def test_people_who_cross_keep_their_ids_as_the_network_sees_them(seed: int) -> None:
     """Whom an id belongs to is asked where somebody is clearly one of both; they pass each other again and again."""
     # Of the two, the one that this runtime is fast with.

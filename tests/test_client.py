@@ -215,23 +215,29 @@ def test_whoever_is_slow_to_read_reads_the_newest(mosquitto: Start) -> None:
 
 
 def test_closing_does_not_wait_for_who_is_stuck(mosquitto: Start) -> None:
+    """And the last will says what there was no time for."""
     port = mosquitto().port
     taken, release = threading.Event(), threading.Event()
-    with listener(port) as heard:
+    with listener(port) as heard, listener(port) as one, publisher(port) as other:
+        assert next_of(heard, TOPICS.status).payload == b"online"
+        until(lambda: other.connection.connected)
 
         def hang() -> None:
-            with heard.connection.lock:
+            with one.connection.lock, other.connection.lock:
                 taken.set()
                 release.wait(20)
 
-        holder = threading.Thread(target=hang, daemon=True)
-        holder.start()
+        threading.Thread(target=hang, daemon=True).start()
         assert taken.wait(5)
         started_s = time.monotonic()
-        heard.close()
+        one.close()
+        other.close()
         assert time.monotonic() - started_s < 5
+        assert one.connection.connected
+        assert other.connection.connected
         release.set()
-        holder.join(5)
+        assert next_of(heard, TOPICS.status).payload == b"offline"
+        until(lambda: not one.connection.connected and not other.connection.connected)
 
 
 def test_a_refused_login_is_never_taken_for_a_good_one(

@@ -214,11 +214,11 @@ class _Walker:
         return target, self._confidence(target, step.target)
 
     def _mistaken(self, eye: Position) -> Position:
-        """Where libcoral looks for the nose. Of the four quarters of the mid offsets it takes the second and the third,
-        which are from the nose to the eye along x, and back along y; the third and the fourth were meant.
+        """Where libcoral looks for the nose: y from channel 16 of the 64 mid offsets, and x from channel 32.
 
-        The short offsets lead to the nose from there as well: of 700 poses that networks gave, no keypoint came out
-        elsewhere by a pixel. So this goes the same way, and whoever compares the two finds the same poses.
+        Those are from the nose to the eye along x, and back along y; 32 and 48 were meant. The short offsets lead to
+        the nose from there as well: of 700 poses that networks gave, no keypoint came out elsewhere by a pixel. So
+        this goes the same way, and whoever compares the two finds the same poses.
         """
         return self._forward.inside(eye[0] + self._forward.at(eye, len(EDGES)), eye[1] + self._backward.at(eye, 0))
 

@@ -145,6 +145,10 @@ class Connection:
                 if client.want_write():
                     client.loop_write()
                 client.loop_misc()
+                if self._closed.is_set() and self.connected and isinstance(connection, socket.socket):
+                    # Who closed could not wait for the lock, nor say goodbye: the last will does.
+                    with suppress(OSError):
+                        connection.shutdown(socket.SHUT_RDWR)
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         mqtt = self._mqtt
@@ -308,12 +312,14 @@ class Broker:
     def close(self, timeout_s: float = 1.0) -> None:
         """Say `offline`, wait until all that was published is out, and disconnect; takes no longer than `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
-        if self.connection.connected:
+        if self.connection.connected and self.connection.lock.acquire(timeout=timeout_s):
             # The broker answers in order: once it has this, it has everything before it.
-            with self.connection.lock:
+            try:
                 info = _send(self.connection.client, self._offline)
+            finally:
+                self.connection.lock.release()
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                info.wait_for_publish(timeout_s)
+                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
         self.connection.close(max(deadline_s - time.monotonic(), 0))
 
     def _forget_pending(self) -> None:
