@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.decode.field import Field, Position
+from edge.decode.field import Field, Position, SingleField
 from edge.decode.heads import Heads
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
@@ -40,7 +40,8 @@ EDGES = tuple(
 # The one step in which libcoral (BacktrackDecodePose) mistakes a backward edge for a forward one, by a > for a >=.
 MISTAKEN = len(EDGES)  # its number: from the left eye to the nose
 REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
-FINE = 2.0**-20  # of a cell: float32, in which libcoral reckons, hardly tells places apart that are nearer
+# How near places are one, of a cell: float32, in which libcoral reckons, hardly tells more; and for floats, never.
+FINE, EXACT = 2.0**-20, 2.0**-60
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,11 @@ def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decod
 
 def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
     forward, backward = mid if len(mid) > 1 else _halves(mid[0])
-    short_field = Field(short, stride=stride)
-    walker = _Walker(Field(heatmaps), short_field, Field(forward, stride=stride), Field(backward, stride=stride))
+    exact = heatmaps.data.dtype.kind == "f"
+    field = SingleField if exact else Field
+    short_field = field(short, stride=stride)
+    mid_fields = field(forward, stride=stride), field(backward, stride=stride)
+    walker = _Walker(field(heatmaps), short_field, *mid_fields, fine=EXACT if exact else FINE)
     radius = settings.nms_radius_px / stride
     found: list[_Found] = []
     for root, keypoint in _roots(heatmaps, short_field, settings.score_threshold):
@@ -184,11 +188,12 @@ class _Walker:
     remembered, and taken once.
     """
 
-    def __init__(self, logits: Field, short: Field, forward: Field, backward: Field) -> None:
+    def __init__(self, logits: Field, short: Field, forward: Field, backward: Field, *, fine: float) -> None:
         self._logits = logits
         self._short = short  # from a cell to the keypoint near it
         self._forward = forward  # from the first keypoint of an edge to the second
         self._backward = backward
+        self._fine = fine
         self._taken: dict[tuple[int, int, int], tuple[Position, float]] = {}
 
     def pose(self, root: Position, keypoint: int) -> _Found:
@@ -197,7 +202,7 @@ class _Walker:
         confidences = [self._confidence(root, keypoint)] * KEYPOINT_COUNT
         for step in _STEPS[keypoint]:
             y, x = positions[step.source]
-            start = step.number, int(y / FINE), int(x / FINE)
+            start = step.number, int(y / self._fine), int(x / self._fine)
             end = self._taken.get(start)
             if end is None:
                 end = self._taken[start] = self._end_of(step, (y, x))
@@ -220,7 +225,7 @@ class _Walker:
         the nose from there as well: of 700 poses that networks gave, no keypoint came out elsewhere by a pixel. So
         this goes the same way, and whoever compares the two finds the same poses.
         """
-        return self._forward.inside(eye[0] + self._forward.at(eye, len(EDGES)), eye[1] + self._backward.at(eye, 0))
+        return self._forward.leap(eye, self._forward.at(eye, len(EDGES)), self._backward.at(eye, 0))
 
     def _confidence(self, position: Position, keypoint: int) -> float:
         logit = self._logits.at(position, keypoint)
