@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -61,8 +62,14 @@ def run(broker: str | None, frames: int, source: str) -> int:
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
     # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()  # as well, for libraries were seen to swallow what a handler raises
+        raise KeyboardInterrupt
+
     for number in ENDING:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, stop)
     with told_of("--source", source):
         open_source(Camera(source=source)).close()  # a wrong name is found here, and not by the daemon
     with _broker(broker) as (host, port):
@@ -81,7 +88,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         daemon = _start_daemon(mqtt, device_id, source)
         try:
-            return _show(subscription, daemon, out, notes, frames)
+            return _show(subscription, daemon, stopping, out, notes, frames)
         finally:
             for number in ENDING:  # a second one would leave behind what is to be cleared; this takes seconds at most
                 signal.signal(number, signal.SIG_IGN)
@@ -93,8 +100,13 @@ def run(broker: str | None, frames: int, source: str) -> int:
             subscription.close()
 
 
-def _show(
-    subscription: Subscription, daemon: "subprocess.Popen[bytes]", out: Console, notes: Console, frames: int
+def _show(  # noqa: PLR0913, PLR0917 - two to listen to, one to heed, two to write to, and how much
+    subscription: Subscription,
+    daemon: "subprocess.Popen[bytes]",
+    stopping: threading.Event,
+    out: Console,
+    notes: Console,
+    frames: int,
 ) -> int:
     started_s = time.monotonic()
     arrived_s: deque[float] = deque(maxlen=FPS_OVER)
@@ -104,7 +116,7 @@ def _show(
         suppress(KeyboardInterrupt),
         Live(summary, console=notes, auto_refresh=False, transient=not out.is_terminal) as live,
     ):
-        while not frames or count < frames:
+        while not stopping.is_set() and (not frames or count < frames):
             message = subscription.next(timeout_s=0.5)
             if message is None:
                 if daemon.poll() is not None:
