@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.decode.field import Field
+from edge.decode.field import Field, SingleField
 from edge.decode.heads import Heads, recognise
 from edge.decode.heatmaps import sigmoid
 from edge.decode.posenet import (
@@ -193,6 +193,19 @@ def test_bilinear_samples() -> None:
     field = Field(Tensor((y + x + c + 0.2).astype(np.float32)))
     for channel in (2, 0, 0, 1):
         assert field.at((0.75, 1.32), channel) == pytest.approx(0.75 + 1.32 + channel + 0.2, rel=1e-6)
+
+
+def test_floats_are_read_in_single_precision() -> None:
+    """Bit by bit: through noise, a walk makes more of the last one."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(0, 40, (7, 9, 4)).astype(np.float32)
+    field, one = SingleField(Tensor(data), stride=16), np.float32(1)
+    for y, x in rng.uniform(0, (5.9, 7.9), (200, 2)).astype(np.float32):
+        row, column = int(y), int(x)
+        dy, dx = y - np.float32(row), x - np.float32(column)
+        (here, beside), (below, across) = data[row : row + 2, column : column + 2, 1] / np.float32(16)
+        upper, lower = (one - dx) * here + dx * beside, (one - dx) * below + dx * across
+        assert field.at((float(y), float(x)), 1) == float((one - dy) * upper + dy * lower)
 
 
 def test_displaced_positions() -> None:
