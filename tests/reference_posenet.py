@@ -1,14 +1,16 @@
 """The multi-person decoding once more, from the description and not from the code: slow and literal.
 
-It shares nothing with `edge.decode.posenet`, so that the two can be held against each other on any input.
+It shares nothing with `edge.decode.posenet`, so that the two can be held against each other on any input. It reckons
+in the dtype of what it is given: where vectors differ wildly from cell to cell, each dtype comes to poses of its own.
 """
 
 import heapq
 import math
+from typing import Any
 
 import numpy as np
 
-from edge.types import Array, Floats
+from edge.types import Array
 
 # Names as in the paper; the numbers are COCO's.
 TREE = [(0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11), (11, 13), (13, 15), (0, 6), (6, 8), (8, 10),
@@ -19,36 +21,38 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -80 else 0.0
 
 
-def bilinear(tensor: Array, y: float, x: float, channel: int) -> float:
+def bilinear(tensor: Array, y: Any, x: Any, channel: int) -> Any:
     h, w = tensor.shape[:2]
     y0, x0 = math.floor(y), math.floor(x)
     y1, x1 = min(math.ceil(y), h - 1), min(math.ceil(x), w - 1)
-    fy, fx = y - y0, x - x0
-    top = (1 - fx) * tensor[y0, x0, channel] + fx * tensor[y0, x1, channel]
-    bottom = (1 - fx) * tensor[y1, x0, channel] + fx * tensor[y1, x1, channel]
-    return float((1 - fy) * top + fy * bottom)
+    one = tensor.dtype.type(1)
+    fy, fx = y % one, x % one
+    top = (one - fx) * tensor[y0, x0, channel] + fx * tensor[y0, x1, channel]
+    bottom = (one - fx) * tensor[y1, x0, channel] + fx * tensor[y1, x1, channel]
+    return (one - fy) * top + fy * bottom
 
 
 def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
-    heatmaps: Floats, short: Floats, mid: Floats, *, stride: int, max_poses: int, threshold: float, radius_px: float
+    heatmaps: Array, short: Array, mid: Array, *, stride: int, max_poses: int, threshold: float, radius_px: float
 ) -> tuple[Array, Array, Array]:
     """Keypoints (P, 17, 2) as (y, x) px, confidences (P, 17), scores (P,)."""
     h, w, _ = heatmaps.shape
-    short, mid = short / np.float32(stride), mid / np.float32(stride)
+    real = heatmaps.dtype.type
+    short, mid = short / real(stride), mid / real(stride)
     radius2 = (radius_px / stride) ** 2
 
-    def clamp(y: float, x: float) -> tuple[float, float]:
-        return min(max(y, 0.0), h - 1.0), min(max(x, 0.0), w - 1.0)
+    def clamp(y: Any, x: Any) -> tuple[Any, Any]:
+        return min(max(y, real(0)), real(h - 1)), min(max(x, real(0)), real(w - 1))
 
     least = -math.log(1 / (threshold + 1e-6) - 1)
-    queue: list[tuple[float, int, int, int, tuple[float, float]]] = []
+    queue: list[tuple[float, int, int, int, tuple[Any, Any]]] = []
     for row in range(h):
         for column in range(w):
             window = heatmaps[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
             for k in range(17):
                 logit = float(heatmaps[row, column, k])
                 if logit >= least and logit >= window[..., k].max():
-                    place = clamp(row + float(short[row, column, k]), column + float(short[row, column, k + 17]))
+                    place = clamp(real(row) + short[row, column, k], real(column) + short[row, column, k + 17])
                     heapq.heappush(queue, (-logit, row, column, k, place))
 
     found: list[tuple[Array, Array, float]] = []
@@ -56,7 +60,7 @@ def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
         *_, root, place = heapq.heappop(queue)
         if any(np.sum((pose[root] - place) ** 2) <= radius2 for pose, _, _ in found):
             continue
-        pose = np.full((17, 2), np.nan)
+        pose = np.full((17, 2), np.nan, real)
         pose[root] = place
         while np.isnan(pose).any():
             for edge, (a, b) in enumerate(TREE):
@@ -69,7 +73,7 @@ def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
                     for _ in range(5):
                         y, x = clamp(y + bilinear(short, y, x, target), x + bilinear(short, y, x, target + 17))
                     pose[target] = y, x
-        confidence = np.array([sigmoid(bilinear(heatmaps, y, x, k)) for k, (y, x) in enumerate(pose.tolist())])
+        confidence = np.array([sigmoid(bilinear(heatmaps, y, x, k)) for k, (y, x) in enumerate(pose)])
         if confidence.mean() >= threshold:
             found.append((pose, confidence, float(confidence.mean())))
 

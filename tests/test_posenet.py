@@ -88,15 +88,16 @@ def quantization(tensors: list[Tensor]) -> Quantization:
     return heatmaps, short, mid
 
 
-def noise(seed: int, grid: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
+def noise(seed: int, grid: tuple[int, int], rough_px: float = 3) -> tuple[Floats, Floats, Floats]:
     """Outputs that mean nothing, with peaks, plateaus and vectors out of the grid.
 
-    Vectors differ so little from cell to cell that rounding does not grow from step to step into other poses.
+    Vectors differ by some `rough_px` from cell to cell: by so little that rounding does not grow from step to step into
+    other poses, unless more is asked for.
     """
     rng = np.random.default_rng(seed)
     heatmaps = rng.normal(-1.5, 1.5, (*grid, 17)).round(1)
-    short = rng.normal(0, 3, (*grid, 34))
-    mid = rng.normal(0, 3, (*grid, 64)) + rng.normal(0, 60, 64)
+    short = rng.normal(0, rough_px, (*grid, 34))
+    mid = rng.normal(0, rough_px, (*grid, 64)) + rng.normal(0, 60, 64)
     return heatmaps.astype(np.float32), short.astype(np.float32), mid.astype(np.float32)
 
 
@@ -109,13 +110,35 @@ def test_it_does_what_the_description_says_on_any_input(grid: tuple[int, int], s
     tensors = noise(seed, grid)
     stride, most = int(rng.choice([8, 16, 32])), int(rng.choice([1, 3, 10]))
     threshold, radius_px = float(rng.choice([0.1, 0.2, 0.35])), float(rng.choice([0, 10, 40]))
-    wanted = reference(*tensors, stride=stride, max_poses=most, threshold=threshold, radius_px=radius_px)
+    double = (tensor.astype(np.float64) for tensor in tensors)
+    wanted = reference(*double, stride=stride, max_poses=most, threshold=threshold, radius_px=radius_px)
     got = decode_poses(
         *tensors, output_stride=stride, max_poses=most, score_threshold=threshold, nms_radius_px=radius_px
     )
     for one, other, tolerance in zip(got, wanted, (0.01, 1e-4, 1e-4), strict=True):
         assert one.shape == other.shape
         assert one == pytest.approx(other, abs=tolerance)
+
+
+def differs(found: tuple[Array, ...], others: tuple[Array, ...]) -> bool:
+    """By a hundredth of a pixel."""
+    return found[0].shape != others[0].shape or bool(np.abs(found[0] - others[0]).max(initial=0) > 0.01)
+
+
+@pytest.mark.parametrize("rough_px", [20, 60])
+def test_floats_are_walked_in_single_precision_where_that_decides_which_poses_there_are(rough_px: float) -> None:
+    told = 0
+    for seed in range(6):
+        tensors = noise(seed, (9 + seed, 21), rough_px)
+        single, double = (
+            reference(
+                *(tensor.astype(real) for tensor in tensors), stride=16, max_poses=10, threshold=0.2, radius_px=10
+            )
+            for real in (np.float32, np.float64)
+        )
+        assert not differs(decode_poses(*tensors), single), seed
+        told += differs(double, single)
+    assert told >= 3  # or it would not matter how they are walked
 
 
 @pytest.mark.parametrize(("dtype", "zero_point", "seed"), list(product((np.uint8, np.int8), (0, 100), range(4))))
