@@ -23,7 +23,7 @@ from edge.failover import Failover
 from edge.filtering import Thresholds
 from edge.inference.fit import Fit
 from edge.lookout import Lookout
-from edge.mqtt.client import Broker
+from edge.mqtt.broker import Broker
 from edge.mqtt.messages import Topics
 from edge.networks import check_models, edge_tpu_size, find_accelerator, open_decoder, open_failover
 from edge.pipeline import Choice, FrameSource, Pipeline, Runtime, Stages

@@ -109,7 +109,7 @@ def _check_source(config: configuration.Config) -> str:
 
 
 def _check_broker(config: configuration.Config) -> str:
-    from edge.mqtt.client import Connection  # noqa: PLC0415
+    from edge.mqtt.connection import Connection  # noqa: PLC0415
 
     mqtt = config.mqtt
     connection = Connection(mqtt, "")

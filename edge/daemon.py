@@ -9,7 +9,7 @@ from edge.camera.feed import patience
 from edge.config import Config
 from edge.failover import Failover
 from edge.mqtt import messages
-from edge.mqtt.client import Broker
+from edge.mqtt.broker import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Result
 from edge.profile import Profile

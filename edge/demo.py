@@ -22,8 +22,8 @@ from edge.camera import open_source, told_of
 from edge.camera.feed import printable
 from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
-from edge.mqtt.client import Subscription
 from edge.mqtt.messages import Keypoints, Topics
+from edge.mqtt.subscription import Subscription
 
 LOOPBACK = "127.0.0.1"
 FPS_OVER = 30  # frames

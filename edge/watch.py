@@ -13,8 +13,8 @@ from rich.text import Text
 
 from edge.config import ENV_PREFIX, Mqtt, host_and_port, load
 from edge.errors import EXIT_OK, UsageError
-from edge.mqtt.client import Subscription
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
+from edge.mqtt.subscription import Subscription
 from edge.mqtt.troubles import for_command_line
 from edge.types import Message
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.config import Config, Mqtt, password
 from edge.doctor.machine import SUDO, Finding, denied, split
 from edge.errors import ConfigError
-from edge.mqtt.client import tls_context
+from edge.mqtt.connection import tls_context
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
 from edge.mqtt.troubles import LOGIN_REFUSED, explain

@@ -34,7 +34,7 @@ from edge.failover import Failover
 from edge.filtering import keep_visible
 from edge.inference.fit import Fit
 from edge.inference.runtime import CpuRuntime
-from edge.mqtt.client import Broker
+from edge.mqtt.broker import Broker
 from edge.mqtt.messages import Topics
 from edge.pipeline import FrameSource, Network, Pipeline
 from edge.profile import Profile

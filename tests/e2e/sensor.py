@@ -16,8 +16,8 @@ import jsonschema
 import msgspec
 
 from edge.config import Mqtt
-from edge.mqtt.client import Subscription
 from edge.mqtt.messages import schemas
+from edge.mqtt.subscription import Subscription
 from edge.types import Message
 from tests.brokers import LOOPBACK
 

@@ -1,21 +1,19 @@
-"""Talk to the broker. The only file that imports paho."""
+"""A connection to the broker that keeps itself up. Only this folder imports paho."""
 
 import logging
-import queue
 import random
 import select
 import socket
 import ssl
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, MQTTMessage, MQTTMessageInfo, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -34,10 +32,8 @@ GOODBYE_S = 0.3
 LOOK_S = 1.0  # between two looks at the clock of the connection
 # Handed to paho but not yet on the wire: more than this means that the broker is stalled, not slow.
 MAX_PENDING = 64
-MAX_UNREAD = 1000  # messages of a subscription
 
 _UNSUPPORTED_PROTOCOL = 0x84
-_NOT_AUTHORISED = 0x87
 
 
 class Connection:
@@ -242,158 +238,7 @@ class Connection:
         self._complaint = problem
 
 
-class Broker:
-    """Publishes messages, and says `online` and `offline` for us.
-
-    `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
-    the broker is away: what is published then is dropped and counted. A second client of this id throws the first one
-    out, which comes back and says all of that again: so a daemon that fails beside another one is soon corrected.
-    """
-
-    def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
-        """Raises ConfigError if the password or a certificate cannot be used."""
-        self._online, self._offline = online, offline
-        self._standing: dict[str, Message] = {}
-        self._pending: deque[MQTTMessageInfo] = deque()
-        self._unanswered: dict[int, str] = {}  # the broker's answer to that message is awaited: its topic
-        self._refused: set[str | None] = set()  # topics on which the broker does not let us publish
-        self._login = f"user {mqtt.username!r}" if mqtt.username else "anybody"
-        self.dropped = 0
-        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
-        self.connection.on_connected = self._announce
-        self.connection.on_lost = self._forget_pending
-
-    def open(self) -> None:
-        """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
-        self.stand(self._online)
-        self.connection.open()
-
-    def stand(self, message: Message) -> None:
-        """Publish a retained message now, or as soon as there is a connection, and again at every connect."""
-        with self.connection.lock:
-            self._standing[message.topic] = message
-            if self.connection.connected:
-                self._state(self.connection.client, message)
-
-    def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
-        """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
-
-        Waits until that has succeeded, or will not, `stopping` is set, or the time is over: after a power cut, a broker
-        may need a moment longer than we do, and there may be no second time to say it.
-        """
-        with self.connection.lock:
-            self._standing.pop(self._online.topic, None)
-            self.stand(message)
-        self.connection.open()
-        deadline_s = time.monotonic() + timeout_s
-        settled = False
-        while not settled and time.monotonic() < deadline_s:
-            settled = stopping.wait(0.02) or self.connection.connected or self.connection.refused
-
-    def has_room(self) -> bool:
-        """Whether a message could be published now: someone is there, and keeps up."""
-        pending = self._pending
-        with self.connection.lock:
-            while pending and pending[0].is_published():
-                pending.popleft()
-            return self.connection.connected and len(pending) < MAX_PENDING
-
-    def publish(self, message: Message) -> bool:
-        """Hand a message to the network; False if it was dropped, because nobody is there or it cannot keep up."""
-        with self.connection.lock:
-            if self.has_room():
-                info = _send(self.connection.client, message)
-                if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                    self._pending.append(info)
-                    return True
-        self.dropped += 1
-        return False
-
-    def close(self, timeout_s: float = 1.0) -> None:
-        """Say `offline`, wait until all that was published is out, and disconnect; takes no longer than `timeout_s`."""
-        deadline_s = time.monotonic() + timeout_s
-        if self.connection.connected and self.connection.lock.acquire(timeout=timeout_s):
-            # The broker answers in order: once it has this, it has everything before it.
-            try:
-                info = _send(self.connection.client, self._offline)
-            finally:
-                self.connection.lock.release()
-            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
-        self.connection.close(max(deadline_s - time.monotonic(), 0))
-
-    def _forget_pending(self) -> None:
-        self._pending.clear()
-
-    def _announce(self, client: Client) -> None:
-        self._unanswered = {}
-        for message in self._standing.values():
-            self._state(client, message)
-
-    def _state(self, client: Client, message: Message) -> None:
-        """Send a message, and listen whether the broker takes it; only MQTT 5 tells."""
-        self._unanswered[_send(client, message).mid] = message.topic
-        client.on_publish = self._answered
-
-    def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
-        topic = self._unanswered.pop(number, None)
-        if not self._unanswered:
-            client.on_publish = None  # it would be called for each message, keypoints too, which nobody answers
-        if topic is None or not reason.is_failure:
-            self._refused.discard(topic)
-        elif topic not in self._refused:
-            self._refused.add(topic)
-            mend = f"let {self._login} write {topic.rpartition('/')[0]}/# in its access list"
-            log.warning("the broker does not take what we publish on %s (%s); %s",
-                        topic, reason, mend if reason.value == _NOT_AUTHORISED else "see its log")  # fmt: skip
-
-
-class Subscription:
-    """Receives what is published under some topics."""
-
-    def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
-        self._topics = [(topic, 1) for topic in topics]
-        # The one in C: if Ctrl-C interrupts the other one at the wrong moment, its lock stays taken for ever.
-        self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self.connection = Connection(mqtt, "")
-        self.connection.on_connected = self._subscribe
-        self.connection.on_message = self._keep
-        self.connection.open()
-
-    def next(self, timeout_s: float) -> Message | None:
-        """The next message, or None if none came in time."""
-        try:
-            return self._arrived.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-
-    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
-        """Delete what is retained there; whether the broker answered within `timeout_s`, be it that it refuses."""
-        deadline_s = time.monotonic() + timeout_s
-        with self.connection.lock:
-            if not self.connection.connected:
-                return False
-            sent = [_send(self.connection.client, Message(topic, b"", qos=1, retain=True)) for topic in topics]
-        for info in sent:
-            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
-                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
-        return all(info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published() for info in sent)
-
-    def close(self) -> None:
-        self.connection.close()
-
-    def _subscribe(self, client: Client) -> None:
-        client.subscribe(self._topics)
-
-    def _keep(self, message: MQTTMessage) -> None:
-        # Whoever prints may be slower than what comes; the newest is the most interesting.
-        if self._arrived.qsize() >= MAX_UNREAD:
-            with suppress(queue.Empty):  # it was read just now
-                self._arrived.get_nowait()
-        self._arrived.put(Message(message.topic, bytes(message.payload), message.qos, message.retain))
-
-
-def _send(client: Client, message: Message) -> MQTTMessageInfo:
+def send(client: Client, message: Message) -> MQTTMessageInfo:
     expires = message.expiry_s is not None and client.protocol == MQTTv5
     properties = _expiring(message.expiry_s) if expires else None
     return client.publish(message.topic, message.payload, message.qos, message.retain, properties)

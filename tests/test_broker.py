@@ -1,4 +1,4 @@
-"""The broker client against real brokers."""
+"""Connection, publisher and subscription against real brokers."""
 
 import os
 import signal
@@ -17,9 +17,11 @@ import pytest
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
-from edge.mqtt import client as module
-from edge.mqtt.client import MAX_PENDING, MAX_UNREAD, Broker, Subscription
+from edge.mqtt import connection as module
+from edge.mqtt.broker import Broker
+from edge.mqtt.connection import MAX_PENDING
 from edge.mqtt.messages import Topics
+from edge.mqtt.subscription import MAX_UNREAD, Subscription
 from edge.types import Message
 from tests.brokers import LOOPBACK, Mosquitto, free_port
 
@@ -364,7 +366,7 @@ def test_the_last_will_is_offline(mosquitto: Start, tmp_path: Path) -> None:
     script = tmp_path / "sensor.py"
     script.write_text(
         "import time\n"
-        "from tests.test_client import publisher\n"
+        "from tests.test_broker import publisher\n"
         f"with publisher({server.port}) as broker:\n    time.sleep(60)\n"
     )
     with listener(server.port) as heard:

@@ -1,0 +1,60 @@
+"""Receive what sensors publish."""
+
+import queue
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+
+from edge.config import Mqtt
+from edge.mqtt.connection import Connection, send
+from edge.types import Message
+
+MAX_UNREAD = 1000  # messages of a subscription
+
+
+class Subscription:
+    """Receives what is published under some topics."""
+
+    def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
+        self._topics = [(topic, 1) for topic in topics]
+        # The one in C: if Ctrl-C interrupts the other one at the wrong moment, its lock stays taken for ever.
+        self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.connection = Connection(mqtt, "")
+        self.connection.on_connected = self._subscribe
+        self.connection.on_message = self._keep
+        self.connection.open()
+
+    def next(self, timeout_s: float) -> Message | None:
+        """The next message, or None if none came in time."""
+        try:
+            return self._arrived.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
+        """Delete what is retained there; whether the broker answered within `timeout_s`, be it that it refuses."""
+        deadline_s = time.monotonic() + timeout_s
+        with self.connection.lock:
+            if not self.connection.connected:
+                return False
+            sent = [send(self.connection.client, Message(topic, b"", qos=1, retain=True)) for topic in topics]
+        for info in sent:
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
+        return all(info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published() for info in sent)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _subscribe(self, client: Client) -> None:
+        client.subscribe(self._topics)
+
+    def _keep(self, message: MQTTMessage) -> None:
+        # Whoever prints may be slower than what comes; the newest is the most interesting.
+        if self._arrived.qsize() >= MAX_UNREAD:
+            with suppress(queue.Empty):  # it was read just now
+                self._arrived.get_nowait()
+        self._arrived.put(Message(message.topic, bytes(message.payload), message.qos, message.retain))
