@@ -14,10 +14,14 @@ def test_sigmoid_known_values() -> None:
     assert sigmoid(np.array([1, -1])) == pytest.approx([0.7310585786, 0.2689414214])
 
 
-def test_sigmoid_neither_overflows_nor_changes_the_dtype() -> None:
-    extreme = sigmoid(np.array([-1e30, -1000, 1000, 1e30], np.float32))  # a RuntimeWarning would fail this test
-    assert extreme.dtype == np.float32
-    assert extreme == pytest.approx([0, 0, 1, 1], abs=1e-30)
+@pytest.mark.parametrize(("dtype", "rest"), [(np.float16, 2e-5), (np.float32, 1e-30), (np.float64, 1e-30)])
+def test_sigmoid_neither_overflows_nor_changes_the_dtype(dtype: type, rest: float) -> None:
+    extreme = sigmoid(np.array([-6e4, -1000, 1000, 6e4], dtype))  # a RuntimeWarning would fail this test
+    assert extreme.dtype == dtype
+    assert extreme == pytest.approx([0, 0, 1, 1], abs=rest)
+
+
+def test_sigmoid_of_integers_is_double() -> None:
     assert sigmoid(np.array([3], np.int8)).dtype == np.float64
 
 
@@ -72,3 +76,8 @@ def test_output_stride(input_size: tuple[int, int], grid: tuple[int, int], strid
 def test_output_stride_refuses_grids_that_do_not_belong(grid: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="output stride"):
         output_stride((353, 481), grid)
+
+
+def test_output_stride_refuses_an_input_of_one_pixel() -> None:
+    with pytest.raises(ValueError, match="output stride"):
+        output_stride((1, 1), (2, 1))

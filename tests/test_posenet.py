@@ -301,6 +301,18 @@ def test_a_broken_network_does_not_end_the_program(bad: float) -> None:
         assert np.isfinite(keypoints).all()
 
 
+def test_a_value_that_is_none_hides_no_peak_beside_it() -> None:
+    poses, logits = crowd(np.random.default_rng(1), 1, 30)
+    heatmaps, short, _ = paint_people(poses, logits, (23, 31), STRIDE)
+    row, column = np.unravel_index(heatmaps[..., 0].argmax(), heatmaps.shape[:2])
+    alone = np.full_like(heatmaps, -12)
+    alone[row, column, 0] = 9
+    alone[row + 1, column, 0] = np.nan
+    ((place, keypoint),) = _roots(Tensor(alone), Field(Tensor(short), stride=STRIDE), 0.2)
+    assert keypoint == 0
+    assert np.array(place) * STRIDE == pytest.approx(poses[0, 0], abs=0.01)
+
+
 def test_inputs_that_do_not_fit_are_refused() -> None:
     zeros = [np.zeros((3, 4, n), np.float32) for n in (17, 34, 64)]
     for index, wrong in product(range(3), ((4, 3), (3, 4))):

@@ -16,9 +16,9 @@ def sigmoid(x: npt.ArrayLike) -> Array:
     values = np.asarray(x)
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
-    # exp(88) is about the largest that float32 holds; beyond it the result no longer changes by more than 1e-38.
+    # exp() of more is too large for float16, or for float32; beyond, the result is 0 as far as they can tell.
     # Constants of the same dtype, because numpy 1 turns single values into float64 otherwise.
-    one, limit = values.dtype.type(1), values.dtype.type(88)
+    one, limit = values.dtype.type(1), values.dtype.type(11 if values.dtype.itemsize == 2 else 88)
     result: Array = one / (one + np.exp(np.minimum(-values, limit)))
     return result
 
@@ -45,7 +45,7 @@ def output_stride(input_size: tuple[int, int], grid_size: tuple[int, int]) -> in
     Raises ValueError if no stride does.
     """
     side = 0 if grid_size[0] > 1 else 1
-    if min(*input_size, *grid_size) >= 1 and grid_size[side] > 1:
+    if min(*input_size, *grid_size) >= 1 and grid_size[side] > 1 and input_size[side] > 1:
         stride = 2 ** max(round(math.log2((input_size[side] - 1) / (grid_size[side] - 1))), 0)
         if all(math.ceil(pixels / stride) == cells for pixels, cells in zip(input_size, grid_size, strict=True)):
             return int(stride)

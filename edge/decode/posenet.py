@@ -162,12 +162,12 @@ def _roots(heatmaps: Tensor, short: Field, threshold: float) -> Iterator[tuple[P
 
 
 def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
-    """Whether none of the eight neighbours of a cell is higher; equal ones may be. Any number of channels."""
+    """Whether none of the eight neighbours of a cell is higher; equal ones may be, and NaN. Any number of channels."""
     highest = values
     for axis in (0, 1):
         along, out = highest.swapaxes(0, axis), highest.copy().swapaxes(0, axis)
-        np.maximum(out[1:], along[:-1], out=out[1:])
-        np.maximum(out[:-1], along[1:], out=out[:-1])
+        np.fmax(out[1:], along[:-1], out=out[1:])
+        np.fmax(out[:-1], along[1:], out=out[:-1])
         highest = out.swapaxes(0, axis)
     peak: npt.NDArray[np.bool_] = values == highest
     return peak
