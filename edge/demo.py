@@ -6,14 +6,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -22,7 +20,7 @@ from edge.camera import open_source, told_of
 from edge.camera.feed import printable
 from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
-from edge.mqtt.messages import Keypoints, Topics
+from edge.mqtt.messages import Keypoints, Topics, read_keypoints
 from edge.mqtt.subscription import Subscription
 
 LOOPBACK = "127.0.0.1"
@@ -62,14 +60,8 @@ def run(broker: str | None, frames: int, source: str) -> int:
     # Next to messages that are piped into another program, the summary would be in the way.
     notes = out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
     # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: object) -> None:
-        stopping.set()  # as well, for libraries were seen to swallow what a handler raises
-        raise KeyboardInterrupt
-
     for number in ENDING:
-        signal.signal(number, stop)
+        signal.signal(number, signal.default_int_handler)
     with told_of("--source", source):
         open_source(Camera(source=source)).close()  # a wrong name is found here, and not by the daemon
     with _broker(broker) as (host, port):
@@ -88,7 +80,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         daemon = _start_daemon(mqtt, device_id, source)
         try:
-            return _show(subscription, daemon, stopping, out, notes, frames)
+            return _show(subscription, daemon, out, notes, frames)
         finally:
             for number in ENDING:  # a second one would leave behind what is to be cleared; this takes seconds at most
                 signal.signal(number, signal.SIG_IGN)
@@ -100,13 +92,8 @@ def run(broker: str | None, frames: int, source: str) -> int:
             subscription.close()
 
 
-def _show(  # noqa: PLR0913, PLR0917 - two to listen to, one to heed, two to write to, and how much
-    subscription: Subscription,
-    daemon: "subprocess.Popen[bytes]",
-    stopping: threading.Event,
-    out: Console,
-    notes: Console,
-    frames: int,
+def _show(
+    subscription: Subscription, daemon: "subprocess.Popen[bytes]", out: Console, notes: Console, frames: int
 ) -> int:
     started_s = time.monotonic()
     arrived_s: deque[float] = deque(maxlen=FPS_OVER)
@@ -116,7 +103,7 @@ def _show(  # noqa: PLR0913, PLR0917 - two to listen to, one to heed, two to wri
         suppress(KeyboardInterrupt),
         Live(summary, console=notes, auto_refresh=False, transient=not out.is_terminal) as live,
     ):
-        while not stopping.is_set() and (not frames or count < frames):
+        while not frames or count < frames:
             message = subscription.next(timeout_s=0.5)
             if message is None:
                 if daemon.poll() is not None:
@@ -125,7 +112,7 @@ def _show(  # noqa: PLR0913, PLR0917 - two to listen to, one to heed, two to wri
             count += 1
             arrived_s.append(time.monotonic())
             out.print(message.payload.decode(), markup=False)
-            live.update(_summary(msgspec.json.decode(message.payload, type=Keypoints), arrived_s), refresh=True)
+            live.update(_summary(read_keypoints(message.payload), arrived_s), refresh=True)
     notes.print(f"{count} message{'' if count == 1 else 's'} in {time.monotonic() - started_s:.1f} s", style="dim")
     # Without any message, the daemon ended before us and has said why.
     return EXIT_OK if count or daemon.returncode is None else daemon.returncode or EXIT_FAILURE

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edge.config import ENV_PREFIX, Mqtt, host_and_port, load
 from edge.errors import EXIT_OK, UsageError
-from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
+from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut, read_keypoints
 from edge.mqtt.subscription import Subscription
 from edge.mqtt.troubles import for_command_line
 from edge.types import Message
@@ -64,7 +64,7 @@ def _tell(message: Message, console: Console, people_before: dict[str, int], *, 
         console.print(f"{device}  {message.payload.decode(errors='replace')}", style="bold")
     else:
         try:
-            keypoints = msgspec.json.decode(message.payload, type=Keypoints)
+            keypoints = read_keypoints(message.payload)
         except msgspec.DecodeError as exc:
             console.print(f"{device}  what it sends is no keypoints message: {exc}", style="red")
             return
