@@ -77,53 +77,48 @@ class SingleField(Field):
     """A tensor of floats, read with every step rounded to single precision, in libcoral's order.
 
     A walk from keypoint to keypoint through noise makes the last bit of a position into pixels, so that only the same
-    roundings lead to the same poses. It takes three times as long, and networks that compute in floats twice.
+    roundings lead to the same poses. It takes twice as long, as networks do that compute in floats.
     """
 
-    __slots__ = ("_cell32", "_scale")
+    __slots__ = ("_single",)
 
     def __init__(self, tensor: Tensor, *, stride: int = 1) -> None:
-        super().__init__(tensor, stride=stride)
-        self._cell32 = memoryview(bytearray(4)).cast("f")
-        self._scale = self._single(1.0 / stride)
+        super().__init__(Tensor(tensor.data * np.float32(1 / stride)))
+        self._single = memoryview(bytearray(16)).cast("f")  # whatever is stored here is rounded
 
     def at(self, position: Position, channel: int) -> float:
         return self._sample(position, channel)[0]
 
-    def moved(self, row: int, column: int, channel: int) -> Position:
-        i = row * self._row + column * self._cell + channel
-        dy, dx = (self._single(self._values[j] * self._scale) for j in (i, i + self._half))
-        return self.leap((row, column), dy, dx)
-
     def leap(self, position: Position, dy: float, dx: float) -> Position:
-        y, x = super().leap(position, dy, dx)
-        return self._single(y), self._single(x)
+        single = self._single
+        single[0], single[1] = super().leap(position, dy, dx)
+        return single[0], single[1]
 
     def follow(self, position: Position, channel: int, times: int = 1) -> Position:
         for _ in range(times):
-            position = self.leap(position, *self._sample(position, channel, channel + self._half))
+            dy, dx = self._sample(position, channel, channel + self._half)
+            position = self.leap(position, dy, dx)
         return position
 
     def _sample(self, position: Position, *channels: int) -> list[float]:
         """The values of these channels between four cells."""
         y, x = position
-        single, values, scale = self._single, self._values, self._scale
+        single, values = self._single, self._values
         row, column = int(y), int(x)
         dy, dx = y - row, x - column
-        rest_y, rest_x = single(1.0 - dy), single(1.0 - dx)
+        single[0], single[1] = 1.0 - dy, 1.0 - dx
+        rest_y, rest_x = single[0], single[1]
+        here = row * self._row + column * self._cell
         right = self._cell if dx else 0
         down = self._row if dy else 0
         found = []
         for channel in channels:
-            i = row * self._row + column * self._cell + channel
-            four = (i, i + right, i + down, i + down + right)
-            here, beside, below, across = (single(values[j] * scale) for j in four)
-            upper = single(single(rest_x * here) + single(dx * beside))
-            lower = single(single(rest_x * below) + single(dx * across))
-            found.append(single(single(rest_y * upper) + single(dy * lower)))
+            i = here + channel
+            j = i + down
+            single[0], single[1] = rest_x * values[i], dx * values[i + right]
+            single[2], single[3] = rest_x * values[j], dx * values[j + right]
+            single[0], single[2] = single[0] + single[1], single[2] + single[3]
+            single[0], single[2] = rest_y * single[0], dy * single[2]
+            single[0] += single[2]
+            found.append(single[0])
         return found
-
-    def _single(self, value: float) -> float:
-        cell = self._cell32
-        cell[0] = value
-        return cell[0]
