@@ -77,7 +77,7 @@ class SingleField(Field):
     """A tensor of floats, read with every step rounded to single precision, in libcoral's order.
 
     A walk from keypoint to keypoint through noise makes the last bit of a position into pixels, so that only the same
-    roundings lead to the same poses. It takes twice as long, as networks do that compute in floats.
+    roundings lead to the same poses. It takes nearly twice as long, as networks do that compute in floats.
     """
 
     __slots__ = ("_single",)
@@ -87,7 +87,9 @@ class SingleField(Field):
         self._single = memoryview(bytearray(16)).cast("f")  # whatever is stored here is rounded
 
     def at(self, position: Position, channel: int) -> float:
-        return self._sample(position, channel)[0]
+        y, x = position
+        row, column = int(y), int(x)
+        return self._between(self._corners(row, column, channel), y - row, x - column)
 
     def leap(self, position: Position, dy: float, dx: float) -> Position:
         single = self._single
@@ -95,30 +97,39 @@ class SingleField(Field):
         return single[0], single[1]
 
     def follow(self, position: Position, channel: int, times: int = 1) -> Position:
-        for _ in range(times):
-            dy, dx = self._sample(position, channel, channel + self._half)
-            position = self.leap(position, dy, dx)
-        return position
-
-    def _sample(self, position: Position, *channels: int) -> list[float]:
-        """The values of these channels between four cells."""
+        single = self._single
         y, x = position
-        single, values = self._single, self._values
-        row, column = int(y), int(x)
-        dy, dx = y - row, x - column
+        row = column = -1
+        for _ in range(times):
+            if int(y) != row or int(x) != column:
+                row, column = int(y), int(x)
+                ys, xs = self._corners(row, column, channel), self._corners(row, column, channel + self._half)
+            dy, dx = y - row, x - column
+            y += self._between(ys, dy, dx)
+            x += self._between(xs, dy, dx)
+            if not 0.0 <= y <= self._bottom:
+                y = self._bottom if y > 0.0 else 0.0
+            if not 0.0 <= x <= self._right:
+                x = self._right if x > 0.0 else 0.0
+            single[0], single[1] = y, x
+            y, x = single[0], single[1]
+        return y, x
+
+    def _corners(self, row: int, column: int, channel: int) -> tuple[float, float, float, float]:
+        """The values of the four cells around: of the upper two, and of the lower two."""
+        values, i = self._values, row * self._row + column * self._cell + channel
+        right = self._cell if column < self._right else 0
+        j = i + self._row if row < self._bottom else i
+        return values[i], values[i + right], values[j], values[j + right]
+
+    def _between(self, corners: tuple[float, float, float, float], dy: float, dx: float) -> float:
+        """The value that far away from the first of four cells."""
+        single = self._single
+        here, beside, below, across = corners
         single[0], single[1] = 1.0 - dy, 1.0 - dx
         rest_y, rest_x = single[0], single[1]
-        here = row * self._row + column * self._cell
-        right = self._cell if dx else 0
-        down = self._row if dy else 0
-        found = []
-        for channel in channels:
-            i = here + channel
-            j = i + down
-            single[0], single[1] = rest_x * values[i], dx * values[i + right]
-            single[2], single[3] = rest_x * values[j], dx * values[j + right]
-            single[0], single[2] = single[0] + single[1], single[2] + single[3]
-            single[0], single[2] = rest_y * single[0], dy * single[2]
-            single[0] += single[2]
-            found.append(single[0])
-        return found
+        single[0], single[1], single[2], single[3] = rest_x * here, dx * beside, rest_x * below, dx * across
+        single[0], single[2] = single[0] + single[1], single[2] + single[3]
+        single[0], single[2] = rest_y * single[0], dy * single[2]
+        single[0] += single[2]
+        return single[0]
