@@ -38,7 +38,7 @@ def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
     """Keypoints (P, 17, 2) as (y, x) px, confidences (P, 17), scores (P,)."""
     h, w, _ = heatmaps.shape
     real = heatmaps.dtype.type
-    short, mid = short / real(stride), mid / real(stride)
+    short, mid = short * real(1 / stride), mid * real(1 / stride)
     radius2 = (radius_px / stride) ** 2
 
     def clamp(y: Any, x: Any) -> tuple[Any, Any]:
@@ -64,8 +64,7 @@ def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
         pose[root] = place
         while np.isnan(pose).any():
             for edge, (a, b) in enumerate(TREE):
-                # libcoral forgets to add 16 to the number of the first backward edge, so it reads channels 16 and 32.
-                for source, target, channel in ((a, b, edge), (b, a, 32 + edge if edge else 16)):
+                for source, target, channel in ((a, b, edge), (b, a, 32 + edge)):
                     if np.isnan(pose[source, 0]) or not np.isnan(pose[target, 0]):
                         continue
                     y, x = pose[source]

@@ -17,6 +17,7 @@ from edge.decode.posenet import (
     _logit,
     _roots,
     _soft_nms,
+    _Step,
     decode_multi,
     decode_poses,
 )
@@ -125,18 +126,20 @@ def differs(found: tuple[Array, ...], others: tuple[Array, ...]) -> bool:
     return found[0].shape != others[0].shape or bool(np.abs(found[0] - others[0]).max(initial=0) > 0.01)
 
 
-@pytest.mark.parametrize("rough_px", [20, 60])
-def test_floats_are_walked_in_single_precision_where_that_decides_which_poses_there_are(rough_px: float) -> None:
+@pytest.mark.parametrize(("rough_px", "stride"), [(20, 16), (60, 16), (40, 12)])
+def test_floats_are_walked_in_single_precision_where_that_decides_which_poses_there_are(
+    rough_px: float, stride: int
+) -> None:
     told = 0
     for seed in range(6):
         tensors = noise(seed, (9 + seed, 21), rough_px)
         single, double = (
             reference(
-                *(tensor.astype(real) for tensor in tensors), stride=16, max_poses=10, threshold=0.2, radius_px=10
+                *(tensor.astype(real) for tensor in tensors), stride=stride, max_poses=10, threshold=0.2, radius_px=10
             )
             for real in (np.float32, np.float64)
         )
-        assert not differs(decode_poses(*tensors), single), seed
+        assert not differs(decode_poses(*tensors, output_stride=stride), single), seed
         told += differs(double, single)
     assert told >= 3  # or it would not matter how they are walked
 
@@ -178,17 +181,16 @@ def test_a_walk_reaches_every_keypoint_once_and_never_before_its_source(root: in
     assert sorted(reached) == list(range(17))
 
 
-def test_from_the_left_eye_to_the_nose_as_libcoral_goes() -> None:
-    """It takes the quarters of the mid offsets that are forward along x and backward along y, for y and x."""
+@pytest.mark.parametrize("step", [step for steps in (_STEPS[0], _STEPS[16]) for step in steps if step.target != 16])
+def test_a_step_reads_the_mid_offsets_of_its_edge_and_direction(step: _Step) -> None:
+    """Of the 64 channels, 16 each are forward y, forward x, backward y and backward x."""
     heatmaps, short, mid = (np.zeros((9, 12, n), np.float32) for n in (17, 34, 64))
-    heatmaps[4, 5, INDEX["LEFT_EYE"]] = 5
-    mid[..., 0], mid[..., 16], mid[..., 32], mid[..., 48] = 11, 7, -13, 17
+    heatmaps[4, 5, step.source] = 5
+    first = step.edge if step.forward else 32 + step.edge
+    mid[..., first], mid[..., first + 16] = 2, -3
     (pose,), _, _ = decode_poses(heatmaps, short, mid, output_stride=1, max_poses=1)
-    assert pose[INDEX["LEFT_EYE"]].tolist() == [4, 5]
-    assert pose[INDEX["NOSE"]].tolist() == [min(4 + 7, 8), max(5 - 13, 0)]
-    mid[..., 16], mid[..., 32] = 2, -3
-    (pose,), _, _ = decode_poses(heatmaps, short, mid, output_stride=1, max_poses=1)
-    assert pose[INDEX["NOSE"]].tolist() == [6, 2]
+    assert pose[step.source].tolist() == [4, 5]
+    assert pose[step.target].tolist() == [6, 2]
 
 
 def test_most_sure_first_and_equals_in_raster_order() -> None:
@@ -311,6 +313,31 @@ def test_a_value_that_is_none_hides_no_peak_beside_it() -> None:
     ((place, keypoint),) = _roots(Tensor(alone), Field(Tensor(short), stride=STRIDE), 0.2)
     assert keypoint == 0
     assert np.array(place) * STRIDE == pytest.approx(poses[0, 0], abs=0.01)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_lies_beside_a_place_on_a_cell_does_not_count_there(bad: float) -> None:
+    values = np.ones((3, 3, 1), np.float32)
+    values[1, 1] = bad
+    field = SingleField(Tensor(values))
+    assert [field.at(place, 0) for place in ((0, 0), (0, 1), (1, 0), (0.5, 0), (0, 0.5), (2, 2), (1.5, 2))] == [1] * 7
+    assert not np.isfinite(field.at((0.5, 0.5), 0))
+
+
+@pytest.mark.parametrize("floats", list(product((True, False), repeat=3))[1:-1])
+def test_some_outputs_may_be_floats_and_others_integers(floats: tuple[bool, ...]) -> None:
+    poses, logits = crowd(np.random.default_rng(0), 2, 30)
+    outputs = {
+        name: Tensor(real) if is_float else quantise(real, scale, 0, np.int8)
+        for name, real, scale, is_float in zip(
+            ("heatmaps", "short_offsets", "mid_offsets"),
+            paint_people(poses, logits, (23, 31), STRIDE), (24 / 255, 76 / 255, 640 / 255), floats, strict=True,
+        )
+    }  # fmt: skip
+    heads = recognise({name: tensor.data.shape for name, tensor in outputs.items()}, (353, 481))
+    keypoints = decode_multi(outputs, heads, Settings()).keypoints
+    assert len(keypoints) == 2
+    assert np.abs(keypoints[paired(keypoints, poses)] - poses).max() < 1.0
 
 
 def test_inputs_that_do_not_fit_are_refused() -> None:

@@ -16,7 +16,7 @@ def sigmoid(x: npt.ArrayLike) -> Array:
     values = np.asarray(x)
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
-    # exp() of more is too large for float16, or for float32; beyond, the result is 0 as far as they can tell.
+    # Below -11, exp() would be too large for float16, below -88 for float32; the result stays what it is there.
     # Constants of the same dtype, because numpy 1 turns single values into float64 otherwise.
     one, limit = values.dtype.type(1), values.dtype.type(11 if values.dtype.itemsize == 2 else 88)
     result: Array = one / (one + np.exp(np.minimum(-values, limit)))

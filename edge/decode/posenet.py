@@ -37,8 +37,6 @@ EDGES = tuple(
         ("RIGHT_SHOULDER", "RIGHT_HIP"), ("RIGHT_HIP", "RIGHT_KNEE"), ("RIGHT_KNEE", "RIGHT_ANKLE"),
     )
 )  # fmt: skip
-# The one step in which libcoral (BacktrackDecodePose) mistakes a backward edge for a forward one, by a > for a >=.
-MISTAKEN = len(EDGES)  # its number: from the left eye to the nose
 REFINEMENTS = 5  # how often a keypoint that was reached over a mid offset is moved by the short offset where it is
 # How near places are one, of a cell: float32, in which libcoral reckons, hardly tells more; and for floats, never.
 FINE, EXACT = 2.0**-20, 2.0**-60
@@ -61,7 +59,7 @@ class _Step:
     target: int
     edge: int
     forward: bool
-    number: int  # of the edge with its direction, as libcoral counts: 16 forward ones, then 16 backward ones
+    number: int  # of the edge with its direction: 16 forward ones, then 16 backward ones
 
 
 def _steps_from(root: int) -> tuple[_Step, ...]:
@@ -125,11 +123,10 @@ def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decod
 
 def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
     forward, backward = mid if len(mid) > 1 else _halves(mid[0])
-    exact = heatmaps.data.dtype.kind == "f"
-    field = SingleField if exact else Field
-    short_field = field(short, stride=stride)
-    mid_fields = field(forward, stride=stride), field(backward, stride=stride)
-    walker = _Walker(field(heatmaps), short_field, *mid_fields, fine=EXACT if exact else FINE)
+    short_field = _field(short, stride)
+    mid_fields = _field(forward, stride), _field(backward, stride)
+    exact = isinstance(short_field, SingleField)
+    walker = _Walker(_field(heatmaps), short_field, *mid_fields, fine=EXACT if exact else FINE)
     radius = settings.nms_radius_px / stride
     found: list[_Found] = []
     for root, keypoint in _roots(heatmaps, short_field, settings.score_threshold):
@@ -211,21 +208,9 @@ class _Walker:
 
     def _end_of(self, step: _Step, source: Position) -> tuple[Position, float]:
         """Where the neighbour of the keypoint at `source` is, and how likely it is there."""
-        if step.number == MISTAKEN:
-            near = self._mistaken(source)
-        else:
-            near = (self._forward if step.forward else self._backward).follow(source, step.edge)
+        near = (self._forward if step.forward else self._backward).follow(source, step.edge)
         target = self._short.follow(near, step.target, REFINEMENTS)
         return target, self._confidence(target, step.target)
-
-    def _mistaken(self, eye: Position) -> Position:
-        """Where libcoral looks for the nose: y from channel 16 of the 64 mid offsets, and x from channel 32.
-
-        Those are from the nose to the eye along x, and back along y; 32 and 48 were meant. The short offsets lead to
-        the nose from there as well: of 700 poses that networks gave, no keypoint came out elsewhere by a pixel. So
-        this goes the same way, and whoever compares the two finds the same poses.
-        """
-        return self._forward.leap(eye, self._forward.at(eye, len(EDGES)), self._backward.at(eye, 0))
 
     def _confidence(self, position: Position, keypoint: int) -> float:
         logit = self._logits.at(position, keypoint)
@@ -255,6 +240,11 @@ def _logit(probability: float) -> float:
     """What the sigmoid makes `probability` of, as libcoral reckons it; infinite where there is no such thing."""
     odds = 1.0 / (probability + 1e-6) - 1.0 if probability > -1e-6 else 0.0
     return -math.log(odds) if odds > 0.0 else math.inf
+
+
+def _field(tensor: Tensor, stride: int = 1) -> Field:
+    """Integers need not be walked as exactly as floats, and are read in half the time."""
+    return (SingleField if tensor.data.dtype.kind == "f" else Field)(tensor, stride=stride)
 
 
 def _halves(mid: Tensor) -> tuple[Tensor, Tensor]:

@@ -159,7 +159,7 @@ class Health(Payload, frozen=True):
     rss_mb: Number | None
 
 
-# Made at once: while it reads a type for the first time, msgspec swallows what a signal handler raises, as for Ctrl-C.
+# Made at once: while it reads a type for the first time, msgspec swallows what signal handlers raise, e.g. at Ctrl-C.
 read_keypoints = msgspec.json.Decoder(Keypoints).decode
 
 PAYLOADS: dict[str, type[Payload]] = {"keypoints": Keypoints, "info": Info, "health": Health}
