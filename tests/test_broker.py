@@ -68,6 +68,17 @@ def next_of(subscription: Subscription, topic: str) -> Message:
             return message
 
 
+@contextmanager
+def stalled(server: Mosquitto) -> Iterator[None]:
+    """It is there, but does not read."""
+    assert server._process is not None
+    os.kill(server._process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server._process.pid, signal.SIGCONT)
+
+
 def test_online_standing_and_offline(mosquitto: Start) -> None:
     port = mosquitto().port
     standing = Message("edge-pose/test/info", b"{}", qos=1, retain=True)
@@ -185,13 +196,9 @@ def test_a_stalled_broker_costs_no_memory(mosquitto: Start) -> None:
     server = mosquitto()
     with publisher(server.port) as broker:
         until(lambda: broker.connection.connected)
-        assert server._process is not None
-        os.kill(server._process.pid, signal.SIGSTOP)
         big = Message(TOPICS.keypoints, bytes(200_000))
-        try:
+        with stalled(server):
             sent = sum(broker.publish(big) for _ in range(1000))
-        finally:
-            os.kill(server._process.pid, signal.SIGCONT)
         assert sent < MAX_PENDING + 50  # what the sockets' buffers took, too
         assert broker.dropped == 1000 - sent
         until(broker.has_room)
@@ -412,17 +419,13 @@ def test_closing_is_quick_although_a_stalled_broker_takes_no_bytes(mosquitto: St
     server = mosquitto()
     with publisher(server.port) as broker:
         until(lambda: broker.connection.connected)
-        assert server._process is not None
-        os.kill(server._process.pid, signal.SIGSTOP)
-        try:
+        with stalled(server):
             for _ in range(200):
                 broker.publish(Message(TOPICS.keypoints, bytes(200_000)))
             assert not broker.has_room()
             started_s = time.monotonic()
             broker.close(timeout_s=0.5)
             assert time.monotonic() - started_s < 2
-        finally:
-            os.kill(server._process.pid, signal.SIGCONT)
 
 
 def test_a_broker_that_never_answers_counts_as_tried(monkeypatch: pytest.MonkeyPatch) -> None:

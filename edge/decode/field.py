@@ -127,7 +127,7 @@ class SingleField(Field):
         """The value that far away from the first of four cells."""
         single = self._single
         here, beside, below, across = corners
-        # What counts nothing must not be infinite, or NaN.
+        # A cell of no weight is left out: it may be infinite, or NaN.
         if not dx:
             beside, across = here, below
         if not dy:
