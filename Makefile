@@ -16,11 +16,11 @@ demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its
 	@$(BIN)/edge-pose demo $(ARGS)
 
 test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt can
-	@tests/system-packages.sh
+	@tests/support/system-packages.sh
 	@$(BIN)/pytest $(ARGS)
 
 test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
-	@$(VENV)-oldest/bin/pytest --ignore tests/test_models.py $(ARGS)
+	@$(VENV)-oldest/bin/pytest --ignore tests/models/test_build.py $(ARGS)
 
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
@@ -32,8 +32,8 @@ check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@if command -v shellcheck >/dev/null || tests/apt.sh shellcheck; then \
-	    shellcheck systemd/*.sh tests/*.sh tests/systemd/*.sh; \
+	@if command -v shellcheck >/dev/null || tests/support/apt.sh shellcheck; then \
+	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/systemd/*.sh; \
 	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
@@ -50,12 +50,12 @@ clean:  ## Remove the environment and everything made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew whenever the dependencies may have changed.
-$(VENV)/ready: pyproject.toml tests/python-venv.sh
-	@tests/python-venv.sh $(PYTHON) $(VENV) '.[dev]'
+$(VENV)/ready: pyproject.toml tests/support/python-venv.sh
+	@tests/support/python-venv.sh $(PYTHON) $(VENV) '.[dev]'
 	@touch $@
 
 # tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
-$(VENV)-oldest/ready: pyproject.toml tests/python-venv.sh
-	@tests/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
+$(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
+	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
 	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest jsonschema
 	@touch $@

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edge.decode.argmax import get_keypoints
     from edge.decode.heatmaps import argmax2d, sigmoid
-    from edge.decode.single import get_keypoints
     from edge.skeleton import PARTS, KeyPoint
 
 __version__ = "0.1.0"
@@ -14,7 +14,7 @@ _HOME = {
     "PARTS": "edge.skeleton",
     "KeyPoint": "edge.skeleton",
     "argmax2d": "edge.decode.heatmaps",
-    "get_keypoints": "edge.decode.single",
+    "get_keypoints": "edge.decode.argmax",
     "sigmoid": "edge.decode.heatmaps",
 }
 

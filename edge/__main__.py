@@ -8,7 +8,7 @@ from edge.errors import EdgeError, tell
 
 def main() -> None:
     """Run the command line; an error of the owner's making is one line, without a traceback."""
-    from edge.cli import app  # noqa: PLC0415 - so that Ctrl-C during the import is caught below
+    from edge.cli.app import app  # noqa: PLC0415 - so that Ctrl-C during the import is caught below
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.inference import catalogue
-from tests import delegate
-from tests.brokers import MOSQUITTO, Mosquitto
+from edge.models import catalogue
+from tests.support import delegate
+from tests.support.brokers import MOSQUITTO, Mosquitto
 
 
 @pytest.fixture

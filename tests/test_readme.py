@@ -6,9 +6,9 @@ from pathlib import Path
 
 import jsonschema
 
-from edge.camera.synthetic import SCENES
 from edge.mqtt.messages import PAYLOADS, schemas
-from tests.test_cli import COMMANDS
+from edge.scenes.scenes import SCENES
+from tests.cli.test_app import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

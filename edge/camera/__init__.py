@@ -70,7 +70,7 @@ def _open_picamera(camera: Camera, largest: Size | None) -> Feed:
 
 
 def _open_synthetic(camera: Camera, largest: Size | None) -> Feed:
-    from edge.camera.synthetic import SCENE_FPS, open_scene  # noqa: PLC0415 - see above
+    from edge.scenes.scenes import SCENE_FPS, open_scene  # noqa: PLC0415 - see above
 
     width, height, live = camera.width, camera.height, camera.fps > 0
     painted = within((width, height), largest)

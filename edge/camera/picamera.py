@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from msgspec.structs import replace
 
-from edge.camera import remedies
+from edge.camera import picamera_help
 from edge.camera.feed import Feed, Picture, Reader, Skipped, patience, within
-from edge.camera.pixels import FORMATS, REC601, REC709, Layout, to_rgb
-from edge.camera.remedies import told
+from edge.camera.picamera_help import told
+from edge.camera.pixel_formats import FORMATS, REC601, REC709, Layout, to_rgb
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 from edge.types import Granted, Image
@@ -26,7 +26,7 @@ try:
     import libcamera
     from picamera2 import Picamera2
 except Exception as exc:  # its compiled parts raise more than ImportError when they do not fit
-    raise ConfigError(f"camera.source: {remedies.not_importable(exc)}") from exc
+    raise ConfigError(f"camera.source: {picamera_help.not_importable(exc)}") from exc
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +102,8 @@ def _session(camera: Camera, number: int, size: Size, unclosed: list[Any]) -> Re
     except Exception as exc:
         text = told(exc)
         if "busy" in text.lower():
-            raise CameraError(f"{name} is in use by {remedies.holders()}; end that first") from exc
-        raise CameraError(f"{name} failed ({text}); {remedies.failing(exc)}") from exc
+            raise CameraError(f"{name} is in use by {picamera_help.holders()}; end that first") from exc
+        raise CameraError(f"{name} failed ({text}); {picamera_help.failing(exc)}") from exc
 
 
 @contextmanager
@@ -112,10 +112,10 @@ def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     try:
         _close(unclosed)
     except Exception as exc:
-        raise CameraError(f"{name} cannot be closed ({told(exc)}); {remedies.failing(exc)}") from exc
+        raise CameraError(f"{name} cannot be closed ({told(exc)}); {picamera_help.failing(exc)}") from exc
     found = len(Picamera2.global_camera_info())
     if not found:
-        raise CameraError(f"{name}: no camera was found; {remedies.no_camera()}")
+        raise CameraError(f"{name}: no camera was found; {picamera_help.no_camera()}")
     if number >= found:
         raise CameraError(f"{name}: there {'is 1 camera' if found == 1 else f'are {found} cameras'}, and the numbers "
                           "begin with 0; rpicam-hello --list-cameras shows them")  # fmt: skip

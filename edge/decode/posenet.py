@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.decode.field import Field, Position, SingleField
-from edge.decode.heads import Heads
+from edge.decode.outputs import Heads
+from edge.decode.sampling import Field, Position, SingleField
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
 

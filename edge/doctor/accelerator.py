@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.doctor.access import Account, permission
 from edge.doctor.machine import Finding, Level, Run, read
 from edge.doctor.software import CHILD, runtime
-from edge.inference.coral import INSTALL, LIBRARY, USB_IDS
+from edge.inference.edgetpu import INSTALL, LIBRARY, USB_IDS
 
 _PCI_ID = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000

@@ -11,9 +11,9 @@ from edge.config import Config, Mqtt, password
 from edge.doctor.machine import SUDO, Finding, denied, split
 from edge.errors import ConfigError
 from edge.mqtt.connection import tls_context
+from edge.mqtt.failures import LOGIN_REFUSED, explain
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
-from edge.mqtt.troubles import LOGIN_REFUSED, explain
 
 STEP_S = 3.0
 DAY_S = 86400

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge import inventory
 from edge.doctor.access import Account, holders, permission
 from edge.doctor.machine import SUDO, Finding, Run, read, split
 from edge.doctor.software import CHILD
+from edge.models import listing
 
 # Naming the cameras does not take one: it goes beside a daemon that runs.
 _LIST = """
@@ -44,7 +44,7 @@ def _usb_camera(root: Path, node: Path, user: Account | None) -> list[Finding]:
 
 
 def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
-    ran = run([*CHILD, _LIST, str(Path(inventory.__file__).parents[1])])
+    ran = run([*CHILD, _LIST, str(Path(listing.__file__).parents[2])])
     if ran.code is None:
         fix = "if it says so again on an idle machine: check the camera's cable, and restart the device"
         return [Finding("camera", "warning", f"picamera2 did not name the cameras: {ran.last_words}", fix)]

@@ -5,9 +5,9 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge import inventory
 from edge.doctor.machine import Finding, Level, Run, split
 from edge.errors import EdgeError
+from edge.models import listing
 
 OLDEST_PYTHON = (3, 11)
 APT = "dist-packages"  # where apt puts packages, and pip does not
@@ -27,8 +27,8 @@ if spec:
 _RUNTIME = """
 import sys
 sys.path.append(sys.argv[1])
-from edge.inference import runtime
-print(runtime.installed())
+from edge.inference import tflite
+print(tflite.installed())
 """
 
 
@@ -76,7 +76,7 @@ def _fit(numpy_file: str, simplejpeg_file: str) -> str:
 
 def runtime(run: Run) -> Finding:
     """LiteRT or tflite-runtime; the text is its name and version if it is ok."""
-    ran = run([*CHILD, _RUNTIME, str(Path(inventory.__file__).parents[1])])
+    ran = run([*CHILD, _RUNTIME, str(Path(listing.__file__).parents[2])])
     if ran.code is None:
         return Finding("runtime", "unknown", ran.last_words)
     if ran.code == 0:
@@ -100,7 +100,7 @@ def pycoral(spec: ModuleSpec | None = None) -> Finding:
 def models() -> list[Finding]:
     """Whether the files of all catalogues are whole."""
     try:
-        listed = [model for model in inventory.listed() if model["folder"]]
+        listed = [model for model in listing.listed() if model["folder"]]
     except EdgeError as exc:
         return [Finding("models", "problem", *split(str(exc)))]
     damaged = [

@@ -1,0 +1,1 @@
+"""Letterbox a frame and run a network on it, on the CPU or on an Edge TPU."""

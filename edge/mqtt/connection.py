@@ -19,7 +19,7 @@ from paho.mqtt.properties import Properties
 
 from edge.config import Mqtt, password
 from edge.errors import ConfigError
-from edge.mqtt.troubles import LOGIN_REFUSED, STABLE_S, explain, hung_up, lost
+from edge.mqtt.failures import LOGIN_REFUSED, STABLE_S, explain, hung_up, lost
 from edge.types import Message
 
 log = logging.getLogger(__name__)

@@ -24,26 +24,28 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from edge import app, networks, systemd
-from edge.accelerator import Loaded
 from edge.camera import open_source
-from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Camera, Config
-from edge.daemon import Daemon, Sensor
-from edge.failover import Failover
-from edge.filtering import keep_visible
-from edge.inference.fit import Fit
-from edge.inference.runtime import CpuRuntime
-from edge.mqtt.broker import Broker
+from edge.inference import loading
+from edge.inference.accelerator import Loaded
+from edge.inference.fallback import Failover
+from edge.inference.letterbox import Fit
+from edge.inference.tflite import CpuRuntime
 from edge.mqtt.messages import Topics
-from edge.pipeline import FrameSource, Network, Pipeline
-from edge.profile import Profile
-from edge.smoothing import Smoother
-from edge.tracking import Tracker
+from edge.mqtt.publisher import Broker
+from edge.people.filtering import keep_visible
+from edge.people.smoothing import Smoother
+from edge.people.tracking import Tracker
+from edge.pipeline.pipeline import FrameSource, Network, Pipeline
+from edge.scenes.scenes import SCENE_FPS, open_scene
+from edge.service import run as service
+from edge.service import sd_notify
+from edge.service.info import Profile
+from edge.service.reporter import Daemon, Sensor
 from edge.types import Frame, Letterbox, RawOutputs, fitted
 from tests.bench import steadiness
-from tests.brokers import LOOPBACK, MOSQUITTO, Mosquitto
-from tests.e2e.sensor import ear, sensor
+from tests.support.brokers import LOOPBACK, MOSQUITTO, Mosquitto
+from tests.support.sensor import ear, sensor
 
 console = Console(stderr=True)
 FITTED = fitted((640, 480), (481, 353))
@@ -114,7 +116,7 @@ def configured(port: int, threads: int, name: str = "bench") -> Config:
 
 def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Broker]:
     """A whole sensor that is connected to its broker."""
-    model, cpu = networks.open_model(config)
+    model, cpu = loading.open_model(config)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     broker = Broker(
         config.mqtt,
@@ -122,10 +124,10 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
         online=topics.status_message(online=True),
         offline=topics.status_message(online=False),
     )
-    failover = Failover(Loaded(model, Network(cpu, networks.open_decoder(config, cpu))), "benchmark")
-    pipeline = app.open_pipeline(config, source, cpu, failover)
+    failover = Failover(Loaded(model, Network(cpu, loading.open_decoder(config, cpu))), "benchmark")
+    pipeline = service.open_pipeline(config, source, cpu, failover)
     sensor = Sensor(config, failover, source, broker, topics, Profile(config, topics, failover, source))
-    daemon = Daemon(sensor, systemd.Notifier({}), interrupted=lambda: False)
+    daemon = Daemon(sensor, sd_notify.Notifier({}), interrupted=lambda: False)
     broker.open()
     daemon.wait_for_broker()
     return cpu, pipeline, daemon, broker
@@ -134,7 +136,7 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
 @contextmanager
 def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
     """Seconds that one of so many calls of invoke() takes, with nothing in between."""
-    _, cpu = networks.open_model(config)
+    _, cpu = loading.open_model(config)
     cpu.input()[:] = 128
 
     def run(frames: int) -> float:
@@ -153,7 +155,7 @@ def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Calla
     """Seconds that one of so many frames takes from source to broker, in the midst of others."""
     source = Gated(frames)
     _, pipeline, daemon, broker = assemble(config, source)
-    results = pipeline.results(app.TICK_S)
+    results = pipeline.results(service.TICK_S)
 
     def follow(frames: int) -> None:
         while frames:
@@ -215,7 +217,7 @@ def stages(port: int) -> dict[str, dict[str, float]]:
     source = Gated(Memory(), 1)
     cpu, pipeline, daemon, broker = assemble(config, source)
     single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
-    decoders = {"single": networks.open_decoder(single, cpu), "multi": networks.open_decoder(config, cpu)}
+    decoders = {"single": loading.open_decoder(single, cpu), "multi": loading.open_decoder(config, cpu)}
     fit = Fit()
 
     def outputs_of(scene: str, sequence: int) -> tuple[RawOutputs, Letterbox]:
@@ -333,7 +335,7 @@ def main() -> None:
     with broker() as port:
         found: dict[str, Any] = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
-            "runtime": networks.open_model(configured(port, 1))[1].name,
+            "runtime": loading.open_model(configured(port, 1))[1].name,
             "throughput": [throughput(port, threads, wanted.rounds, wanted.frames) for threads in (1, 2)],
             "stages": stages(port),
             "start_up": start_up(port, 5),

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from edge import app, networks
-from edge.camera.synthetic import SCENE_FPS, open_scene
 from edge.config import Config
-from edge.filtering import Thresholds
-from edge.pipeline import Pipeline
+from edge.inference import loading
+from edge.people.filtering import Thresholds
+from edge.people.smoothing import Settings, Smoother
+from edge.pipeline.pipeline import Pipeline
+from edge.scenes.scenes import SCENE_FPS, open_scene
+from edge.service import run
 from edge.skeleton import INDEX
-from edge.smoothing import Settings, Smoother
 from edge.types import Array, Frame, Image, Pose, Track
-from tests.fakes import ListSource
+from tests.support.fakes import ListSource
 
 STILL_FRAMES = 200
 NOISE = 3.0  # standard deviation of a pixel's, besides the painter's own
@@ -86,8 +87,8 @@ def measure() -> dict[str, float]:
 
 def _pipeline() -> Pipeline:
     config = Config()
-    _, cpu = networks.open_model(config)
-    return app.open_pipeline(config, ListSource([]), cpu)
+    _, cpu = loading.open_model(config)
+    return run.open_pipeline(config, ListSource([]), cpu)
 
 
 def _best(running: Pipeline, picture: Image) -> Pose:

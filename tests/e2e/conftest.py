@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.inference import catalogue
-from tests.delegate import StandIn, add_model
+from edge.models import catalogue
+from tests.support.delegate import StandIn, add_model
 
 
 @pytest.fixture

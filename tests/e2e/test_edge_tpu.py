@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.camera.synthetic import open_scene
+from edge.scenes.scenes import open_scene
 from edge.types import Message
-from tests.brokers import Mosquitto
-from tests.delegate import StandIn
-from tests.e2e.sensor import Ear, Sensor, ear, run_edge, sensor
+from tests.support.brokers import Mosquitto
+from tests.support.delegate import StandIn
+from tests.support.sensor import Ear, Sensor, ear, run_edge, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from edge.inference import catalogue
-from tests.brokers import LOOPBACK, Mosquitto, free_port
-from tests.delegate import StandIn
-from tests.e2e.sensor import ear, sensor
+from edge.models import catalogue
+from tests.support.brokers import LOOPBACK, Mosquitto, free_port
+from tests.support.delegate import StandIn
+from tests.support.sensor import ear, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.e2e.sensor import Sensor, ear, sensor
+from tests.support.brokers import Mosquitto
+from tests.support.sensor import Sensor, ear, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.camera.synthetic import open_scene
 from edge.mqtt.messages import PAYLOADS
+from edge.scenes.scenes import open_scene
 from edge.skeleton import PARTS
-from tests.brokers import Mosquitto, free_port
-from tests.e2e.sensor import ear, run_edge, sensor
+from tests.support.brokers import Mosquitto, free_port
+from tests.support.sensor import ear, run_edge, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
@@ -422,7 +422,8 @@ def test_check_names_each_part_and_its_remedy(mosquitto: Start, tmp_path: Path) 
 
 def test_watch_prints_a_line_a_person(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    from tests.e2e.sensor import ROOT, _environ  # noqa: PLC0415
+    from tests.support import ROOT  # noqa: PLC0415
+    from tests.support.sensor import _environ  # noqa: PLC0415
 
     command = ["python3", "-m", "edge", "watch", "--host", f"127.0.0.1:{port}"]
     import sys  # noqa: PLC0415

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.app import STOP_S, TICK_S
-from tests.brokers import LOOPBACK, Mosquitto
-from tests.delegate import StandIn
-from tests.e2e.sensor import Sensor, ear, sensor
+from edge.service.run import STOP_S, TICK_S
+from tests.support.brokers import LOOPBACK, Mosquitto
+from tests.support.delegate import StandIn
+from tests.support.sensor import Sensor, ear, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]

@@ -20,4 +20,4 @@ mkdir -p "$(dirname "$tree")"
 exec "$here/enter.sh" "$tree" env LD_PRELOAD=/opt/dmaheap.so EDGE_POSE_PICAMERA2=virtual PYTHONPATH=/opt/edge-pose \
     EDGE_POSE_STALLS="${EDGE_POSE_STALLS:-}" \
     sh -euc 'cd /opt/edge-pose && /opt/venv/bin/python -m tests.picamera2.scene /opt/frames &&
-        exec /opt/venv/bin/python -m pytest -p no:cacheprovider tests/test_picamera.py tests/picamera2 "$@"' run "$@"
+        exec /opt/venv/bin/python -m pytest -p no:cacheprovider tests/camera/test_picamera.py tests/picamera2 "$@"' run "$@"

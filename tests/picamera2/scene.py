@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from edge.camera.synthetic import Scene, open_scene
+from edge.scenes.scenes import Scene, open_scene
 from edge.types import Image
 
 FRAME = (1280, 768)  # width, height, px

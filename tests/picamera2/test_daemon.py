@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from edge.skeleton import PARTS
-from tests.brokers import Mosquitto
-from tests.e2e.sensor import Ear, ear, sensor
 from tests.picamera2.scene import FRAME, NUMBER, scene
+from tests.support.brokers import Mosquitto
+from tests.support.sensor import Ear, ear, sensor
 
 pytestmark = [
     pytest.mark.broker,

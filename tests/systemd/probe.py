@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from edge.config import Config
-from edge.networks import open_model
+from edge.inference.loading import open_model
 
 INVOKES = 150
 

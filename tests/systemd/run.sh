@@ -187,7 +187,7 @@ boot() {
 if [[ ! ${EDGE_POSE_IN_OWN_MOUNTS-} ]]; then
     ((EUID == 0)) || skip "it needs root"
     for program in debootstrap systemd-nspawn nsenter unshare; do
-        command -v "$program" >/dev/null || "$checkout/tests/apt.sh" debootstrap systemd-container ||
+        command -v "$program" >/dev/null || "$checkout/tests/support/apt.sh" debootstrap systemd-container ||
             skip "it needs $program"
     done
     unshare --mount true 2>/dev/null || skip "this container may not mount anything"

@@ -1,0 +1,24 @@
+"""The configuration: its schema, how it is read, and where passwords come from."""
+
+from edge.config.credentials import find_credential, password
+from edge.config.hosts import host_and_port
+from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load
+from edge.config.schema import (
+    Camera,
+    Config,
+    Decode,
+    Device,
+    Filter,
+    Inference,
+    InputPixels,
+    Model,
+    Mqtt,
+    Smoothing,
+    Tls,
+    Tracking,
+)  # fmt: skip
+
+__all__ = [
+    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Model",
+    "Mqtt", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password",
+]  # fmt: skip

@@ -1,0 +1,152 @@
+"""The configuration's tables: one frozen Struct each, with every default and limit.
+
+`config/edge-pose.toml` repeats the defaults for people; a test keeps the two equal.
+"""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+# The names of edge.skeleton, which needs numpy; a test holds the two together.
+PART_NAMES = (
+    "NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR", "LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_ELBOW",
+    "RIGHT_ELBOW", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_HIP", "RIGHT_HIP", "LEFT_KNEE", "RIGHT_KNEE", "LEFT_ANKLE",
+    "RIGHT_ANKLE",
+)  # fmt: skip
+
+ID_PATTERN = "^[a-z0-9_-]*$"
+DEVICE_PATTERN = "^(auto|cpu|edgetpu(:(usb|pci)(:[0-9]{1,2})?)?)$"
+DEVICES = '"auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:pci", or one of several: "edgetpu:usb:1", "edgetpu:pci:0"'
+TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
+SLOWEST_FPS = 0.1
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pixels = Annotated[int, Meta(ge=1, le=8192)]
+InputPixels = Annotated[int, Meta(ge=33, le=2049)]
+
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class Device(Table, frozen=True):
+    id: Annotated[str, Meta(pattern=ID_PATTERN, max_length=64, description="text in quotes of a-z, 0-9, _ and -")] = ""
+    name: Annotated[str, Meta(min_length=1, max_length=128)] = "Pose sensor"
+
+    @property
+    def topic_id(self) -> str:
+        """The id in topics: the configured one, or one made of this machine's id."""
+        return self.id or _machine_device_id()
+
+
+class Camera(Table, frozen=True):
+    source: Annotated[str, Meta(min_length=1)] = "picamera2"
+    width: Pixels = 640
+    height: Pixels = 480
+    fps: Annotated[float, Meta(ge=0, le=240)] = 15
+    rotation: Literal[0, 90, 180, 270] = 0
+    mirror: bool = False
+    loop: bool = False
+    stall_s: Annotated[float, Meta(ge=0.5, le=3600)] = 5.0
+    autofocus: Literal["continuous", "auto", "manual"] = "continuous"
+
+
+class Model(Table, frozen=True):
+    name: Annotated[str, Meta(min_length=1)] = "posenet"
+    input_size: Annotated[
+        Literal["auto"] | tuple[InputPixels, InputPixels],
+        Meta(description='"auto" or two whole numbers from 33 to 2049: [height, width] in px'),
+    ] = "auto"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the input, px; None for those that the model declares."""
+        return None if self.input_size == "auto" else self.input_size
+
+
+class Inference(Table, frozen=True):
+    device: Annotated[str, Meta(pattern=DEVICE_PATTERN, description=DEVICES)] = "auto"
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    probe_s: Annotated[float, Meta(ge=1, le=86400)] = 300
+    library: Annotated[str, Meta(min_length=1)] = "libedgetpu.so.1"
+
+    @property
+    def thread_count(self) -> int:
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+class Decode(Table, frozen=True):
+    mode: Literal["multi", "single"] = "multi"
+    max_people: Annotated[int, Meta(ge=1, le=100)] = 10
+    nms_radius_px: Annotated[float, Meta(ge=0, le=1000)] = 10
+    turned: bool = True
+
+
+class Filter(Table, frozen=True):
+    min_confidence: Share = 0.3
+    min_pose_score: Share = 0.2
+    min_keypoints: Annotated[int, Meta(ge=1, le=17)] = 5
+    parts: dict[str, Share] = field(default_factory=dict)
+
+
+class Tracking(Table, frozen=True):
+    min_hits: Annotated[int, Meta(ge=1, le=1000)] = 3
+    max_age_s: Annotated[float, Meta(ge=0, le=3600)] = 2.0
+
+
+class Smoothing(Table, frozen=True):
+    enabled: bool = True
+    min_cutoff_hz: Annotated[float, Meta(ge=0.001, le=1000)] = 0.25
+    beta_hz: Annotated[float, Meta(ge=0, le=1000)] = 4
+    hysteresis: Share = 0.05
+
+
+class Tls(Table, frozen=True):
+    enabled: bool = False
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+class Mqtt(Table, frozen=True):
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    username: str = ""
+    password_file: str = ""
+    base_topic: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            pattern=TOPIC_PATTERN,
+            description="text in quotes without +, # and without / at its ends",
+        ),
+    ] = "edge-pose"
+    max_rate_hz: Annotated[float, Meta(ge=0, le=1000)] = 0
+    heartbeat_s: Annotated[float, Meta(ge=1, le=86400)] = 60
+    tls: Tls = field(default_factory=Tls)
+
+
+class Config(Table, frozen=True):
+    device: Device = field(default_factory=Device)
+    camera: Camera = field(default_factory=Camera)
+    model: Model = field(default_factory=Model)
+    inference: Inference = field(default_factory=Inference)
+    decode: Decode = field(default_factory=Decode)
+    filter: Filter = field(default_factory=Filter)
+    tracking: Tracking = field(default_factory=Tracking)
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    mqtt: Mqtt = field(default_factory=Mqtt)
+
+
+def _machine_device_id() -> str:
+    """edge-xxxxxx: the same for the life of this installation, and telling nothing about the machine."""
+    try:
+        # machine-id(5) asks that the id itself never leaves the machine: hence the hash.
+        identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        identity = ""
+    return "edge-" + hashlib.sha256(f"edge-pose {identity or socket.gethostname()}".encode()).hexdigest()[:6]

@@ -1,0 +1,45 @@
+"""One person: the best cell of every heatmap, moved by that cell's short offset."""
+
+import numpy as np
+
+from edge.decode.heatmaps import argmax2d, sigmoid
+from edge.decode.outputs import Heads
+from edge.skeleton import KeyPoint
+from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
+
+
+def get_keypoints(heatmaps: Array, offsets: Array, output_stride: int = 32) -> list[KeyPoint]:
+    """Decode one person from PoseNet's outputs.
+
+    heatmaps: (h, w, k) logits. offsets: (h, w, 2 k) in input px, first all y, then all x. output_stride: input px
+    from cell to cell (`edge.decode.heatmaps.output_stride` derives it from the sizes).
+    Returns k KeyPoints in input px. Raises ValueError if the shapes do not fit.
+    """
+    if heatmaps.ndim != 3 or offsets.shape != (*heatmaps.shape[:2], 2 * heatmaps.shape[2]):
+        raise ValueError(
+            f"heatmaps (h, w, k) and offsets (h, w, 2 k) are wanted, not {heatmaps.shape} and {offsets.shape}"
+        )
+    positions, logits = _best_positions(Tensor(heatmaps), Tensor(offsets), output_stride)
+    return [KeyPoint(k, yx, v) for k, (yx, v) in enumerate(zip(positions, sigmoid(logits), strict=True))]
+
+
+def decode_single(outputs: RawOutputs, heads: Heads) -> Decoded:
+    """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
+    positions, logits = _best_positions(outputs[heads.heatmaps], outputs[heads.short_offsets], heads.stride)
+    confidences = sigmoid(logits)
+    score = confidences.sum(keepdims=True) / np.float32(len(confidences))  # mean() takes twice the time
+    return Decoded(positions[None], confidences[None], score)
+
+
+def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Floats, Floats]:
+    """Positions (k, 2) as (y, x) in input px, and logits (k,), of the best cell of each heatmap.
+
+    Dequantising keeps the order of values, so the search runs on the raw ones and only 3 k values become real.
+    """
+    cells = argmax2d(heatmaps.data)
+    y_and_x = np.arange(offsets.data.shape[2]).reshape(2, -1)  # their channels
+    # The cell's row and column index both arrays, in that order: on a grid that is not square, swapping them
+    # reads another cell's offsets, or none.
+    logits = heatmaps.real(heatmaps.data[*cells, y_and_x[0]])
+    moved = offsets.real(offsets.data[*cells, y_and_x])
+    return (np.array(cells, np.float32) * stride + moved).T, logits

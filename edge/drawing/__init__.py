@@ -1,0 +1,1 @@
+"""Skeletons on pictures, and the video writer."""

@@ -1,0 +1,229 @@
+"""Run a TFLite model; knows nothing of poses. The only file that imports LiteRT, tflite-runtime or pycoral."""
+
+import ctypes
+import importlib
+import shlex
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from edge.errors import AcceleratorError, ModelError
+from edge.inference import edgetpu
+from edge.types import Array, Backend, RawOutputs, Tensor
+
+# LiteRT is tflite-runtime's successor; both have the same Interpreter.
+_PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+LEAST_PX = 33  # of model.input_size; files that leave it open declare 1
+_INPUT_TYPES = (np.uint8, np.int8, np.float32)
+
+
+class CpuRuntime:
+    """A model on the CPU, with an input of `input_size` (height, width), or else of the size that it declares."""
+
+    backend: Backend = "cpu"
+
+    def __init__(self, model: bytes, *, label: str, input_size: tuple[int, int] | None, threads: int) -> None:
+        """Load `model`, the contents of a .tflite file that `label` names in errors.
+
+        Raises ModelError if it cannot be loaded, has no single (1, h, w, 3) input, no floats or 8-bit integers in and
+        out, or declares no size where one is needed. tflite-runtime does not survive damaged files: check them before
+        (`edge.inference.edgetpu_worker`).
+        """
+        self.name, package = import_package()
+        self._outputs: dict[str, Any] = {}
+        own_size = input_size or (0, 0)
+        try:
+            interpreter = package.Interpreter(model_content=model, num_threads=threads)
+            self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
+            self._input = _image_input(interpreter, label)
+            own_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
+            input_size = input_size or _declared(own_size, label)
+            if own_size != input_size:
+                interpreter.resize_tensor_input(self._input["index"], (1, *input_size, 3))
+            interpreter.allocate_tensors()
+        except ModelError:
+            raise
+        except (ValueError, RuntimeError) as exc:
+            if input_size and own_size != input_size:
+                # Raises what is wrong with the model itself, if it is not the size.
+                CpuRuntime(model, label=label, input_size=own_size, threads=threads)
+                raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
+                                 f"set input_size = {list(own_size)}") from exc  # fmt: skip
+            raise refusal(str(exc), label, self.output_shapes) from exc
+        self._take(interpreter, label)
+
+    def _take(self, interpreter: Any, label: str) -> None:
+        """Settle on an interpreter whose tensors are allocated. Raises ModelError if nobody could read its outputs."""
+        self._input = _image_input(interpreter, label)
+        self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
+        for name, detail in self._outputs.items():
+            if detail["dtype"] != np.float32 and not detail["quantization"][0] > 0:
+                raise ModelError(f"model.name: {label} gives {name} as {detail['dtype'].__name__} without the scale of "
+                                 "its values; use a model that was quantised by TFLite's tools")  # fmt: skip
+        self.input_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
+        self._interpreter = interpreter
+
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Name -> shape, without the batch dimension."""
+        return {name: tuple(int(n) for n in detail["shape"][1:]) for name, detail in self._outputs.items()}
+
+    def input(self) -> Array:
+        """The memory of the input, (h, w, 3), to be filled; let go of it before `invoke`."""
+        view: Array = self._interpreter.tensor(self._input["index"])()[0]
+        return view
+
+    def invoke(self) -> None:
+        """Compute the outputs. Releases the GIL."""
+        self._interpreter.invoke()
+
+    def outputs(self) -> RawOutputs:
+        """Copies of the outputs, still quantised."""
+        return {
+            name: Tensor(self._interpreter.get_tensor(detail["index"])[0], *detail["quantization"])
+            if detail["dtype"] != np.float32
+            else Tensor(self._interpreter.get_tensor(detail["index"])[0])
+            for name, detail in self._outputs.items()
+        }
+
+    def close(self) -> None:
+        """Let go of the model and, if it has one, its device; not while `invoke` runs. Nothing works afterwards."""
+        self._interpreter = None
+
+
+class EdgeTpuRuntime(CpuRuntime):
+    """A model that was compiled for the Edge TPU, on a Coral; its input has the size that it was compiled for."""
+
+    backend: Backend = "edgetpu"
+
+    def __init__(self, model: bytes, *, label: str, device: str, library: str, threads: int) -> None:
+        """Load `model` with `library`, which is libedgetpu; `device` is "" (any Coral), "usb", "usb:1", "pci:0"...
+
+        A wrong or broken libedgetpu kills the process or never returns: try it in `edgetpu_worker` first.
+        Raises AcceleratorError; ModelError if the model is none that we can use.
+        """
+        try:
+            self.name, interpreter = _on_edge_tpu(model, device, library, threads)
+            interpreter.allocate_tensors()
+        except (OSError, AttributeError) as exc:
+            raise AcceleratorError(edgetpu.missing(library, str(exc))) from exc
+        except ValueError as exc:
+            raise AcceleratorError(edgetpu.refused(device, library, str(exc))) from exc
+        except RuntimeError as exc:
+            if "PosenetDecoderOp" in str(exc):
+                raise refusal(str(exc), label, {}) from exc
+            raise AcceleratorError(edgetpu.unfit(label, library, str(exc))) from exc
+        self._take(interpreter, label)
+
+    def invoke(self) -> None:
+        """Compute the outputs. Releases the GIL. Raises AcceleratorError if the Coral does not, e.g. is unplugged."""
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as exc:
+            # With the traceback, the error would keep the interpreter, and so the Coral, beyond `close`.
+            raise AcceleratorError(edgetpu.failed(str(exc))) from exc.with_traceback(None)
+
+
+class _Delegate:
+    """What the runtimes' own `load_delegate` gives, which stops all other threads until the library has its device.
+
+    Raises OSError if there is no such library, AttributeError if it is none for this, ValueError if it has no device.
+    """
+
+    def __init__(self, library: str, options: Mapping[str, str]) -> None:
+        loaded = ctypes.CDLL(library)
+        create, self._destroy = loaded.tflite_plugin_create_delegate, loaded.tflite_plugin_destroy_delegate
+        create.restype = ctypes.c_void_p
+        self._destroy.argtypes, self._destroy.restype = [ctypes.c_void_p], None
+        texts = ctypes.c_char_p * len(options)
+        keys, values = (texts(*map(str.encode, column)) for column in (options.keys(), options.values()))
+        said: list[bytes] = []
+        report = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(said.append)
+        self._pointer: int | None = create(keys, values, ctypes.c_size_t(len(options)), report)
+        if self._pointer is None:
+            raise ValueError(b" ".join(said).decode(errors="replace"))
+
+    def __del__(self) -> None:
+        if getattr(self, "_pointer", None) is not None:
+            self._destroy(self._pointer)
+
+    def _get_native_delegate_pointer(self) -> int | None:
+        """For the runtime's Interpreter."""
+        return self._pointer
+
+
+def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple[str, Any]:
+    """Name of the runtime, and an interpreter that uses the Coral. Raises whatever the runtime and the library do."""
+    if library == edgetpu.LIBRARY:
+        try:
+            # PyPI's pycoral is an atlas of reefs. Google's brings the runtime that its libedgetpu was made for.
+            pycoral = importlib.import_module("pycoral.utils.edgetpu")
+        except ImportError:
+            pass
+        else:
+            return "pycoral", pycoral.make_interpreter(model, device=device or None)
+    name, package = import_package()
+    delegate = _Delegate(library, {"device": device} if device else {})
+    interpreter = package.Interpreter(model_content=model, num_threads=threads, experimental_delegates=[delegate])
+    return f"{name} with {library.rpartition('/')[2]}", interpreter
+
+
+def dies_of_damage() -> bool:
+    """Whether the runtime that is installed dies of damaged models instead of refusing them."""
+    return import_package()[0].startswith("tflite-runtime")
+
+
+def installed() -> str:
+    """Name and version of the runtime. Raises ModelError if none can be imported."""
+    return import_package()[0]
+
+
+def import_package() -> tuple[str, ModuleType]:
+    for distribution, name in _PACKAGES.items():
+        try:
+            module = importlib.import_module(f"{name}.interpreter")
+        except ImportError:
+            continue
+        from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms that --help need not pay
+
+        return f"{distribution} {version(distribution)}", module
+    raise ModelError(f"no runtime for models is installed; do: pip install {' (or '.join(_PACKAGES)})")
+
+
+def _image_input(interpreter: Any, label: str) -> Any:
+    inputs = interpreter.get_input_details()
+    shape = [list(map(int, detail["shape"])) for detail in inputs]
+    if len(shape) != 1 or len(shape[0]) != 4 or shape[0][0] != 1 or shape[0][3] != 3:
+        raise ModelError(f"model.name: {label} does not take one picture [1, h, w, 3] but {shape}; use another model")
+    if inputs[0]["dtype"] not in _INPUT_TYPES:
+        raise ModelError(f"model.name: {label} takes {inputs[0]['dtype'].__name__} pixels; "
+                         "uint8, int8 or float32 are supported")  # fmt: skip
+    return inputs[0]
+
+
+def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
+    if min(size) < LEAST_PX:
+        raise ModelError(f"model.input_size: {label} leaves the size of pictures open; set [height, width], "
+                         "such as [353, 481]")  # fmt: skip
+    return size
+
+
+def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
+    """What to tell of a model that the runtime does not load at all, whatever the size of the pictures."""
+    if "edgetpu-custom-op" in reason:
+        return ModelError(f"model.name: {label} is compiled for a Coral Edge TPU and does not run on the CPU; "
+                          "use the file that it was compiled from, or the model «posenet»")  # fmt: skip
+    if "PosenetDecoderOp" in reason:
+        return ModelError(f"model.name: {label} cannot be loaded with the decoder that it ends in; "
+                          f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
+    known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
+    outputs = f"its outputs are {known}; " if known else ""
+    return ModelError(f"model.name: {label} cannot be loaded ({' '.join(reason.split())}); {outputs}is it whole, "
+                      "and a PoseNet? If in doubt, use the model «posenet»")  # fmt: skip
+
+
+def _plain_name(detail: Mapping[str, Any]) -> str:
+    """`StatefulPartitionedCall:0` and `heatmaps;extra` as people would write them."""
+    return str(detail["name"]).split(";")[0].removesuffix(":0")

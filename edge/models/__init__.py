@@ -1,0 +1,1 @@
+"""Model files: the catalogue, and how models get into it."""

@@ -1,0 +1,1 @@
+"""The daemon: everything is put together and run here."""

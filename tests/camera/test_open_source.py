@@ -1,0 +1,82 @@
+"""What `camera.source` may be, and what it must not need."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from edge.camera import SOURCES, open_source
+from edge.config import Camera
+from edge.errors import ConfigError
+from edge.scenes.scenes import SCENE_FPS, open_scene
+
+
+def test_a_synthetic_scene_is_painted_by_its_frame_number() -> None:
+    camera = Camera(source="synthetic:walk", width=160, height=120, fps=0)
+    with open_source(camera) as feed:
+        frames = [frame for frame, _ in zip(feed, range(6), strict=False)]
+        assert (feed.live, feed.dropped, feed.description) == (False, 0, "synthetic:walk")
+    scene = open_scene("walk", width=160, height=120)
+    painted = np.empty((120, 160, 3), np.uint8)
+    for number, frame in enumerate(frames):  # all of them still as they came: nobody paints into a frame again
+        scene.paint(number, painted)
+        np.testing.assert_array_equal(frame.image, painted)
+        assert (frame.sequence, frame.width, frame.height) == (number, 160, 120)
+    assert np.diff([frame.monotonic_s for frame in frames]) == pytest.approx([1 / SCENE_FPS] * 5)
+
+
+def test_a_synthetic_scene_with_a_rate_is_a_camera() -> None:
+    with open_source(Camera(source="synthetic:walk", width=160, height=120, fps=50)) as feed:
+        frames = [frame for frame, _ in zip(feed, range(4), strict=False)]
+        assert feed.live
+    times_s = [frame.monotonic_s for frame in frames]
+    assert times_s[-1] - times_s[0] >= (frames[-1].sequence - frames[0].sequence - 1) / 50
+
+
+def test_an_unknown_scene() -> None:
+    with pytest.raises(ConfigError, match=r"camera\.source"):
+        open_source(Camera(source="synthetic:wallk"))
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("", '""'),
+        ("picamera", '"picamera"'),
+        ("rtmp://me:secret@camera.lan/live", '"rtmp:..."'),
+        ("rtsp:/me:secret@camera.lan", '"rtsp:..."'),
+        ("Images:/tmp", '"Images:..."'),
+        ("x" * 300, "x" * 300),  # longer than a file's name can be
+    ],
+)
+def test_what_is_no_source(source: str, shown: str) -> None:
+    with pytest.raises(ConfigError, match=r"^camera\.source: ") as caught:
+        open_source(Camera(source=source))
+    message = str(caught.value)
+    assert shown in message
+    assert "secret" not in message
+    assert all(form in message for form in SOURCES)
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", [form for form in SOURCES if "<" in form])
+def test_what_is_not_complete(form: str) -> None:
+    start = form.partition("<")[0]
+    with pytest.raises(ConfigError) as caught:
+        open_source(Camera(source=start))
+    assert str(caught.value) == f'camera.source: "{start}" does not say which one; it is to be {form}'
+
+
+@pytest.mark.parametrize("source", ["video:a.mp4", "rtsp://camera.lan", "/dev/video0"])
+def test_video_without_pyav_says_what_to_install(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.delitem(sys.modules, "edge.camera.video", raising=False)
+    monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
+    with pytest.raises(ConfigError, match=r"^camera\.source: .*PyAV.*pip install 'edge-pose\[video\]'"):
+        open_source(Camera(source=source))
+
+
+def test_libraries_wait_until_they_are_needed() -> None:
+    code = "import sys, edge.camera; print({'PIL', 'av'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout.strip() == "set()"

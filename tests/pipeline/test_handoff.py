@@ -1,0 +1,48 @@
+import queue
+import threading
+from time import monotonic
+
+import pytest
+
+from edge.pipeline.handoff import Handoff
+
+
+def test_values_come_one_at_a_time_and_in_order() -> None:
+    handoff: Handoff[int] = Handoff()
+    begun: list[int] = []
+
+    def put_all() -> None:
+        for value in range(100):
+            begun.append(value)
+            handoff.put(value)
+
+    giver = threading.Thread(target=put_all, daemon=True)
+    giver.start()
+    for value in range(100):
+        assert handoff.get(5) == value
+        assert begun[-1] <= value + 2, "the one after the next has to wait"
+    giver.join(5)
+
+
+def test_who_gives_waits_until_the_last_value_is_taken() -> None:
+    handoff: Handoff[str] = Handoff()
+    handoff.put("first")
+    giver = threading.Thread(target=handoff.put, args=("second",), daemon=True)
+    giver.start()
+    giver.join(0.1)
+    assert giver.is_alive()
+    assert handoff.get(5) == "first"
+    giver.join(5)
+    assert not giver.is_alive()
+    assert handoff.get(5) == "second"
+
+
+@pytest.mark.parametrize("timeout_s", [0, 0.1])
+def test_who_takes_does_not_wait_for_ever(timeout_s: float) -> None:
+    handoff: Handoff[None] = Handoff()
+    started_s = monotonic()
+    with pytest.raises(queue.Empty):
+        handoff.get(timeout_s)
+    assert monotonic() - started_s >= timeout_s
+    handoff.put(None)
+    assert handoff.get(timeout_s) is None

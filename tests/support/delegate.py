@@ -1,0 +1,60 @@
+"""A stand-in for libedgetpu, built from C: `StandIn` is the library, and the plan by which it fails."""
+
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge.models import catalogue
+
+SOURCE = Path(__file__).with_name("standin.c")
+COMPILER = shutil.which("cc")
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """The library and its plan, which it reads whenever it is loaded."""
+
+    library: Path
+    plan: Path
+
+    def will(self, *actions: str) -> None:
+        """From the next load on do this, such as "load fail" or "7 crash"; see the C file."""
+        self.plan.write_text("".join(f"{action}\n" for action in actions))
+
+    @property
+    def diary(self) -> list[str]:
+        """Every "load" with its options, and every "destroy", each after the number of its process."""
+        diary = Path(f"{self.plan}.diary")
+        return diary.read_text().splitlines() if diary.exists() else []
+
+
+def build(folder: Path) -> Path:
+    """Compile the library."""
+    assert COMPILER is not None
+    library = folder / "standin.so"
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", library, SOURCE], check=True)
+    return library
+
+
+def add_model(data_home: Path, name: str, content: bytes, input_size: tuple[int, int]) -> Path:
+    """Put a model into the owner's catalogue under that XDG_DATA_HOME, as one that is compiled for the Edge TPU."""
+    folder = data_home / "edge-pose/models"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.tflite"
+    path.write_bytes(content)
+    entry = {
+        **msgspec.to_builtins(catalogue.entries()["posenet"]),
+        "file": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content),
+        "input_sizes": [list(input_size)],
+        "device": "edgetpu",
+    }
+    with (folder / "catalogue.toml").open("a", encoding="utf-8") as index:
+        lines = (f"{key} = {msgspec.json.encode(value).decode()}\n" for key, value in entry.items())
+        index.write(f"[{name}]\n{''.join(lines)}")
+    return path
