@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from edge import config as configuration
 from edge.doctor import report, runner, service, software, system
 from edge.doctor.access import Account
 from edge.doctor.machine import COMMAND_S, SUDO, Finding, Ran, run, split

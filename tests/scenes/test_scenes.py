@@ -1,6 +1,5 @@
 """Is what the painter says what it paints, and does a pose network find it?"""
 
-
 import numpy as np
 import numpy.typing as npt
 import pytest
