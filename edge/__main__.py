@@ -3,7 +3,7 @@
 import io
 import sys
 
-from edge.errors import EdgeError, tell
+from edge.errors import EdgeError, print_error
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     try:
         app()
     except EdgeError as exc:
-        sys.exit(tell(exc))
+        sys.exit(print_error(exc))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,21 @@
-"""Everything that can go wrong in a way the owner of the device can mend.
+"""Every error that the owner of the device can act on, as data: key, problem, remedy.
 
     EdgeError
     ├── UsageError         an argument of the command line                       exit 2
-    ├── ConfigError        a key, a file that a key names, or the environment     exit 78
-    ├── ModelError         a model is missing, damaged or not one that we know    exit 78
-    ├── CameraError        the camera or stream is gone or silent                 exit 1
-    ├── AcceleratorError   the Edge TPU or its driver                             exit 1
-    │   └── AbsentError    there is none, which is as usual where none is asked for
-    ├── FetchError         a model cannot be downloaded now                       exit 1
-    └── BrokerError        no broker, for commands that are nothing without one   exit 1
+    ├── ConfigError        a key, a file that a key names, or the environment    exit 78
+    ├── ModelError         a model is missing, damaged or of an unknown kind     exit 78
+    ├── CameraError        the camera or stream is gone or silent                exit 1
+    ├── AcceleratorError   the Edge TPU, its driver or its library               exit 1
+    ├── FetchError         a model cannot be downloaded now                      exit 1
+    └── BrokerError        no broker, for commands that need one                 exit 1
 
-The message is one line: the file or key, what is wrong, what to do. Exit 78 (EX_CONFIG) tells systemd that
-a restart mends nothing; everything else may heal, so it is restarted. For the daemon the loss of the broker is a
-state and not an error.
+Exit code 78 (EX_CONFIG) tells systemd not to restart. Losing the broker is a state of the daemon, not an error.
 """
 
+import copy
 import os
 import sys
+from typing import Any, Self
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
@@ -25,17 +24,39 @@ EXIT_CONFIG = 78
 
 
 class EdgeError(Exception):
-    """Base of all errors that are shown to the owner as one line."""
+    """An error that is shown to the owner as one line: `<key>: <problem>; <remedy>`.
+
+    `key` is the configuration key, option or file that is wrong, or "". `origin` is the file or environment variable
+    that set the key, where that is known. The text is only for people: code reads the fields.
+    """
 
     exit_code = EXIT_FAILURE
 
+    def __init__(self, key: str, problem: str = "", remedy: str = "", *, origin: str = "") -> None:
+        super().__init__(key, problem, remedy)
+        self.key = key
+        self.problem = problem
+        self.remedy = remedy
+        self.origin = origin
+
+    def with_fields(self, **fields: Any) -> Self:
+        """A copy with other fields, such as `key="--source"` where the command line named what `camera.source` is."""
+        changed = copy.copy(self)
+        for name, value in fields.items():
+            setattr(changed, name, value)
+        return changed
+
+    @property
+    def text(self) -> str:
+        """Problem and remedy without the key, on one line."""
+        return " ".join("; ".join(filter(None, (self.problem, self.remedy))).split())
+
     def __str__(self) -> str:
-        # What is quoted may have more than one: a file's name, what a library says.
-        return " ".join(super().__str__().splitlines())
+        return " ".join(": ".join(filter(None, (self.origin, self.key, self.text))).split())
 
 
 class UsageError(EdgeError, ValueError):
-    """What the command line names cannot be used."""
+    """An argument of the command line cannot be used."""
 
     exit_code = EXIT_USAGE
 
@@ -47,17 +68,17 @@ class ConfigError(EdgeError, ValueError):
 
 
 class ModelError(EdgeError, ValueError):
-    """A model file is missing, damaged, or has outputs that no decoder knows."""
+    """A model file is missing, damaged, or has outputs that no decoder reads."""
 
     exit_code = EXIT_CONFIG
 
 
 class CameraError(EdgeError, RuntimeError):
-    """A source that should give frames does not."""
+    """A source gives no frames."""
 
 
 class AcceleratorError(EdgeError, RuntimeError):
-    """The Edge TPU, its driver or its library refuses."""
+    """The Edge TPU, its driver or its library failed."""
 
 
 class AbsentError(AcceleratorError):
@@ -65,23 +86,23 @@ class AbsentError(AcceleratorError):
 
 
 class FetchError(EdgeError, RuntimeError):
-    """The network, or who is at its other end, does not give us a file."""
+    """A model cannot be downloaded now."""
 
 
 class BrokerError(EdgeError, RuntimeError):
-    """The broker cannot be reached, or does not let us in."""
+    """The broker cannot be reached, or refuses the connection."""
 
 
 def pip_install(extra: str) -> str:
-    """The command that installs what an extra needs, to where this program is; apt's numpy stays the one in use."""
+    """The command that installs an extra into this environment; it keeps apt's numpy, which picamera2 needs."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
-    constraints = os.path.join(sys.prefix, "constraints.txt")  # noqa: PTH118 - which systemd/install.sh leaves there
+    constraints = os.path.join(sys.prefix, "constraints.txt")  # noqa: PTH118 - systemd/install.sh puts it there
     constrained = f"-c {constraints} " if os.path.isfile(constraints) else ""
     return f"{sudo}{sys.executable} -m pip install {constrained}'edge-pose[{extra}]'"
 
 
-def tell(error: EdgeError) -> int:
-    """Write an error to standard error as the one line that it is; returns the exit code."""
+def print_error(error: EdgeError) -> int:
+    """Write the error to standard error as one line; returns its exit code."""
     if sys.stderr is not None:
         sys.stderr.write(f"edge-pose: {error}\n")
         sys.stderr.flush()

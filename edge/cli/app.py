@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EdgeError, ModelError, UsageError, tell
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EdgeError, ModelError, UsageError, print_error
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -92,7 +92,7 @@ def run(
     try:
         code = run_sensor(wanted, None if os.isatty(0) else lambda: load(config))
     except EdgeError as exc:
-        code = tell(exc)
+        code = print_error(exc)
     except Exception:
         logging.getLogger(__name__).exception("an error that nobody foresaw; please report it")
         code = EXIT_FAILURE
