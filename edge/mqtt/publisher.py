@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _NOT_AUTHORISED = 0x87
 
 
-class Broker:
+class Publisher:
     """Publishes messages, and says `online` and `offline` for us.
 
     `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
@@ -29,7 +29,7 @@ class Broker:
     def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
         """Raises ConfigError if the password or a certificate cannot be used."""
         self._online, self._offline = online, offline
-        self._standing: dict[str, Message] = {}
+        self._retained: dict[str, Message] = {}
         self._pending: deque[MQTTMessageInfo] = deque()
         self._unanswered: dict[int, str] = {}  # the broker's answer to that message is awaited: its topic
         self._refused: set[str | None] = set()  # topics on which the broker does not let us publish
@@ -41,25 +41,25 @@ class Broker:
 
     def open(self) -> None:
         """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
-        self.stand(self._online)
+        self.publish_retained(self._online)
         self.connection.open()
 
-    def stand(self, message: Message) -> None:
+    def publish_retained(self, message: Message) -> None:
         """Publish a retained message now, or as soon as there is a connection, and again at every connect."""
         with self.connection.lock:
-            self._standing[message.topic] = message
+            self._retained[message.topic] = message
             if self.connection.connected:
-                self._state(self.connection.client, message)
+                self._send_retained(self.connection.client, message)
 
-    def last_words(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
+    def publish_final(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
         """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
 
         Waits until that has succeeded, or will not, `stopping` is set, or the time is over: after a power cut, a broker
         may need a moment longer than we do, and there may be no second time to say it.
         """
         with self.connection.lock:
-            self._standing.pop(self._online.topic, None)
-            self.stand(message)
+            self._retained.pop(self._online.topic, None)
+            self.publish_retained(message)
         self.connection.open()
         deadline_s = time.monotonic() + timeout_s
         settled = False
@@ -103,10 +103,10 @@ class Broker:
 
     def _announce(self, client: Client) -> None:
         self._unanswered = {}
-        for message in self._standing.values():
-            self._state(client, message)
+        for message in self._retained.values():
+            self._send_retained(client, message)
 
-    def _state(self, client: Client, message: Message) -> None:
+    def _send_retained(self, client: Client, message: Message) -> None:
         """Send a message, and listen whether the broker takes it; only MQTT 5 tells."""
         self._unanswered[send(client, message).mid] = message.topic
         client.on_publish = self._answered

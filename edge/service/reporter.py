@@ -9,7 +9,7 @@ from edge.config import Config
 from edge.inference.fallback import Failover
 from edge.mqtt import messages
 from edge.mqtt.messages import Topics
-from edge.mqtt.publisher import Broker
+from edge.mqtt.publisher import Publisher
 from edge.pipeline.pipeline import FrameSource, Result
 from edge.service import health
 from edge.service.info import Profile
@@ -26,7 +26,7 @@ class Sensor:
     config: Config
     failover: Failover
     source: FrameSource
-    broker: Broker
+    broker: Publisher
     topics: Topics
     profile: Profile
 
@@ -116,7 +116,7 @@ class Daemon:
 
     def _introduce(self) -> None:
         """Say in `info` who we are: not before the first frame, for until then a problem that was told may go on."""
-        self._sensor.broker.stand(self._sensor.profile.message())
+        self._sensor.broker.publish_retained(self._sensor.profile.message())
 
     def _is_stalled(self, now_s: float) -> bool:
         last_s = self._meter.last_frame_s

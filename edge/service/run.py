@@ -20,7 +20,7 @@ from edge.inference.fallback import Failover
 from edge.inference.letterbox import Fit
 from edge.inference.loading import check_models, edge_tpu_size, find_accelerator, open_decoder, open_failover
 from edge.mqtt.messages import Topics
-from edge.mqtt.publisher import Broker
+from edge.mqtt.publisher import Publisher
 from edge.people.crop import crop_around
 from edge.people.filtering import Thresholds
 from edge.people.rotation import Lookout
@@ -59,7 +59,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
         stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
         stack.callback(notifier.close)
         topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-        broker = Broker(
+        broker = Publisher(
             config.mqtt,
             config.device.topic_id,
             online=topics.status_message(online=True),
@@ -154,12 +154,12 @@ def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Calla
 
 
 @contextmanager
-def _told(broker: Broker, profile: Profile, stopping: threading.Event) -> Iterator[None]:
+def _told(broker: Publisher, profile: Profile, stopping: threading.Event) -> Iterator[None]:
     """Whoever has nothing but MQTT learns which error ends the block."""
     try:
         yield
     except Exception as exc:
-        broker.last_words(profile.message(exc), stopping)
+        broker.publish_final(profile.message(exc), stopping)
         raise
 
 

@@ -32,7 +32,7 @@ from edge.inference.fallback import Failover
 from edge.inference.letterbox import Fit
 from edge.inference.tflite import CpuRuntime
 from edge.mqtt.messages import Topics
-from edge.mqtt.publisher import Broker
+from edge.mqtt.publisher import Publisher
 from edge.people.filtering import keep_visible
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
@@ -114,11 +114,11 @@ def configured(port: int, threads: int, name: str = "bench") -> Config:
     return msgspec.convert(settings, Config)
 
 
-def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Broker]:
+def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Publisher]:
     """A whole sensor that is connected to its broker."""
     model, cpu = loading.open_model(config)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-    broker = Broker(
+    broker = Publisher(
         config.mqtt,
         config.device.topic_id,
         online=topics.status_message(online=True),

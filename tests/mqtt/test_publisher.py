@@ -20,7 +20,7 @@ from edge.errors import ConfigError
 from edge.mqtt import connection as module
 from edge.mqtt.connection import MAX_PENDING
 from edge.mqtt.messages import Topics
-from edge.mqtt.publisher import Broker
+from edge.mqtt.publisher import Publisher
 from edge.mqtt.subscription import MAX_UNREAD, Subscription
 from edge.types import Message
 from tests.support import ROOT
@@ -39,9 +39,9 @@ def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
 
 
 @contextmanager
-def publisher(port: int, **settings: object) -> Iterator[Broker]:
+def publisher(port: int, **settings: object) -> Iterator[Publisher]:
     mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
-    broker = Broker(
+    broker = Publisher(
         mqtt, "test", online=TOPICS.status_message(online=True), offline=TOPICS.status_message(online=False)
     )
     broker.open()
@@ -85,7 +85,7 @@ def test_online_standing_and_offline(mosquitto: Start) -> None:
     standing = Message("edge-pose/test/info", b"{}", qos=1, retain=True)
     with listener(port) as heard:
         with publisher(port) as broker:
-            broker.stand(standing)
+            broker.publish_retained(standing)
             assert next_of(heard, TOPICS.status).payload == b"online"
             assert next_of(heard, standing.topic).payload == b"{}"
             assert broker.connection.protocol == "MQTT 5"
@@ -101,7 +101,7 @@ def test_a_standing_message_that_changes_is_sent_at_once(mosquitto: Start) -> No
     with listener(port) as heard, publisher(port) as broker:
         until(lambda: broker.connection.connected)
         for payload in (b"1", b"2"):
-            broker.stand(Message("edge-pose/test/info", payload, qos=1, retain=True))
+            broker.publish_retained(Message("edge-pose/test/info", payload, qos=1, retain=True))
             assert next_of(heard, "edge-pose/test/info").payload == payload
 
 
@@ -285,7 +285,7 @@ def test_topics_that_the_access_list_refuses_are_told_once(
 
     with publisher(broker.port) as sensor:
         until(lambda: bool(told()))
-        sensor.stand(Message(TOPICS.info, b"{}", qos=1, retain=True))
+        sensor.publish_retained(Message(TOPICS.info, b"{}", qos=1, retain=True))
         broker.stop()
         until(lambda: not sensor.connection.connected)
         broker.start()

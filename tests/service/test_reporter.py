@@ -38,7 +38,7 @@ class Listener:
     def publish(self, message: Message) -> None:
         self.messages.append(message)
 
-    stand = publish
+    publish_retained = publish
 
     def has_room(self) -> bool:
         return True
