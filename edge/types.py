@@ -44,7 +44,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class CameraMode:
     """What a camera really does, which need not be what it was asked for. None is unknown."""
 
     model: str | None

@@ -46,7 +46,7 @@ def is_live(source: str) -> bool:
 
 
 @contextmanager
-def told_of(option: str, source: str) -> Iterator[None]:
+def named_by_option(option: str, source: str) -> Iterator[None]:
     """What is wrong with a source that the command line names is told of that option, and not of camera.source."""
     try:
         yield

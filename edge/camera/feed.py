@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.types import Frame, Granted, Image, fitted
+from edge.types import CameraMode, Frame, Image, fitted
 
 CLOSE_S = 1.0  # how long `Feed.close` waits, in all, for a reader that is busy inside a library
 
@@ -37,8 +37,8 @@ class Skipped(Enum):
     UNWANTED = auto()  # nothing is wrong, but there are more than `camera.fps`, or it makes no sense alone
 
 
-# `Granted` comes before the first picture of a camera that tells, and once more each time that it was opened again.
-Reader: TypeAlias = Generator[Picture | Skipped | Granted, None, None]
+# `CameraMode` comes before the first picture of a camera that tells, and once more each time that it was opened again.
+Reader: TypeAlias = Generator[Picture | Skipped | CameraMode, None, None]
 
 
 class Feed:
@@ -49,7 +49,7 @@ class Feed:
     the reader; those that are dropped or unreadable leave gaps.
 
     With `paced`, `camera.fps` pictures a second are taken from the reader (0: as fast as it goes). A live feed that is
-    silent for `patience_s`, or else `camera.stall_s`, has failed.
+    silent for `timeout_s`, or else `camera.stall_s`, has failed.
     """
 
     def __init__(  # noqa: PLR0913 - four of them are switches with a usual place
@@ -60,20 +60,20 @@ class Feed:
         live: bool,
         paced: bool = True,
         continuous: bool = True,
-        patience_s: float | None = None,
+        timeout_s: float | None = None,
     ) -> None:
-        self.description = printable(camera.source)
+        self.description = redact_url(camera.source)
         self.live = live
         self.continuous = continuous
         self.dropped = 0
         self.unreadable = 0
         self.reopened = 0
-        self.granted: Granted | None = None
+        self.mode: CameraMode | None = None
         self.waiting = False  # for a live picture, which has a limit
         self._reader = reader
         period_s = 1 / camera.fps if camera.fps else 0.0
         self._period_s = period_s if paced else 0.0
-        self._patience_s = (patience_s or patience(camera)) if live else None
+        self._timeout_s = (timeout_s or stall_timeout_s(camera)) if live else None
         self._quarter_turns = camera.rotation // 90
         self._changed = threading.Condition()  # guards the four below
         self._slot: Frame | None = None
@@ -125,11 +125,11 @@ class Feed:
     def _take(self) -> Frame | None:
         with self._changed:
             self.waiting = self.live
-            came = self._changed.wait_for(lambda: self._slot or self._ended or self._closed, self._patience_s)
+            came = self._changed.wait_for(lambda: self._slot or self._ended or self._closed, self._timeout_s)
             self.waiting = False
             if not came:
                 raise CameraError(
-                    f"camera.source: {self.description} gave no picture for {self._patience_s:g} s; see whether it is "
+                    f"camera.source: {self.description} gave no picture for {self._timeout_s:g} s; see whether it is "
                     "switched on and connected, or raise camera.stall_s"
                 )
             if self._closed:
@@ -146,9 +146,9 @@ class Feed:
                 start_s = due_s = time.monotonic()
                 sequence = 0
                 for picture in pictures:
-                    if isinstance(picture, Granted):
-                        self.reopened += self.granted is not None
-                        self.granted = picture
+                    if isinstance(picture, CameraMode):
+                        self.reopened += self.mode is not None
+                        self.mode = picture
                         continue
                     if isinstance(picture, Picture):
                         self._wait_until(due_s)
@@ -195,7 +195,7 @@ class Feed:
             self._changed.notify_all()
 
 
-def patience(camera: Camera) -> float:
+def stall_timeout_s(camera: Camera) -> float:
     """After how many seconds without a picture a camera is silent: one that is slow on purpose is not."""
     return max(camera.stall_s, 2 / camera.fps if camera.fps else 0.0)
 
@@ -205,7 +205,7 @@ def within(size: tuple[int, int], largest: tuple[int, int] | None) -> tuple[int,
     return fitted(size, largest) if largest and (size[0] > largest[0] or size[1] > largest[1]) else size
 
 
-def printable(source: str) -> str:
+def redact_url(source: str) -> str:
     """`source` as it may be shown: of a URL only scheme and host, for passwords hide anywhere in the rest."""
     scheme, separator, rest = source.partition("://")
     if not separator:

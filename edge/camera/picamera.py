@@ -14,12 +14,12 @@ import numpy as np
 from msgspec.structs import replace
 
 from edge.camera import picamera_help
-from edge.camera.feed import Feed, Picture, Reader, Skipped, patience, within
+from edge.camera.feed import Feed, Picture, Reader, Skipped, stall_timeout_s, within
 from edge.camera.picamera_help import told
 from edge.camera.pixel_formats import FORMATS, REC601, REC709, Layout, to_rgb
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
-from edge.types import Granted, Image
+from edge.types import CameraMode, Image
 
 os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")  # its C++ part writes past our logging, ten lines an opening
 try:
@@ -56,13 +56,13 @@ def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
     if colon and not re.fullmatch("[0-9]{1,3}", number):
         raise ConfigError(f'camera.source: {camera.source} is no camera; "picamera2" is the first, "picamera2:1" the '
                           "second")  # fmt: skip
-    give_up_s = max(GIVE_UP_S, 3 * patience(camera))
+    give_up_s = max(GIVE_UP_S, 3 * stall_timeout_s(camera))
     reader = _read(camera, int(number or 0), _even(within((camera.width, camera.height), largest)), give_up_s)
     # Half turns are the camera's own work, or the reader's. The feed's patience is for a driver that never returns, and
     # longer than the reader's own.
     rest = replace(camera, rotation=0) if camera.rotation == 180 else camera
-    longer_s = give_up_s + LONGEST_BACKOFF_S + START_S + patience(camera)
-    return Feed(reader, rest, live=True, paced=False, patience_s=longer_s)
+    longer_s = give_up_s + LONGEST_BACKOFF_S + START_S + stall_timeout_s(camera)
+    return Feed(reader, rest, live=True, paced=False, timeout_s=longer_s)
 
 
 def _read(camera: Camera, number: int, size: Size, give_up_s: float) -> Reader:
@@ -180,7 +180,7 @@ def _pictures(picam: Any, camera: Camera, size: Size) -> Reader:
     period_s = 1 / camera.fps if camera.fps else 0.0
     granted, job = False, None
     due_s = heard_s = time.monotonic()
-    stall_s = max(patience(camera), START_S)
+    stall_s = max(stall_timeout_s(camera), START_S)
     try:
         while True:
             yield from _pause(due_s - period_s / 4)  # some unrest is normal
@@ -200,7 +200,7 @@ def _pictures(picam: Any, camera: Camera, size: Size) -> Reader:
                 yield Skipped.UNREADABLE
                 continue
             heard_s = time.monotonic()
-            stall_s = patience(camera)
+            stall_s = stall_timeout_s(camera)
             due_s = max(due_s + period_s, heard_s)
             if not granted:
                 granted = True
@@ -304,9 +304,9 @@ def _controls(offered: Mapping[str, tuple[Any, ...]], camera: Camera) -> dict[st
     return controls
 
 
-def _granted(picam: Any, stream: _Stream, metadata: Mapping[str, Any]) -> Granted:
+def _granted(picam: Any, stream: _Stream, metadata: Mapping[str, Any]) -> CameraMode:
     duration_us = metadata.get("FrameDuration")
-    return Granted(
+    return CameraMode(
         model=picam.camera_properties.get("Model"),
         format=stream.layout.format,
         width=stream.layout.width,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.camera.feed import Feed, Picture, Reader, Skipped, printable, within
+from edge.camera.feed import Feed, Picture, Reader, Skipped, redact_url, within
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError, EdgeError, pip_install
 
@@ -94,7 +94,7 @@ def _read_file(file: str, camera: Camera, scaled: "_Scaler") -> Reader:
 
 
 def _read_stream(camera: Camera, scaled: "_Scaler") -> Reader:
-    shown = printable(camera.source)
+    shown = redact_url(camera.source)
     if camera.source.startswith("/dev/"):
         format_, options = "v4l2", {"video_size": f"{camera.width}x{camera.height}"}
         if camera.fps:

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import track
 
 from edge import types
-from edge.camera import is_live, open_source, told_of
-from edge.camera.feed import printable
+from edge.camera import is_live, named_by_option, open_source
+from edge.camera.feed import redact_url
 from edge.camera.images import pictures_at
 from edge.config import Camera, Config
 from edge.errors import UsageError
@@ -47,11 +47,11 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
     Of those at most `frames`. Whatever is at `out` stays there until all is done. Returns what was seen, in words.
     Raises EdgeError; UsageError where it is `source`, `out` or one of the numbers that cannot be used.
     """
-    given, source = printable(source), _named(source)
+    given, source = redact_url(source), _named(source)
     video = out.suffix.lower() in VIDEOS
     _check(source, out, video=video, frames=frames)
     camera = _camera(config.camera, source)
-    with told_of("IN", source), open_source(camera) as feed, _replacing(out) as part:
+    with named_by_option("IN", source), open_source(camera) as feed, _replacing(out) as part:
         _, cpu = open_model(config)
         pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), feed, cpu)
         wanted = islice(feed, first, None if frames is None else first + frames)
@@ -159,7 +159,7 @@ def _check(source: str, out: Path, *, video: bool, frames: int | None) -> None:
     if not video and frames is not None:
         raise UsageError(f"--frames: {out} is one picture; leave --frames out, or name a video such as out.mp4")
     if video and frames is None and (is_live(source) or source.startswith("synthetic:")):
-        raise UsageError(f"--frames: {printable(source)} has no end; say how many frames, e.g. --frames 150")
+        raise UsageError(f"--frames: {redact_url(source)} has no end; say how many frames, e.g. --frames 150")
     read = [path]
     if source.startswith("images:"):
         with suppress(OSError):  # told when it is opened

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from edge.camera import open_source, told_of
-from edge.camera.feed import printable
+from edge.camera import named_by_option, open_source
+from edge.camera.feed import redact_url
 from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.messages import Keypoints, Topics, read_keypoints
@@ -62,7 +62,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
     # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
     for number in ENDING:
         signal.signal(number, signal.default_int_handler)
-    with told_of("--source", source):
+    with named_by_option("--source", source):
         open_source(Camera(source=source)).close()  # a wrong name is found here, and not by the daemon
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
@@ -75,7 +75,7 @@ def run(broker: str | None, frames: int, source: str) -> int:
             problem = subscription.connection.problem.partition("; ")[0] or "it does not answer"
             raise BrokerError(f"--broker {host}:{port}: {problem}; the demo needs one that is there, and "
                               "asks for neither password nor TLS")  # fmt: skip
-        way = f": {printable(source)} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}"
+        way = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}"
         notes.print(Text.assemble(("edge-pose demo", "bold"), way))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         daemon = _start_daemon(mqtt, device_id, source)

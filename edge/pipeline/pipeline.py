@@ -19,7 +19,7 @@ from edge.people.rotation import Lookout, merged
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
 from edge.pipeline.handoff import Handoff
-from edge.types import Array, Backend, Crop, Decoded, Frame, Granted, Letterbox, Pose, RawOutputs, Track
+from edge.types import Array, Backend, CameraMode, Crop, Decoded, Frame, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
@@ -43,7 +43,7 @@ class FrameSource(Protocol):
     @property
     def reopened(self) -> int: ...  # times that a camera which had failed could be opened
     @property
-    def granted(self) -> Granted | None: ...  # what the camera really does, if there is one that tells
+    def mode(self) -> CameraMode | None: ...  # what the camera really does, if there is one that tells
     @property
     def waiting(self) -> bool: ...  # whether somebody waits for a frame that comes or fails by itself
     def __iter__(self) -> Iterator[Frame]: ...

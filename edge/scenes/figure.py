@@ -46,7 +46,7 @@ EYE, PUPIL, LIPS = (212, 208, 204), (40, 32, 30), (168, 84, 80)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Outfit:
     """What a person looks like."""
 
     skin: Colour
@@ -102,10 +102,10 @@ def mirrored(held: Posture) -> Posture:
     return mirror
 
 
-def paint_figure(held: Posture, look: Look, stature_px: float) -> Figure:
+def paint_figure(held: Posture, outfit: Outfit, stature_px: float) -> Figure:
     """Paint a person of that look and height, held like that, on nothing."""
     joints, body, head = _skeleton(held)
-    tubes = [*_limbs(joints, look), *_trunk(joints, body, look), *_head(joints["HEAD"], head, look)]
+    tubes = [*_limbs(joints, outfit), *_trunk(joints, body, outfit), *_head(joints["HEAD"], head, outfit)]
     ground = min(float(np.min(tube.centres[:, 1] - tube.radii)) for tube in tubes)
 
     def seen(places: Real) -> Real:
@@ -182,7 +182,7 @@ def _project(places: Real) -> Real:
     return np.stack((x, z * s - y * c, z * c + y * s), axis=-1)
 
 
-def _limbs(joints: dict[str, Real], look: Look) -> Iterator[_Tube]:
+def _limbs(joints: dict[str, Real], outfit: Outfit) -> Iterator[_Tube]:
     def tube(start: str, end: str, colour: Colour, *rows: tuple[float, float], nearer: float = 0.0) -> _Tube:
         along, radii = np.array(rows).T
         return _Tube(joints[start] + np.outer(along, joints[end] - joints[start]), radii, colour, nearer)
@@ -190,32 +190,32 @@ def _limbs(joints: dict[str, Real], look: Look) -> Iterator[_Tube]:
     for side in ("LEFT_", "RIGHT_"):
         hip, knee, ankle, heel, toe = (side + part for part in ("HIP", "KNEE", "ANKLE", "HEEL", "TOE"))
         shoulder, elbow, wrist, hand = (side + part for part in ("SHOULDER", "ELBOW", "WRIST", "HAND"))
-        yield tube(ankle, heel, look.shoes, (0.2, 0.022), (0.6, 0.024))
-        yield tube(heel, toe, look.shoes, (-0.2, 0.024), (0.35, 0.026), (1, 0.020))
-        yield tube(knee, ankle, look.trousers, (0, 0.040), (0.3, 0.042), (0.7, 0.033), (1, 0.027))
-        yield tube(hip, knee, look.trousers, (0, 0.062), (0.3, 0.059), (0.7, 0.047), (1, 0.041))
-        yield tube(shoulder, elbow, look.skin, (0.7, 0.028), (1, 0.024), nearer=0.019)
-        yield tube(shoulder, elbow, look.shirt, (0.06, 0.034), (0.3, 0.038), (0.72, 0.035), nearer=0.02)
-        yield tube(elbow, wrist, look.skin, (0, 0.024), (0.3, 0.026), (1, 0.018), nearer=0.05)
-        yield tube(wrist, hand, look.skin, (0, 0.018), (0.45, 0.023), (1, 0.015), nearer=0.055)
+        yield tube(ankle, heel, outfit.shoes, (0.2, 0.022), (0.6, 0.024))
+        yield tube(heel, toe, outfit.shoes, (-0.2, 0.024), (0.35, 0.026), (1, 0.020))
+        yield tube(knee, ankle, outfit.trousers, (0, 0.040), (0.3, 0.042), (0.7, 0.033), (1, 0.027))
+        yield tube(hip, knee, outfit.trousers, (0, 0.062), (0.3, 0.059), (0.7, 0.047), (1, 0.041))
+        yield tube(shoulder, elbow, outfit.skin, (0.7, 0.028), (1, 0.024), nearer=0.019)
+        yield tube(shoulder, elbow, outfit.shirt, (0.06, 0.034), (0.3, 0.038), (0.72, 0.035), nearer=0.02)
+        yield tube(elbow, wrist, outfit.skin, (0, 0.024), (0.3, 0.026), (1, 0.018), nearer=0.05)
+        yield tube(wrist, hand, outfit.skin, (0, 0.018), (0.45, 0.023), (1, 0.015), nearer=0.055)
 
 
-def _trunk(joints: dict[str, Real], body: Real, look: Look) -> Iterator[_Tube]:
+def _trunk(joints: dict[str, Real], body: Real, outfit: Outfit) -> Iterator[_Tube]:
     def tube(colour: Colour, nearer: float, *rows: Place) -> _Tube:
         """Ellipses, each as (height above the hips, half its width, half its depth)."""
         heights, widths, depths = np.array(rows).T
         spine = np.outer(heights, joints["NECK"] / NECK)
         return _Tube(spine, _breadth(body, widths, depths), colour, nearer, capped=False)
 
-    yield tube(look.trousers, 0.015, (-0.035, 0.100, 0.070), (0.020, 0.116, 0.080), (0.070, 0.108, 0.070))
+    yield tube(outfit.trousers, 0.015, (-0.035, 0.100, 0.070), (0.020, 0.116, 0.080), (0.070, 0.108, 0.070))
     waist = (0.005, 0.118, 0.085), (0.050, 0.114, 0.080), (0.120, 0.106, 0.075), (0.200, 0.116, 0.082)
     chest = (0.260, 0.125, 0.080), (0.300, 0.122, 0.068), (0.318, 0.100, 0.060), (0.336, 0.050, 0.050)
-    yield tube(look.shirt, 0.03, *waist, *chest)
+    yield tube(outfit.shirt, 0.03, *waist, *chest)
     neck = joints["NECK"] + np.outer((-0.1, 0.6), joints["HEAD"] - joints["NECK"])
-    yield _Tube(neck, np.array((0.035, 0.034)), _lit(look.skin, 0.88), 0.045)
+    yield _Tube(neck, np.array((0.035, 0.034)), _lit(outfit.skin, 0.88), 0.045)
 
 
-def _head(centre: Real, rotation: Real, look: Look) -> Iterator[_Tube]:
+def _head(centre: Real, rotation: Real, outfit: Outfit) -> Iterator[_Tube]:
     def tube(colour: Colour, radii: npt.ArrayLike, *places: Place, capped: bool = True, shaded: bool = True) -> _Tube:
         return _Tube(centre + np.array(places) @ rotation.T, np.array(radii), colour, 0.06, capped, shaded)
 
@@ -223,21 +223,21 @@ def _head(centre: Real, rotation: Real, look: Look) -> Iterator[_Tube]:
     oval = np.sqrt(1 - heights**2)
     skull, face = _breadth(rotation, 0.057, 0.066) * oval, _breadth(rotation, 0.050, 0.058) * oval
     jaw = np.where(heights < 0, 1 + 0.14 * heights, 1)
-    yield tube(look.hair, skull, *((0, 0.014 + 0.068 * float(h), -0.014) for h in heights), capped=False)
-    yield tube(look.skin, face * jaw, *((0, 0.072 * float(h), 0) for h in heights), capped=False)
-    yield tube(look.hair, (0.022, 0.026, 0.022), (-0.030, 0.047, 0.024), (0, 0.056, 0.030), (0.030, 0.047, 0.024))
-    yield tube(look.hair, (0.028, 0.032, 0.030), (0, 0.052, 0.020), (0, 0.052, -0.010), (0, 0.040, -0.035))
+    yield tube(outfit.hair, skull, *((0, 0.014 + 0.068 * float(h), -0.014) for h in heights), capped=False)
+    yield tube(outfit.skin, face * jaw, *((0, 0.072 * float(h), 0) for h in heights), capped=False)
+    yield tube(outfit.hair, (0.022, 0.026, 0.022), (-0.030, 0.047, 0.024), (0, 0.056, 0.030), (0.030, 0.047, 0.024))
+    yield tube(outfit.hair, (0.028, 0.032, 0.030), (0, 0.052, 0.020), (0, 0.052, -0.010), (0, 0.040, -0.035))
     for s in (1, -1):
         temple, nape = (s * 0.036, 0.040, 0.022), (s * 0.028, 0.012, -0.040)
-        yield tube(look.hair, (0.020, 0.030, 0.028), temple, (s * 0.036, 0.034, -0.016), nape)
-        if look.long_hair:
+        yield tube(outfit.hair, (0.020, 0.030, 0.028), temple, (s * 0.036, 0.034, -0.016), nape)
+        if outfit.long_hair:
             top, end = (s * 0.045, 0.020, -0.015), (s * 0.046, -0.090, -0.020)
-            yield tube(look.hair, (0.020, 0.024, 0.018), top, (s * 0.050, -0.040, -0.018), end)
-        yield tube(look.skin, (0.010, 0.008), (s * 0.049, 0.008, 0.003), (s * 0.049, -0.015, 0))
+            yield tube(outfit.hair, (0.020, 0.024, 0.018), top, (s * 0.050, -0.040, -0.018), end)
+        yield tube(outfit.skin, (0.010, 0.008), (s * 0.049, 0.008, 0.003), (s * 0.049, -0.015, 0))
         yield tube(EYE, (0.006, 0.006), (s * 0.015, 0.010, 0.052), (s * 0.027, 0.010, 0.049), shaded=False)
         yield tube(PUPIL, (0.0062,), (s * 0.021, 0.010, 0.054), shaded=False)
-        yield tube(look.hair, (0.0035, 0.0035), (s * 0.010, 0.026, 0.053), (s * 0.033, 0.026, 0.046), shaded=False)
-    yield tube(look.skin, (0.0055, 0.0095), (0, 0.008, 0.056), (0, -0.012, 0.063))
+        yield tube(outfit.hair, (0.0035, 0.0035), (s * 0.010, 0.026, 0.053), (s * 0.033, 0.026, 0.046), shaded=False)
+    yield tube(outfit.skin, (0.0055, 0.0095), (0, 0.008, 0.056), (0, -0.012, 0.063))
     smile = (-0.015, -0.036, 0.050), (0, -0.040, 0.053), (0.015, -0.036, 0.050)
     yield tube(LIPS, (0.004, 0.0045, 0.004), *smile, shaded=False)
 

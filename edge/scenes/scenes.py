@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from edge.errors import ConfigError
-from edge.scenes.figure import Colour, Four, Look, Posture, mirrored, paint_figure
+from edge.scenes.figure import Colour, Four, Outfit, Posture, mirrored, paint_figure
 from edge.scenes.motions import Act, fall, lie, sit, walk, wave
 from edge.types import Array, Floats, Image
 
@@ -77,7 +77,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Person:
-    look: Look
+    outfit: Outfit
     beats: list[tuple[Posture, int]]  # with the frame's column of the place below the hips
     ground_px: int  # the frame's row of that place
     stature_px: float
@@ -199,7 +199,7 @@ def _cast(actors: tuple[Actor, ...], width: int, height: int, rng: np.random.Ran
     people: list[_Person] = []
     for index, actor in enumerate(actors):
         skin, hair, shirt, trousers, shoes = (colours[index % len(colours)] for colours in wardrobe)
-        look = Look(skin, hair, shirt, trousers, shoes, long_hair=bool(rng.randint(2)))
+        outfit = Outfit(skin, hair, shirt, trousers, shoes, long_hair=bool(rng.randint(2)))
         stature_px = min(actor.size * height, 0.7 * width)
         beats = actor.act(min(actor.x, 1 - actor.x, actor.stage / 2) * width / stature_px - 0.25)
         start = int((actor.start + late) * len(beats)) % len(beats)
@@ -209,7 +209,7 @@ def _cast(actors: tuple[Actor, ...], width: int, height: int, rng: np.random.Ran
             # Rounded, so that postures come again and fewer are painted; and 0 instead of -0, whose bytes differ.
             rounded = np.round((mirrored(held) if flip else held) * 2) / 2 + 0.0
             placed.append((rounded, width - 1 - x_px if flip else x_px))
-        people.append(_Person(look, placed, round((0.42 + 0.64 * actor.size) * height), stature_px))
+        people.append(_Person(outfit, placed, round((0.42 + 0.64 * actor.size) * height), stature_px))
     return people
 
 
@@ -217,12 +217,12 @@ def _scaled(person: _Person, scale: float) -> _Person:
     if scale == 1:
         return person
     beats = [(held, round((x + 0.5) * scale - 0.5)) for held, x in person.beats]
-    return _Person(person.look, beats, round((person.ground_px + 0.5) * scale - 0.5), person.stature_px * scale)
+    return _Person(person.outfit, beats, round((person.ground_px + 0.5) * scale - 0.5), person.stature_px * scale)
 
 
 def _stamp(person: _Person, held: Posture, plain: Image) -> _Stamp:
     """Paint a person on the plain room, for the edges, and the shadow on the floor."""
-    figure = paint_figure(held, person.look, person.stature_px)
+    figure = paint_figure(held, person.outfit, person.stature_px)
     left, top = figure.left_px, figure.top_px
     rows = np.clip(np.arange(len(figure.image)) + person.ground_px + top, 0, len(plain) - 1)
     alpha = figure.image[..., 3:].astype(np.float32) / 255

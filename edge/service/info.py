@@ -11,7 +11,7 @@ from edge.inference.fallback import Failover
 from edge.mqtt import messages
 from edge.mqtt.messages import Topics
 from edge.pipeline.pipeline import FrameSource
-from edge.types import Frame, Granted, Message
+from edge.types import CameraMode, Frame, Message
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +57,7 @@ class Profile:
                     fps=camera.fps,
                     rotation=camera.rotation,
                     mirror=camera.mirror,
-                    granted=_granted(self.source.granted),
+                    granted=_granted(self.source.mode),
                 ),
             )
         return self.topics.info_message(info)
@@ -74,13 +74,13 @@ def _problem(error: Exception) -> str:
     return f"{problem}; the sensor has ended, and under systemd it is started again after some seconds"
 
 
-def _granted(granted: Granted | None) -> messages.GrantedOut | None:
-    if granted is None:
+def _granted(mode: CameraMode | None) -> messages.GrantedOut | None:
+    if mode is None:
         return None
     return messages.GrantedOut(
-        model=granted.model,
-        format=granted.format,
-        pixels=messages.Size(width=granted.width, height=granted.height),
-        fps=granted.fps,
-        autofocus=granted.autofocus,
+        model=mode.model,
+        format=mode.format,
+        pixels=messages.Size(width=mode.width, height=mode.height),
+        fps=mode.fps,
+        autofocus=mode.autofocus,
     )

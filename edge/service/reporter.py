@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.camera.feed import patience
+from edge.camera.feed import stall_timeout_s
 from edge.config import Config
 from edge.inference.fallback import Failover
 from edge.mqtt import messages
@@ -14,7 +14,7 @@ from edge.pipeline.pipeline import FrameSource, Result
 from edge.service import health
 from edge.service.info import Profile
 from edge.service.sd_notify import Notifier
-from edge.types import Granted
+from edge.types import CameraMode
 
 STATUS_INTERVAL_S = 2.0
 
@@ -41,9 +41,9 @@ class Daemon:
         self._interrupted = interrupted
         now_s = time.monotonic()
         self._meter = health.Meter(now_s)
-        self._stall_s = patience(sensor.config.camera)
+        self._stall_s = stall_timeout_s(sensor.config.camera)
         self._stalled = False
-        self._granted: Granted | None = None
+        self._mode: CameraMode | None = None
         self._frame_age_ms: float | None = None
         self._ready = False
         self._refusal = ""  # why the configuration of the last reload was not taken
@@ -71,8 +71,8 @@ class Daemon:
         self._people = len(result.people)
         frame = result.frame
         self._frame_age_ms = round((result.started_s - frame.monotonic_s) * 1e3, 1) if frame.dated else None
-        if self._meter.processed == 1 or self._granted != self._sensor.source.granted:
-            self._sensor.profile.frame, self._granted = frame, self._sensor.source.granted
+        if self._meter.processed == 1 or self._mode != self._sensor.source.mode:
+            self._sensor.profile.frame, self._mode = frame, self._sensor.source.mode
             self._introduce()
         if now_s >= self._next_keypoints_s:
             message = self._sensor.topics.keypoints_message(self._keypoints(result, now_s))

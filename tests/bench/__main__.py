@@ -60,7 +60,7 @@ class Gated:
     live = False
     continuous = True
     dropped = unreadable = reopened = 0
-    granted = None
+    mode = None
     waiting = False
 
     def __init__(self, source: "FrameSource | Memory", allowed: int = 0) -> None:

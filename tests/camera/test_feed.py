@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.camera.feed import Feed, Picture, Reader, Skipped, printable
+from edge.camera.feed import Feed, Picture, Reader, Skipped, redact_url
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.types import Frame, Granted
+from edge.types import CameraMode, Frame
 
 PATIENCE_S = 20  # after which a test has hung; nothing waits that long
 FAST = Camera(source="test", fps=0)
@@ -305,7 +305,7 @@ def test_time_is_the_sensors_own_where_it_tells() -> None:
 
 
 def test_what_is_granted_is_known_with_the_first_picture_and_counted_from_then_on() -> None:
-    granted = [Granted("imx708", "BGR888", 480 + n, 360, 15.0, None) for n in range(3)]
+    granted = [CameraMode("imx708", "BGR888", 480 + n, 360, 15.0, None) for n in range(3)]
 
     def reader() -> Reader:
         for one in granted:
@@ -315,9 +315,9 @@ def test_what_is_granted_is_known_with_the_first_picture_and_counted_from_then_o
     with Feed(reader(), FAST, live=False) as feed:
         frames = iter(feed)
         assert next(frames).sequence == 0
-        assert feed.granted in granted[:2]  # it reads one ahead
+        assert feed.mode in granted[:2]  # it reads one ahead
         assert [frame.sequence for frame in frames] == [1, 2]
-        assert (feed.granted, feed.reopened) == (granted[2], 2)
+        assert (feed.mode, feed.reopened) == (granted[2], 2)
 
 
 def test_a_feed_says_that_it_is_waited_for() -> None:
@@ -345,7 +345,7 @@ def test_a_patient_feed_waits_for_longer() -> None:
         time.sleep(0.2)  # longer than `stall_s`
         yield picture(1)
 
-    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, patience_s=PATIENCE_S) as feed:
+    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, timeout_s=PATIENCE_S) as feed:
         assert sequences(feed) == [0, 1]
 
 
@@ -389,4 +389,4 @@ def test_nothing_leaks() -> None:
     ],
 )
 def test_what_may_be_shown_of_a_source(source: str, shown: str) -> None:
-    assert printable(source) == shown
+    assert redact_url(source) == shown

@@ -228,8 +228,8 @@ def test_colours_in_another_order_are_put_right(pi: FakeRig, given: str) -> None
     pi.hardware.format = given
     with pi.open() as feed:
         (frame,) = some(feed, 1)
-        assert feed.granted is not None
-        assert feed.granted.format == given
+        assert feed.mode is not None
+        assert feed.mode.format == given
     assert off_by(frame.image, still()) < 3
 
 
@@ -259,7 +259,7 @@ def test_the_isp_delivers_what_the_model_takes(
 def test_what_was_granted_is_read_back(rig: Rig) -> None:
     with rig.open() as feed:
         some(feed, 1)
-        granted = feed.granted
+        granted = feed.mode
     assert granted is not None
     if rig.pi:
         assert (granted.model, granted.format, granted.autofocus) == ("imx708", "BGR888", "continuous")
@@ -273,8 +273,8 @@ def test_what_was_granted_is_read_back(rig: Rig) -> None:
 def test_a_camera_that_has_the_frames_aspect_gives_the_whole_frame(rig: Rig) -> None:
     with rig.open(width=640, height=512) as feed:
         some(feed, 1)
-        assert feed.granted is not None
-        aspect = feed.granted.width / feed.granted.height
+        assert feed.mode is not None
+        aspect = feed.mode.width / feed.mode.height
     assert aspect == pytest.approx(640 / 512, rel=0.02)
 
 
@@ -338,8 +338,8 @@ def test_a_camera_that_comes_faster_is_taken_at_the_rate(rig: Rig) -> None:
 def test_autofocus_where_there_is_one(pi: FakeRig, mode: str) -> None:
     with pi.open(autofocus=mode) as feed:
         some(feed, 1)
-        assert feed.granted is not None
-        assert feed.granted.autofocus == mode
+        assert feed.mode is not None
+        assert feed.mode.autofocus == mode
     assert pi.hardware.controls["AfMode"] == AfModeEnum[mode.capitalize()]
     assert ("AfTrigger" in pi.hardware.controls) is (mode == "auto")
 

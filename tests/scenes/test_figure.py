@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.scenes.figure import Figure, Look, Posture, mirrored, paint_figure, posture
+from edge.scenes.figure import Figure, Outfit, Posture, mirrored, paint_figure, posture
 from edge.skeleton import INDEX
 
 # One pure colour for each material, so that a pixel tells what it shows.
-MARKED = Look(skin=(200, 0, 0), hair=(0, 150, 150), shirt=(0, 200, 0), trousers=(0, 0, 200), shoes=(150, 150, 0))
+MARKED = Outfit(skin=(200, 0, 0), hair=(0, 150, 150), shirt=(0, 200, 0), trousers=(0, 0, 200), shoes=(150, 150, 0))
 STATURE_PX = 200
 
 STANDING = posture()

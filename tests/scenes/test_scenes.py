@@ -87,7 +87,7 @@ def test_a_frame_depends_on_its_number_alone(name: str) -> None:
 def test_every_seed_is_another_scene() -> None:
     seeds = range(8)
     people = [small("walk", seed)._people[0] for seed in seeds]
-    assert len({person.look for person in people}) == len(seeds)
+    assert len({person.outfit for person in people}) == len(seeds)
     assert len({painted(small("walk", seed), 0).tobytes() for seed in seeds}) == len(seeds)
     assert len({small("walk", seed).truth(0)[0].xy.tobytes() for seed in seeds}) >= len(seeds) / 2
 

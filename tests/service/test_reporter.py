@@ -17,11 +17,11 @@ from edge.mqtt.messages import Topics
 from edge.pipeline.pipeline import Network, Result
 from edge.service.info import Profile
 from edge.service.reporter import Daemon, Sensor
-from edge.types import Granted, Message
+from edge.types import CameraMode, Message
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
 
 STALL_S = 5.0
-GRANTED = Granted("imx708", "BGR888", 470, 352, 15.0, "continuous")
+GRANTED = CameraMode("imx708", "BGR888", 470, 352, 15.0, "continuous")
 
 
 class Listener:
@@ -117,10 +117,10 @@ def test_a_network_that_hangs_is_no_fault_of_the_camera(daemon: Daemon, listener
 def test_what_was_granted_is_in_info_as_soon_as_it_is_known(
     daemon: Daemon, listener: Listener, source: ListSource
 ) -> None:
-    source.granted = GRANTED
+    source.mode = GRANTED
     daemon.frame_done(result(0))
     daemon.frame_done(result(1))
-    source.granted = replace(GRANTED, fps=10.0)
+    source.mode = replace(GRANTED, fps=10.0)
     daemon.frame_done(result(2))
     told = [info["camera"]["granted"] for info in listener.all("info")]
     first = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from edge.errors import AcceleratorError
-from edge.types import Array, Backend, Frame, Granted, RawOutputs
+from edge.types import Array, Backend, CameraMode, Frame, RawOutputs
 
 
 class ListSource:
@@ -18,7 +18,7 @@ class ListSource:
     dropped = 0
     unreadable = 0
     reopened = 0
-    granted: Granted | None = None
+    mode: CameraMode | None = None
     waiting = False
 
     def __init__(self, frames: Iterable[Frame], *, ready: bool = False) -> None:
