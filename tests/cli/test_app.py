@@ -3,8 +3,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from edge import __version__
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import ear, run_edge
+from tests.support.waiting import LONG_S, until
 
 COMMANDS = ["run", "demo", "check", "doctor", "watch", "annotate", "evaluate", "schema", "models"]
 
@@ -109,30 +110,53 @@ def test_demo_on_a_broker_that_is_named(mosquitto: Callable[..., Mosquitto]) -> 
         assert late.subscription.next(1) is None, "nothing stays on somebody's broker"
 
 
+@contextmanager
+def demo_process(*options: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A demo that has printed its first message, and its children; killed at the end if it still runs."""
+    command = [sys.executable, "-m", "edge", "demo", *options]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    try:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith(b'{"v":1')
+        yield demo
+    finally:
+        left = [demo.pid, *children_of(demo.pid)] if demo.poll() is None else []
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        demo.communicate()
+
+
 @pytest.mark.broker
 def test_a_second_ctrl_c_leaves_nothing_either(mosquitto: Callable[..., Mosquitto]) -> None:
     server = mosquitto()
-    command = [sys.executable, "-m", "edge", "demo", "--broker", f"{LOOPBACK}:{server.port}"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert demo.stdout is not None
-    assert demo.stdout.readline().startswith(b'{"v":1')
-    (daemon,) = map(int, Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split())
-    os.kill(daemon, signal.SIGSTOP)
-    demo.send_signal(signal.SIGINT)
-    deadline_s = time.monotonic() + 10
-    while not pending(daemon) >> (signal.SIGTERM - 1) & 1:  # the demo waits for its daemon from now on
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
-    demo.send_signal(signal.SIGINT)
-    os.kill(daemon, signal.SIGCONT)
-    demo.communicate(timeout=20)
+    with demo_process("--broker", f"{LOOPBACK}:{server.port}") as demo:
+        (daemon,) = children_of(demo.pid)
+        # A thread that still ran would take SIGTERM before SIGSTOP, and it would never be pending.
+        os.kill(daemon, signal.SIGSTOP)
+        until(lambda: thread_states(daemon) == {"T"})
+        demo.send_signal(signal.SIGINT)
+        until(lambda: pending(daemon) >> (signal.SIGTERM - 1) & 1)  # the demo waits for its daemon from now on
+        demo.send_signal(signal.SIGINT)
+        os.kill(daemon, signal.SIGCONT)
+        demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0
     with ear(server.port) as late:
         assert late.subscription.next(1) is None
 
 
+def children_of(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def thread_states(process: int) -> set[str]:
+    """The states of a process's threads, one letter each, "T" for stopped."""
+    lines = [(task / "stat").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
+    return {line.rpartition(")")[2].split()[0] for line in lines}
+
+
 def pending(process: int) -> int:
-    """A bit for each signal that was sent to a process, and not seen by it yet."""
+    """A bit for each signal that was sent to a process and has not reached it yet."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("ShdPnd:")).split()[1], 16)
 
@@ -148,16 +172,13 @@ def test_demo_cannot_log_in(mosquitto: Callable[..., Mosquitto]) -> None:
     )
 
 
-def test_whoever_ends_the_demo_ends_its_daemon_and_broker() -> None:
+def test_ending_the_demo_ends_its_daemon_and_broker() -> None:
     pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
-    command = [sys.executable, "-m", "edge", "demo"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    assert demo.stdout is not None
-    assert demo.stdout.readline().startswith(b'{"v":1')
-    children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
-    assert len(children) == 2
-    demo.terminate()
-    demo.communicate(timeout=20)
+    with demo_process() as demo:
+        children = children_of(demo.pid)
+        assert len(children) == 2
+        demo.terminate()
+        demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []
 

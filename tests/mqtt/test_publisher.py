@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from paho.mqtt.client import MQTTMessage
 
 from edge.config import Mqtt
 from edge.errors import ConfigError
@@ -25,17 +26,11 @@ from edge.mqtt.subscription import MAX_UNREAD, Subscription
 from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port
+from tests.support.waiting import LONG_S, until
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 TOPICS = Topics("edge-pose", "test")
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -206,22 +201,27 @@ def test_a_stalled_broker_costs_no_memory(mosquitto: Start) -> None:
         assert broker.publish(Message(TOPICS.keypoints, b"x"))
 
 
-def test_whoever_is_slow_to_read_reads_the_newest(mosquitto: Start) -> None:
+def test_a_slow_reader_gets_the_newest_messages(mosquitto: Start) -> None:
     port = mosquitto().port
+    last = threading.Event()
     with listener(port) as heard, publisher(port) as broker:
+        keep = heard.connection.on_message
+
+        def watch(message: MQTTMessage) -> None:
+            keep(message)
+            if message.payload == b"last":
+                last.set()
+
+        heard.connection.on_message = watch
         until(lambda: broker.connection.connected)
         for number in range(MAX_UNREAD + 50):
             until(partial(broker.publish, Message(TOPICS.keypoints, b"%d" % number)))
-        until(lambda: heard._arrived.qsize() >= MAX_UNREAD)
-        assert broker.publish(Message(TOPICS.keypoints, b"last"))
-        seen: list[bytes] = []
-        while not seen or seen[-1] != b"last":
-            message = heard.next(5)
-            assert message is not None
+        until(partial(broker.publish, Message(TOPICS.keypoints, b"last")))
+        assert last.wait(LONG_S)
+        seen = []
+        while (message := heard.next(0)) is not None:
             seen.append(message.payload)
-    numbers = [int(payload) for payload in seen[:-1]]
-    assert 0 < numbers[0] <= 50
-    assert numbers == list(range(numbers[0], MAX_UNREAD + 50))
+    assert seen == [*(b"%d" % number for number in range(51, MAX_UNREAD + 50)), b"last"]
 
 
 def test_closing_does_not_wait_for_who_is_stuck(mosquitto: Start) -> None:
