@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge.decode.heatmaps import argmax2d, sigmoid
-from edge.decode.outputs import Heads
+from edge.decode.posenet_outputs import PoseNetOutputs
 from edge.skeleton import KeyPoint
 from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
 
@@ -23,9 +23,9 @@ def get_keypoints(heatmaps: Array, offsets: Array, output_stride: int = 32) -> l
     return [KeyPoint(k, yx, v) for k, (yx, v) in enumerate(zip(positions, sigmoid(logits), strict=True))]
 
 
-def decode_single(outputs: RawOutputs, heads: Heads) -> Decoded:
+def decode_argmax(outputs: RawOutputs, names: PoseNetOutputs) -> Decoded:
     """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
-    positions, logits = _best_positions(outputs[heads.heatmaps], outputs[heads.short_offsets], heads.stride)
+    positions, logits = _best_positions(outputs[names.heatmaps], outputs[names.short_offsets], names.stride)
     confidences = sigmoid(logits)
     score = confidences.sum(keepdims=True) / np.float32(len(confidences))  # mean() takes twice the time
     return Decoded(positions[None], confidences[None], score)

@@ -1,29 +1,39 @@
-"""One person, from a MoveNet: the network has done the decoding, its only output lists the keypoints."""
+"""MoveNet for one person: the network decodes by itself, and its only output lists the keypoints."""
 
-from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
+from edge.decode.family import Decoding, Family, Options, Shapes, Size
 from edge.skeleton import KEYPOINT_COUNT
 from edge.types import Decoded, RawOutputs
 
 _SHAPE = (1, KEYPOINT_COUNT, 3)  # without the batch dimension: one person; y, x, confidence
 
 
-def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The name of a single-person MoveNet's output among those given as name -> shape; None if it is no MoveNet."""
-    names = list(shapes)
-    return names[0] if [*shapes.values()] == [_SHAPE] else None
+def decode_movenet(outputs: RawOutputs, output: str, input_size: Size) -> Decoded:
+    """Decode exactly one pose, however unlikely; its score is the mean confidence of its keypoints.
 
-
-def decode_movenet(outputs: RawOutputs, output: str, input_size: tuple[int, int]) -> Decoded:
-    """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences.
-
-    `output` (1, 17, 3) has y and x in units of the input, `input_size` (height, width) px. These are coordinates of
-    pixels, not of their edges: of a picture and its mirror image, the sum of both x is the width less one.
+    `output` names the tensor (1, 17, 3): y and x as fractions of the input, and the confidence. `input_size` is
+    (height, width) in px. MoveNet's coordinates name pixels, not pixel edges: x in a picture and x in its mirror image
+    add up to the width minus one.
     """
     tensor = outputs[output]
     values = tensor.real(tensor.data)
     confidences = values[..., 2].clip(0, 1)
     scores = confidences.mean(axis=1, dtype=np.float32)
     return Decoded(values[..., :2] * np.array(input_size, np.float32), confidences, scores)
+
+
+def _recognises(shapes: Shapes) -> bool:
+    return list(shapes.values()) == [_SHAPE]
+
+
+def _open(shapes: Shapes, input_size: Size, _options: Options) -> Decoding:
+    (output,) = shapes
+    return Decoding(partial(decode_movenet, output=output, input_size=input_size), one_person=True)
+
+
+FAMILY = Family(
+    "movenet", outputs="a single output [1, 17, 3]", recognises=_recognises, open=_open, stride=lambda *_: None
+)

@@ -12,13 +12,17 @@ people of a picture that is several times as fast as arrays of them.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.decode.outputs import Heads
+from edge.decode.argmax import decode_argmax
+from edge.decode.family import Decoding, Family, Options, Shapes, Size, listing
+from edge.decode.posenet_outputs import PoseNetOutputs, find_outputs, is_posenet
 from edge.decode.sampling import Field, Position, SingleField
+from edge.errors import ModelError
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
 
@@ -115,10 +119,10 @@ def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest
     return found.keypoints, found.confidences, found.scores
 
 
-def decode_multi(outputs: RawOutputs, heads: Heads, settings: Settings) -> Decoded:
+def decode_multi(outputs: RawOutputs, names: PoseNetOutputs, settings: Settings) -> Decoded:
     """Everybody whom the outputs of a model show, at most `settings.max_poses`."""
-    mid = tuple(outputs[name] for name in heads.mid_offsets)
-    return _decode(outputs[heads.heatmaps], outputs[heads.short_offsets], mid, heads.stride, settings)
+    mid = tuple(outputs[name] for name in names.mid_offsets)
+    return _decode(outputs[names.heatmaps], outputs[names.short_offsets], mid, names.stride, settings)
 
 
 def _decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, settings: Settings) -> Decoded:
@@ -270,3 +274,34 @@ def _checked(arrays: tuple[Array, Array, Array], quantization: Quantization | No
         raise ValueError("quantization takes three pairs of a scale, which is more than 0, and a zero point")
     # Plain numbers, because numpy's own are slow one by one.
     return (Tensor(array, float(scale), int(zero)) for array, (scale, zero) in zip(arrays, quantization, strict=True))
+
+
+def _open(shapes: Shapes, input_size: Size, options: Options) -> Decoding:
+    names = find_outputs(shapes, input_size)
+    for side, size in zip(("height", "width"), input_size, strict=True):
+        if (size - 1) % names.stride:
+            fitting = round((size - 1) / names.stride) * names.stride + 1
+            raise ModelError(
+                "model.input_size",
+                f"{side} {size} does not fit the network, whose heatmap cells are {names.stride} px apart",
+                f"use {fitting}",
+            )
+    if options.mode == "single":
+        return Decoding(partial(decode_argmax, names=names))
+    if not names.mid_offsets:
+        raise ModelError(
+            "decode.mode",
+            f"this model cannot separate people, because it has no mid offsets: {listing(shapes)}",
+            'set "single" or use another model',
+        )
+    settings = Settings(options.max_people, options.min_pose_score, options.nms_radius_px)
+    return Decoding(partial(decode_multi, names=names, settings=settings))
+
+
+FAMILY = Family(
+    "posenet",
+    outputs="heatmaps [h, w, 17] and short_offsets [h, w, 34]",
+    recognises=is_posenet,
+    open=_open,
+    stride=lambda shapes, input_size: find_outputs(shapes, input_size).stride,
+)

@@ -18,12 +18,13 @@ from rich.table import Table
 from edge import __version__
 from edge.camera.images import FORMATS, ORIENTATION, UPRIGHT, rgb
 from edge.config import Config
+from edge.decode.families import Decoder
 from edge.errors import UsageError
 from edge.evaluation import coco
 from edge.inference.letterbox import Fit
 from edge.inference.loading import open_decoder, open_model
 from edge.people.filtering import Thresholds, keep_visible
-from edge.pipeline.pipeline import Decoder, Runtime
+from edge.pipeline.pipeline import Runtime
 from edge.types import Frame, Image, Pose
 
 PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
@@ -73,7 +74,7 @@ def run(
     published = Thresholds.of(confidence=wanted.min_confidence, parts=wanted.parts, score=0, keypoints=1).confidence
     # Every keypoint of a pose, as OKS asks for a place of each; and every pose of the decoder, as others are measured.
     thresholds = Thresholds.of(confidence=0, parts={}, score=wanted.min_pose_score, keypoints=1, own=0)
-    timed = Timed(cpu, open_decoder(config, cpu), thresholds)
+    timed = Timed(cpu, open_decoder(config, cpu).decode, thresholds)
     cpu.invoke()  # the first one takes longer
 
     found: list[coco.Detection] = []

@@ -1,13 +1,10 @@
 """Open the networks that the configuration asks for: model files, their runtimes, and the decoders of their outputs."""
 
 from contextlib import suppress
-from functools import partial
 
 from edge.config import Config
-from edge.decode import movenet
-from edge.decode.argmax import decode_single
-from edge.decode.outputs import recognise
-from edge.decode.posenet import Settings, decode_multi
+from edge.decode import families
+from edge.decode.families import Decoding, Options
 from edge.errors import AbsentError, ModelError
 from edge.inference import crashes, edgetpu, edgetpu_worker
 from edge.inference.accelerator import Accelerator, Loaded
@@ -16,7 +13,7 @@ from edge.inference.tflite import CpuRuntime, EdgeTpuRuntime, dies_of_damage
 from edge.models import catalogue
 from edge.models.selection import counterpart, own_size
 from edge.models.strip_decoder import outline
-from edge.pipeline.pipeline import Decoder, Network, Runtime
+from edge.pipeline.pipeline import Network, Runtime
 from edge.types import Backend
 
 
@@ -79,7 +76,7 @@ def open_failover(config: Config, accelerator: Accelerator | None) -> Failover:
 
 
 def _loaded(config: Config, model: catalogue.ModelFile, on: CpuRuntime) -> Loaded:
-    return Loaded(model, Network(on, open_decoder(config, on)))
+    return Loaded(model, Network(on, open_decoder(config, on).decode))
 
 
 def check_edge_tpu(config: Config) -> None:
@@ -127,21 +124,9 @@ def _edge_tpu(config: Config) -> str:
     return config.inference.device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
 
 
-def open_decoder(config: Config, cpu: Runtime) -> Decoder:
+def open_decoder(config: Config, runtime: Runtime) -> Decoding:
     """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
-    if output := movenet.recognise(cpu.output_shapes):
-        return partial(movenet.decode_movenet, output=output, input_size=cpu.input_size)
-    heads = recognise(cpu.output_shapes, cpu.input_size)
-    for key, size in zip(("height", "width"), cpu.input_size, strict=True):
-        if (size - 1) % heads.stride:
-            fitting = round((size - 1) / heads.stride) * heads.stride + 1
-            raise ModelError(f"model.input_size: {key} {size} does not fit the network, whose heatmap cells are "
-                             f"{heads.stride} px apart; use {fitting}")  # fmt: skip
-    if config.decode.mode == "single":
-        return partial(decode_single, heads=heads)
-    if not heads.mid_offsets:
-        listing = ", ".join(f"{name} {list(shape)}" for name, shape in cpu.output_shapes.items())
-        raise ModelError('decode.mode: this model has no mid offsets to tell people apart by; set "single" or use '
-                         f"another model (its outputs are {listing})")  # fmt: skip
-    settings = Settings(config.decode.max_people, config.filter.min_pose_score, config.decode.nms_radius_px)
-    return partial(decode_multi, heads=heads, settings=settings)
+    options = Options(
+        config.decode.mode, config.decode.max_people, config.filter.min_pose_score, config.decode.nms_radius_px
+    )
+    return families.open_decoder(runtime.output_shapes, runtime.input_size, options)

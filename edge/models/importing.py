@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from edge.decode import movenet
-from edge.decode.outputs import recognise
+from edge.decode.families import family_of
 from edge.errors import ModelError, UsageError
 from edge.inference import edgetpu_worker
 from edge.models import catalogue
@@ -81,15 +80,13 @@ def examined(original: bytes, label: str) -> Examined:
     try:
         content = cut_decoder(original)
         described = outline(content)
-        if movenet.recognise(described.outputs):
-            family, stride = "movenet", None
-        else:
-            family, stride = "posenet", recognise(described.outputs, described.input_size).stride
+        family = family_of(described.outputs)
+        stride = family.stride(described.outputs, described.input_size)
         ran_on = None if described.edge_tpu else _try(content)
     except ModelError as exc:
         reason = str(exc).removeprefix("model.name: ")  # there is no configuration yet
         raise ModelError(f"{label}: {reason}") from exc
-    return Examined(content, described, content is not original, family, stride, ran_on)
+    return Examined(content, described, content is not original, family.name, stride, ran_on)
 
 
 def added(name: str, model: Examined, *, licence: str, source: str, about: str) -> Imported:

@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.decode.families import Decoder
 from edge.errors import AcceleratorError
 from edge.people.filtering import Thresholds, keep_visible
 from edge.people.rotation import Lookout, merged
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
 from edge.pipeline.handoff import Handoff
-from edge.types import Array, Backend, CameraMode, Crop, Decoded, Frame, Letterbox, Pose, RawOutputs, Track
+from edge.types import Array, Backend, CameraMode, Crop, Frame, Letterbox, Pose, RawOutputs, Track
 
 
 class FrameSource(Protocol):
@@ -65,9 +66,6 @@ class Runtime(Protocol):
     def invoke(self) -> None: ...
     def outputs(self) -> RawOutputs: ...
     def close(self) -> None: ...
-
-
-Decoder = Callable[[RawOutputs], Decoded]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

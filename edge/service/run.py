@@ -13,8 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from edge.camera import open_source
-from edge.config import Camera, Config, Smoothing
-from edge.decode import movenet
+from edge.config import Config, Smoothing
 from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
 from edge.inference.fallback import Failover
 from edge.inference.letterbox import Fit
@@ -81,7 +80,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             opened = failover.state.loaded.network.runtime
             if config.inference.device == "auto":
                 failover.try_accelerator(ACCELERATOR_S, stopping)
-            source = open_source(config.camera, largest=_largest(config.camera, opened, *edge_tpu_size(config)))
+            source = open_source(config.camera, largest=_largest(config, opened, *edge_tpu_size(config)))
             stack.callback(lambda: source.close(left_s()))
             profile.source = source
             pipeline = open_pipeline(config, source, opened, failover)
@@ -197,13 +196,14 @@ def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> boo
     return True
 
 
-def _largest(camera: Camera, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int] | None:
+def _largest(config: Config, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int] | None:
     """Width and height beyond which pictures need not be larger for the model, upright or turned.
 
     `others` are input sizes of those that may take over. None where it may be shown a part of the pictures alone.
     """
-    if movenet.recognise(opened.output_shapes):
+    if open_decoder(config, opened).one_person:
         return None
+    camera = config.camera
     width, height = camera.width, camera.height
     if camera.rotation % 180:
         width, height = height, width
@@ -221,14 +221,14 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Cho
         score=wanted.min_pose_score,
         keypoints=wanted.min_keypoints,
     )
-    one_person = movenet.recognise(cpu.output_shapes) is not None
-    if one_person and config.decode.mode == "multi":
+    decoding = open_decoder(config, cpu)
+    if decoding.one_person and config.decode.mode == "multi":
         log.info('this model finds one person alone, whom it sees best; decode.mode = "multi" changes nothing')
     stages = Stages(
         Fit(mirror=config.camera.mirror, smooth=not source.continuous),
-        open_decoder(config, cpu),
+        decoding.decode,
         thresholds,
-        max_people=config.decode.max_people if config.decode.mode == "multi" and not one_person else 1,
+        max_people=config.decode.max_people if config.decode.mode == "multi" and not decoding.one_person else 1,
     )
     if source.continuous:
         stages = replace(
@@ -236,7 +236,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Cho
             tracker=_tracker(config),
             smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
             lookout=Lookout() if config.decode.turned else None,
-            crop=crop_around if one_person else None,
+            crop=crop_around if decoding.one_person else None,
         )
     return Pipeline(source, cpu, stages, choice)
 

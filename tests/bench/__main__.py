@@ -124,7 +124,7 @@ def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline,
         online=topics.status_message(online=True),
         offline=topics.status_message(online=False),
     )
-    failover = Failover(Loaded(model, Network(cpu, loading.open_decoder(config, cpu))), "benchmark")
+    failover = Failover(Loaded(model, Network(cpu, loading.open_decoder(config, cpu).decode)), "benchmark")
     pipeline = service.open_pipeline(config, source, cpu, failover)
     sensor = Sensor(config, failover, source, broker, topics, Profile(config, topics, failover, source))
     daemon = Daemon(sensor, sd_notify.Notifier({}), interrupted=lambda: False)
@@ -217,7 +217,7 @@ def stages(port: int) -> dict[str, dict[str, float]]:
     source = Gated(Memory(), 1)
     cpu, pipeline, daemon, broker = assemble(config, source)
     single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
-    decoders = {"single": loading.open_decoder(single, cpu), "multi": loading.open_decoder(config, cpu)}
+    decoders = {"single": loading.open_decoder(single, cpu).decode, "multi": loading.open_decoder(config, cpu).decode}
     fit = Fit()
 
     def outputs_of(scene: str, sequence: int) -> tuple[RawOutputs, Letterbox]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from edge import PARTS, KeyPoint, get_keypoints
-from edge.decode.argmax import decode_single
+from edge.decode.argmax import decode_argmax
 from edge.decode.heatmaps import sigmoid
-from edge.decode.outputs import Heads
+from edge.decode.posenet_outputs import PoseNetOutputs
 from edge.types import Array, Floats, Tensor
 from tests.support.paint import paint, quantise
 
@@ -68,12 +68,12 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
 def test_quantised_outputs_decode_to_within_a_step(dtype: type, zero_point: int) -> None:
     positions, logits = pose((23, 31), 16, 7)
     heatmaps, offsets = paint(positions, logits, (23, 31), 16)
-    decoded = decode_single(
+    decoded = decode_argmax(
         {
             "h": quantise(np.maximum(heatmaps, -7), 10 / 128, zero_point, dtype),
             "o": quantise(offsets, 16 / 128, zero_point, dtype),
         },
-        Heads("h", "o", 16),
+        PoseNetOutputs("h", "o", 16),
     )
     assert decoded.keypoints.shape == (1, 17, 2)
     assert decoded.keypoints[0] == pytest.approx(positions, abs=16 / 128)
@@ -85,7 +85,7 @@ def test_quantised_outputs_decode_to_within_a_step(dtype: type, zero_point: int)
 def test_float_outputs_decode_the_same_way() -> None:
     positions, logits = pose((23, 31), 16, 3)
     heatmaps, offsets = paint(positions, logits, (23, 31), 16)
-    decoded = decode_single({"a": Tensor(heatmaps), "b": Tensor(offsets)}, Heads("a", "b", 16))
+    decoded = decode_argmax({"a": Tensor(heatmaps), "b": Tensor(offsets)}, PoseNetOutputs("a", "b", 16))
     assert decoded.keypoints[0] == pytest.approx(positions, abs=1e-4)
     assert {array.dtype for array in (decoded.keypoints, decoded.confidences, decoded.scores)} == {np.dtype("f4")}
 

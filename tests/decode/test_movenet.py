@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edge.config import Config
-from edge.decode.movenet import decode_movenet, recognise
+from edge.decode.movenet import decode_movenet
 from edge.errors import ModelError
 from edge.inference import loading
 from edge.inference.letterbox import Fit
@@ -28,21 +28,6 @@ from tests.support.tiny_posenet import INPUT_SIZE, tiny_movenet
 
 RNG = np.random.default_rng(0)
 KEYPOINTS: Floats = RNG.uniform(0.1, 0.9, (1, 17, 3)).astype(np.float32)
-
-
-@pytest.mark.parametrize(
-    ("shapes", "name"),
-    [
-        ({"StatefulPartitionedCall": (1, 17, 3)}, "StatefulPartitionedCall"),
-        ({"a": (1, 17, 3), "b": (1,)}, None),
-        ({"a": (6, 56)}, None),  # of several people
-        ({"heatmaps": (23, 31, 17), "short_offsets": (23, 31, 34)}, None),
-        ({"a": (17, 3)}, None),
-        ({}, None),
-    ],
-)
-def test_it_is_known_by_its_only_output(shapes: dict[str, tuple[int, ...]], name: str | None) -> None:
-    assert recognise(shapes) == name
 
 
 @pytest.mark.parametrize("size", [(192, 192), (192, 256)])
@@ -114,7 +99,7 @@ def test_its_input_has_the_size_that_was_asked_for_or_it_says_why_not(imported: 
 def test_pictures_are_left_as_large_as_they_are_because_parts_of_them_are_shown(imported: str) -> None:
     wanted = config(imported)
     _, cpu = loading.open_model(wanted)
-    assert run._largest(wanted.camera, cpu) is None
+    assert run._largest(wanted, cpu) is None
 
 
 # With Coral's network.

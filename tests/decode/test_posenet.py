@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from edge.decode.heatmaps import sigmoid
-from edge.decode.outputs import Heads, recognise
 from edge.decode.posenet import (
     _STEPS,
     EDGES,
@@ -20,6 +19,7 @@ from edge.decode.posenet import (
     decode_multi,
     decode_poses,
 )
+from edge.decode.posenet_outputs import PoseNetOutputs, find_outputs
 from edge.decode.sampling import Field, SingleField
 from edge.inference.tflite import CpuRuntime
 from edge.models.strip_decoder import cut_decoder
@@ -334,7 +334,7 @@ def test_some_outputs_may_be_floats_and_others_integers(floats: tuple[bool, ...]
             paint_people(poses, logits, (23, 31), STRIDE), (24 / 255, 76 / 255, 640 / 255), floats, strict=True,
         )
     }  # fmt: skip
-    heads = recognise({name: tensor.data.shape for name, tensor in outputs.items()}, (353, 481))
+    heads = find_outputs({name: tensor.data.shape for name, tensor in outputs.items()}, (353, 481))
     keypoints = decode_multi(outputs, heads, Settings()).keypoints
     assert len(keypoints) == 2
     assert np.abs(keypoints[paired(keypoints, poses)] - poses).max() < 1.0
@@ -367,8 +367,8 @@ def test_forward_and_backward_in_two_tensors_are_the_same() -> None:
     heatmaps, short, mid = paint_people(poses, logits, (23, 31), STRIDE)
     arrays = {"h": heatmaps, "s": short, "m": mid, "f": mid[..., :32], "b": mid[..., 32:]}
     outputs = {name: Tensor(array) for name, array in arrays.items()}
-    one = decode_multi(outputs, Heads("h", "s", STRIDE, ("m",)), Settings())
-    two = decode_multi(outputs, Heads("h", "s", STRIDE, ("f", "b")), Settings())
+    one = decode_multi(outputs, PoseNetOutputs("h", "s", STRIDE, ("m",)), Settings())
+    two = decode_multi(outputs, PoseNetOutputs("h", "s", STRIDE, ("f", "b")), Settings())
     assert len(one.scores) == 2
     assert np.array_equal(one.keypoints, two.keypoints)
     assert {array.dtype for array in (two.keypoints, two.confidences, two.scores)} == {np.dtype("f4")}
@@ -378,7 +378,7 @@ def test_forward_and_backward_in_two_tensors_are_the_same() -> None:
 
 
 @pytest.fixture(scope="module", params=[(353, 481), (481, 641)], ids=["353x481", "481x641"])
-def couple(request: pytest.FixtureRequest, coral: Path) -> tuple[RawOutputs, Heads, list[dict[str, str]]]:
+def couple(request: pytest.FixtureRequest, coral: Path) -> tuple[RawOutputs, PoseNetOutputs, list[dict[str, str]]]:
     """The outputs of Coral's model for Coral's picture, and what Coral's decoder makes of them."""
     from PIL import Image  # noqa: PLC0415 - for these tests alone
 
@@ -391,7 +391,7 @@ def couple(request: pytest.FixtureRequest, coral: Path) -> tuple[RawOutputs, Hea
     cpu.invoke()
     with (coral / f"{name}_reference.csv").open(encoding="ascii") as file:
         rows = list(csv.DictReader(file))
-    return cpu.outputs(), recognise(cpu.output_shapes, (height, width)), rows
+    return cpu.outputs(), find_outputs(cpu.output_shapes, (height, width)), rows
 
 
 def check_against(found: tuple[Floats, Floats, Floats], rows: list[dict[str, str]]) -> None:
@@ -406,13 +406,13 @@ def check_against(found: tuple[Floats, Floats, Floats], rows: list[dict[str, str
         assert scores[pose] == pytest.approx(float(row["pose_score"]), abs=0.1)
 
 
-def test_coral_s_couple(couple: tuple[RawOutputs, Heads, list[dict[str, str]]]) -> None:
+def test_coral_s_couple(couple: tuple[RawOutputs, PoseNetOutputs, list[dict[str, str]]]) -> None:
     outputs, heads, rows = couple
     found = decode_multi(outputs, heads, Settings())
     check_against((found.keypoints, found.confidences, found.scores), rows)
 
 
-def test_coral_s_couple_by_the_public_function(couple: tuple[RawOutputs, Heads, list[dict[str, str]]]) -> None:
+def test_coral_s_couple_by_the_public_function(couple: tuple[RawOutputs, PoseNetOutputs, list[dict[str, str]]]) -> None:
     outputs, heads, rows = couple
     tensors = [outputs[name] for name in (heads.heatmaps, heads.short_offsets, *heads.mid_offsets)]
     check_against(decode_poses(*(tensor.data for tensor in tensors), quantization=quantization(tensors)), rows)

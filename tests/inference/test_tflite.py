@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.decode.outputs import recognise
+from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ModelError
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue
@@ -25,7 +25,7 @@ def test_one_file_takes_any_input_size(name: str, input_size: tuple[int, int]) -
     assert cpu.input().shape == (*input_size, 3)
     cpu.input()[:] = 128
     cpu.invoke()
-    heads = recognise(cpu.output_shapes, input_size)
+    heads = find_outputs(cpu.output_shapes, input_size)
     assert heads.stride == 16
     outputs = cpu.outputs()
     assert outputs[heads.heatmaps].data.shape == cpu.output_shapes[heads.heatmaps]
@@ -83,5 +83,5 @@ def test_models_of_other_kinds_are_refused(coral: Path) -> None:
                    input_size=(353, 481), threads=1)  # fmt: skip
     movenet = (coral / "movenet_single_pose_lightning_ptq.tflite").read_bytes()
     cpu = CpuRuntime(movenet, label="movenet", input_size=(192, 192), threads=1)
-    with pytest.raises(ModelError, match=r"not known: .*\[1, 17, 3\]"):
-        recognise(cpu.output_shapes, cpu.input_size)
+    with pytest.raises(ModelError, match=r"not those of a PoseNet: .*\[1, 17, 3\]"):
+        find_outputs(cpu.output_shapes, cpu.input_size)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from edge.cli.app import app
 from edge.decode.heatmaps import sigmoid
-from edge.decode.outputs import recognise
+from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ModelError, UsageError
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue, importing
@@ -45,7 +45,7 @@ def test_an_imported_model_is_known_by_its_name(own: Path, tiny: Path) -> None:
     assert model.verified
     assert (model.path, model.content) == (imported.path, cut_decoder(tiny.read_bytes()))
     cpu = CpuRuntime(model.content, label="tiny", input_size=INPUT_SIZE, threads=1)
-    assert recognise(cpu.output_shapes, INPUT_SIZE).heatmaps == "heatmaps"
+    assert find_outputs(cpu.output_shapes, INPUT_SIZE).heatmaps == "heatmaps"
     assert catalogue.read(str(imported.path)).verified, "by its path as well"
     entry = catalogue.entries(own)["tiny"]
     assert (entry.device, entry.input_sizes, entry.output_stride) == ("cpu", (INPUT_SIZE,), 16)
@@ -177,10 +177,10 @@ def test_what_is_no_posenet_is_refused_in_one_line(own: Path, tmp_path: Path) ->
         "photo.tflite": (b"\xff\xd8\xff\xe0" + bytes(5000), "not a TFLite model; give a PoseNet"),
         "empty.tflite": (b"", "not a TFLite model"),
         "short.tflite": (whole[: len(whole) // 2], "damaged"),
-        "detector.tflite": (tiny_posenet(decoder="Other"), r"not known: poses:0 \[10\].*; a PoseNet with heatmaps"),
+        "detector.tflite": (tiny_posenet(decoder="Other"), r"poses:0 \[10\].*; use a model with"),
         "warm.tflite": (
             raw.replace(b"heat", b"warm"),
-            r"not known: net/warmmaps \[3, 4, 17\].*; a PoseNet with heatmaps",
+            r"net/warmmaps \[3, 4, 17\].*; use a model with",
         ),
         "weights.tflite": (whole.replace(weights, struct.pack("<4i", 17, 1, 1, 2)), "it (cannot be loaded|is damaged)"),
     }

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from edge.decode.argmax import decode_single
-from edge.decode.outputs import Heads
+from edge.decode.argmax import decode_argmax
+from edge.decode.posenet_outputs import PoseNetOutputs
 from edge.errors import AcceleratorError, CameraError
 from edge.inference.letterbox import Fit
 from edge.people.filtering import Thresholds
@@ -30,7 +30,7 @@ def painted_runtime() -> PaintedRuntime:
 def pipeline(source: FrameSource, runtime: PaintedRuntime | None = None) -> Pipeline:
     stages = Stages(
         Fit(),
-        partial(decode_single, heads=Heads("heatmaps", "short_offsets", 16)),
+        partial(decode_argmax, names=PoseNetOutputs("heatmaps", "short_offsets", 16)),
         Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
         max_people=10,
         tracker=Tracker(min_hits=2),
@@ -82,7 +82,7 @@ def other_network(backend: Backend = "edgetpu") -> tuple[PaintedRuntime, Network
     """Another input size, stride, and names: who decodes its outputs as those of the first finds nobody there."""
     heatmaps, offsets = paint(POSITIONS * 0.5, np.full(17, 4, np.float32), (23, 31), 8)
     runtime = PaintedRuntime({"h": Tensor(heatmaps), "o": Tensor(offsets)}, (177, 241), backend)
-    return runtime, Network(runtime, partial(decode_single, heads=Heads("h", "o", 8)))
+    return runtime, Network(runtime, partial(decode_argmax, names=PoseNetOutputs("h", "o", 8)))
 
 
 @pytest.mark.parametrize("ready", [False, True])

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
-from edge.decode.argmax import decode_single
-from edge.decode.outputs import recognise
+from edge.decode.argmax import decode_argmax
+from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ConfigError
 from edge.inference.letterbox import Fit
 from edge.inference.tflite import CpuRuntime
@@ -316,14 +316,14 @@ class Network:
 
     def __init__(self) -> None:
         self._runtime = CpuRuntime(MODEL.read_bytes(), label=MODEL.name, input_size=INPUT_SIZE, threads=2)
-        self._heads = recognise(self._runtime.output_shapes, INPUT_SIZE)
+        self._heads = find_outputs(self._runtime.output_shapes, INPUT_SIZE)
 
     def find(self, image: Image) -> tuple[Floats, Floats]:
         """Keypoints (17, 2) as (x, y) px of the image, and confidences (17,)."""
         frame = Frame(np.ascontiguousarray(image), image.shape[1], image.shape[0], 0, 0.0, 0.0)
         letterbox = Fit()(frame, self._runtime.input())
         self._runtime.invoke()
-        pose = decode_single(self._runtime.outputs(), self._heads)
+        pose = decode_argmax(self._runtime.outputs(), self._heads)
         return letterbox.to_frame(pose.keypoints[0]), pose.confidences[0]
 
 

@@ -158,7 +158,7 @@ def test_sources_deliver_what_the_model_can_take(
     """Of portraits as much as the turned look takes. Before it is rotated, that is."""
     wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
     _, cpu = loading.open_model(wanted)
-    with open_source(wanted.camera, largest=run._largest(wanted.camera, cpu)) as source:
+    with open_source(wanted.camera, largest=run._largest(wanted, cpu)) as source:
         frame = next(iter(source))
     turned = rotation % 180 == 90
     assert frame.image.shape[1::-1] == (pixels[::-1] if turned else pixels)
@@ -177,4 +177,4 @@ def test_pictures_are_as_large_as_the_larger_of_two_models_takes(
     ):
         wanted = config(model={"input_size": size}, inference={"device": device})
         _, opened = loading.open_model(wanted)
-        assert run._largest(wanted.camera, opened, *loading.edge_tpu_size(wanted)) == largest
+        assert run._largest(wanted, opened, *loading.edge_tpu_size(wanted)) == largest

@@ -1,0 +1,45 @@
+"""What a network family has to provide; `edge.decode.families` is the table of all of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from edge.types import Decoded, RawOutputs
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]  # output name -> shape without the batch dimension
+Size: TypeAlias = tuple[int, int]  # height and width of the model's input, px
+Decoder: TypeAlias = Callable[[RawOutputs], Decoded]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The settings that decoders take from the configuration; the defaults are those of the configuration."""
+
+    mode: Literal["multi", "single"] = "multi"  # decode.mode
+    max_people: int = 10  # decode.max_people
+    min_pose_score: float = 0.2  # filter.min_pose_score, 0..1
+    nms_radius_px: float = 10.0  # decode.nms_radius_px, input px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoding:
+    """A decoder for the outputs of one model."""
+
+    decode: Decoder
+    one_person: bool = False  # the network detects one person only, whatever decode.mode is
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Networks whose outputs have the same meaning."""
+
+    name: str  # as in the model catalogue
+    outputs: str  # the outputs that identify it, for error messages
+    recognises: Callable[[Shapes], bool]  # whether outputs of these names and shapes belong to this family
+    open: Callable[[Shapes, Size, Options], Decoding]  # raises ModelError if this model does not fit the options
+    stride: Callable[[Shapes, Size], int | None]  # input px between heatmap cells; None without heatmaps
+
+
+def listing(shapes: Shapes) -> str:
+    """Names and shapes of a model's outputs, for error messages."""
+    return ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items()) or "none"
