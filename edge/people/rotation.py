@@ -1,8 +1,9 @@
-"""Which way each frame is shown to the network: PoseNet knows upright people, and those who lie need a turn.
+"""Choose the rotations in which each frame is shown to the network, so that lying people are detected too.
 
-Frames are turned the way in which most people were last seen, so that somebody who lies stays in sight and costs
-nothing extra. A *second look* at the same frame, turned another way, is taken when a person was lost, turns horizontal
-or is only to be seen that way; and now and then while nobody is tracked. Second looks are rationed.
+PoseNet detects upright people; for a lying person, the frame has to be turned. Every frame is turned the way in which
+most people were last detected, so following a lying person costs nothing extra. A second view of the same frame, with
+another rotation, is added when a track was lost, when a person leans far over or is detected only that way, and now
+and then to search for people without a reason. Second views are rationed.
 """
 
 import math
@@ -15,89 +16,105 @@ import numpy as np
 from edge.skeleton import INDEX
 from edge.types import Pose, Track
 
-# At most 4 + n / 6 second looks at n frames: less than 20 % over every minute with two frames a second or more.
-SHARE, SAVED_MOST = 1 / 6, 4.0
-SEARCH_S = 1.0  # between two second looks without a reason, and before the first one for somebody who is hidden
-GLIMPSE_S = 1.0  # how long there is reason to look for somebody who is not yet believed
-# How much of the smaller of two boxes lies in the other:
+# At most 4 + n / 6 second views for n frames: less than 20 % over every minute, from two frames a second upwards.
+SHARE, MAX_CREDIT = 1 / 6, 4.0
+SEARCH_S = 1.0  # between two searches without a reason, and before the first search for a hidden person
+UNCONFIRMED_S = 1.0  # how long a person without an ID is a reason for second views
+# Share of the smaller of two boxes that lies in the other:
 SAME_PERSON = 0.6
 HIDDEN = 0.4
 
-TURNS = (0, 1, 3, 2)  # in quarter turns, anticlockwise; the likeliest first
-_TRUNK = slice(INDEX["LEFT_SHOULDER"], INDEX["RIGHT_HIP"] + 1)  # shoulders, arms, hips: a slice costs no copy
-_Place: TypeAlias = tuple[list[float], bool]  # x, y, and whether it is visible
+TURNS = (0, 1, 3, 2)  # quarter turns anticlockwise, the likeliest first
+_TRUNK = slice(INDEX["LEFT_SHOULDER"], INDEX["RIGHT_HIP"] + 1)  # shoulders, arms, hips: a slice makes no copy
+_Point: TypeAlias = tuple[list[float], bool]  # x, y, and whether it is visible
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One value, because it goes from thread to thread."""
+class _Plan:
+    """Rotations for the next frames. Replaced as a whole, because one thread writes it and another reads it."""
 
-    first: int  # how to turn the next frames
-    seconds: tuple[int, ...]  # second looks for which there is a reason, the likeliest first
-    search: tuple[int, ...]  # and those for which there is none
-    since_s: float  # when the last one who is missing was seen
+    first: int  # of every frame
+    reasoned: tuple[int, ...]  # for second views that have a reason, the likeliest first
+    search: tuple[int, ...]  # for second views without one
+    lost_since_s: float  # when the latest lost track was last seen
 
 
-class Lookout:
-    """Decides how frames are turned, by what came of those before.
+class RotationPlanner:
+    """Decides how frames are turned, from what was detected in earlier ones.
 
-    One thread may ask for `turns` while another one `note`s; seconds are those of `Frame.monotonic_s`.
+    One thread may call `turns` while another calls `observe`. Times are on the clock of `Frame.monotonic_s`.
     """
 
     def __init__(self) -> None:
-        self._wanted = _Wanted(0, (), TURNS[1:], -math.inf)
-        self._saved = SAVED_MOST
-        self._tried_s = dict.fromkeys(TURNS, -math.inf)
+        self._plan = _Plan(0, (), TURNS[1:], -math.inf)
+        self._credit = MAX_CREDIT  # second views that may be taken
+        self._tried_s = dict.fromkeys(TURNS, -math.inf)  # last second view with each rotation
+        self._unconfirmed_s = dict.fromkeys(TURNS, -math.inf)  # last person without an ID in each rotation
         self._lost: set[int | None] = set()
-        self._hidden: set[int | None] = set()
-        self._glimpsed_s = dict.fromkeys(TURNS, -math.inf)
+        self._hidden: set[int | None] = set()  # lost while another person covered them
 
     def turns(self, now_s: float) -> list[int]:
-        """How to turn the frame of `now_s`: one way, or two."""
-        wanted = self._wanted
+        """One or two rotations for the frame taken at `now_s`, in quarter turns anticlockwise."""
+        plan = self._plan
         if now_s < max(self._tried_s.values()):  # the clock went back
             self._tried_s = dict.fromkeys(TURNS, -math.inf)
-        self._saved = min(self._saved + SHARE, SAVED_MOST)
-        idle_s = now_s - max(*self._tried_s.values(), wanted.since_s)
-        seconds = wanted.seconds or (wanted.search if idle_s >= SEARCH_S else ())
-        if not seconds or self._saved < 1:
-            return [wanted.first]
-        self._saved -= 1
-        # In turns, and from the likeliest on again whenever someone is lost.
-        tried = {turn: tried_s for turn, tried_s in self._tried_s.items() if tried_s > wanted.since_s}
-        second = min(seconds, key=lambda turn: tried.get(turn, -math.inf))
+        self._credit = min(self._credit + SHARE, MAX_CREDIT)
+        idle_s = now_s - max(*self._tried_s.values(), plan.lost_since_s)
+        candidates = plan.reasoned or (plan.search if idle_s >= SEARCH_S else ())
+        if not candidates or self._credit < 1:
+            return [plan.first]
+        self._credit -= 1
+        # Round robin, which starts again at the likeliest rotation whenever a track is lost.
+        tried = {turn: tried_s for turn, tried_s in self._tried_s.items() if tried_s > plan.lost_since_s}
+        second = min(candidates, key=lambda turn: tried.get(turn, -math.inf))
         self._tried_s[second] = now_s
-        return [wanted.first, second]
+        return [plan.first, second]
 
-    def note(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
-        """Who was seen in the frame of `now_s`, and who should have been."""
-        seen = [track for track in tracks if track.id is not None]
-        # Who is there counts most; somebody new who is there, more than somebody known who is not.
-        votes = dict.fromkeys(TURNS, 0)
-        for people, weight in ((tracks, 3), (seen, 1), (lost, 2)):
-            for track in people:
-                votes[track.pose.turn] += weight
-        first = max(TURNS, key=votes.__getitem__)
+    def observe(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
+        """Plan the next frames from the tracks seen in the frame of `now_s`, and those lost by then."""
+        confirmed = [track for track in tracks if track.id is not None]
+        first = _first(tracks, lost)
+        reasoned = self._unconfirmed(tracks, now_s)
+        search = _search(confirmed, lost, first)
+        self._remember_lost(confirmed, lost)
+        for track in lost:
+            # First the rotation of the last detection: no frame may have been turned like that since.
+            reasoned.append(track.pose.turn)
+            (search if track.id in self._hidden else reasoned).extend(turns_for(track.pose))
+        reasoned += [_upright(track.pose) for track in confirmed]
+        lost_since_s = max((track.last_seen_s for track in lost), default=-math.inf)
+        self._plan = _Plan(first, _without(first, reasoned), _without(first, search), lost_since_s)
+
+    def _unconfirmed(self, tracks: list[Track], now_s: float) -> list[int]:
+        """Rotations in which a person without an ID was detected: they need more detections to get one."""
         for track in tracks:
             if track.id is None:
-                self._glimpsed_s[track.pose.turn] = now_s
-        # Somebody who was seen for the first time has to be seen again to be believed.
-        seconds = [turn for turn, glimpsed_s in self._glimpsed_s.items() if abs(now_s - glimpsed_s) < GLIMPSE_S]
-        # With nobody but those who lie in sight there is a search for newcomers; with nobody, for everybody.
-        known = [*seen, *lost]
-        search = [] if first == 0 and known else [0] if known else list(TURNS)
-        # Who vanished behind somebody else is not to be seen any way, most likely.
+                self._unconfirmed_s[track.pose.turn] = now_s
+        return [turn for turn, seen_s in self._unconfirmed_s.items() if abs(now_s - seen_s) < UNCONFIRMED_S]
+
+    def _remember_lost(self, confirmed: list[Track], lost: list[Track]) -> None:
+        """Note which tracks were lost behind another person: most likely, no rotation shows those."""
         newly = [track for track in lost if track.id not in self._lost]
-        behind = {track.id for track in newly if any(_overlap(track.pose, other.pose) >= HIDDEN for other in seen)}
+        behind = {track.id for track in newly if any(_overlap(track.pose, one.pose) >= HIDDEN for one in confirmed)}
         self._lost = {track.id for track in lost}
         self._hidden = (self._hidden | behind) & self._lost
-        for track in lost:
-            # First the way in which they were last seen, for perhaps no frame was turned like that since.
-            seconds.append(track.pose.turn)
-            (search if track.id in self._hidden else seconds).extend(turns_for(track.pose))
-        seconds += [_upright(track.pose) for track in seen]
-        since_s = max((track.last_seen_s for track in lost), default=-math.inf)
-        self._wanted = _Wanted(first, _without(first, seconds), _without(first, search), since_s)
+
+
+def _first(tracks: list[Track], lost: list[Track]) -> int:
+    """The rotation for every frame: that of most people. A new person counts more than a lost one."""
+    votes = dict.fromkeys(TURNS, 0)
+    for track in tracks:
+        votes[track.pose.turn] += 3 if track.id is None else 4
+    for track in lost:
+        votes[track.pose.turn] += 2
+    return max(TURNS, key=votes.__getitem__)
+
+
+def _search(confirmed: list[Track], lost: list[Track], first: int) -> list[int]:
+    """Rotations to search without a reason: all if no track is known, the upright one if frames are turned."""
+    if not confirmed and not lost:
+        return list(TURNS)
+    return [] if first == 0 else [0]
 
 
 def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
@@ -105,7 +122,7 @@ def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
 
 
 def turns_for(pose: Pose) -> list[int]:
-    """All turns, the one that brings this person's head up first; without a trunk, the one they were seen with."""
+    """All rotations, the one that brings the head up first; without a trunk, the one of the detection first."""
     lean = _lean(pose)
     if lean is None:
         return sorted(TURNS, key=lambda turn: turn != pose.turn)
@@ -119,8 +136,8 @@ def _upright(pose: Pose) -> int:
 
 
 def _lean(pose: Pose) -> float | None:
-    """How far the head is from up, degrees clockwise; None without shoulders or hips."""
-    # A few single values of each person in each frame: plain numbers are faster.
+    """Angle from upright to the line from hips to shoulders, degrees clockwise; None without shoulders or hips."""
+    # A few single values of each person in each frame: plain floats are faster than arrays.
     trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()
     left_shoulder, right_shoulder, *_, left_hip, right_hip = zip(trunk, visible, strict=True)
     shoulders = _middle(left_shoulder, right_shoulder)
@@ -130,27 +147,27 @@ def _lean(pose: Pose) -> float | None:
     return math.degrees(math.atan2(shoulders[0] - hips[0], hips[1] - shoulders[1]))
 
 
-def _middle(left: _Place, right: _Place) -> list[float] | None:
-    """Of those that are visible."""
-    (one, one_is_seen), (other, other_is_seen) = left, right
-    if one_is_seen and other_is_seen:
+def _middle(left: _Point, right: _Point) -> list[float] | None:
+    """The middle between both points, or the only visible one."""
+    (one, one_is_visible), (other, other_is_visible) = left, right
+    if one_is_visible and other_is_visible:
         return [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2]
-    return one if one_is_seen else other if other_is_seen else None
+    return one if one_is_visible else other if other_is_visible else None
 
 
-def merged(looks: list[list[Pose]]) -> list[Pose]:
-    """The poses of all looks at one frame, best first; people who are in more than one of them as they look best."""
-    if len(looks) == 1:
-        return looks[0]
+def merge_views(views: list[list[Pose]]) -> list[Pose]:
+    """The poses of all views of one frame, best first; of a person in several views, only the best pose."""
+    if len(views) == 1:
+        return views[0]
     kept: list[Pose] = []
-    for pose in sorted((pose for look in looks for pose in look), key=lambda pose: -pose.score):
+    for pose in sorted((pose for view in views for pose in view), key=lambda pose: -pose.score):
         if not any(pose.turn != other.turn and _overlap(pose, other) >= SAME_PERSON for other in kept):
             kept.append(pose)
     return kept
 
 
 def _overlap(one: Pose, other: Pose) -> float:
-    """How much of the smaller of the boxes around the visible keypoints lies in the other, 0..1."""
+    """Share of the smaller box of visible keypoints that lies in the other one, 0..1."""
     (low, high), (other_low, other_high) = (
         (pose.xy[pose.visible].min(axis=0), pose.xy[pose.visible].max(axis=0) + 1) for pose in (one, other)
     )

@@ -16,7 +16,7 @@ from typing import Protocol
 from edge.decode.families import Decoder
 from edge.errors import AcceleratorError
 from edge.people.filtering import Thresholds, keep_visible
-from edge.people.rotation import Lookout, merged
+from edge.people.rotation import RotationPlanner, merge_views
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
 from edge.pipeline.handoff import Handoff
@@ -99,7 +99,7 @@ class Stages:
     max_people: int
     tracker: Tracker | None = None
     smoother: Smoother | None = None
-    lookout: Lookout | None = None  # says how to turn the next frames
+    lookout: RotationPlanner | None = None  # says how to turn the next frames
     crop: Callable[[Pose, int, int], Crop | None] | None = None  # says which part of them the best one is in
 
 
@@ -254,14 +254,14 @@ class Pipeline:
     def _followed(self, inferred: Inferred) -> Result:
         """The second stage."""
         stages, now_s = self._stages, inferred.frame.monotonic_s
-        poses = merged([self._seen(look) for look in inferred.looks])[: stages.max_people]
+        poses = merge_views([self._seen(look) for look in inferred.looks])[: stages.max_people]
         if stages.crop:
             self._crop = stages.crop(poses[0], inferred.frame.width, inferred.frame.height) if poses else None
         people = [Track(None, pose, now_s, now_s) for pose in poses]
         if stages.tracker:
             people = stages.tracker.update(poses, now_s)
         if stages.tracker and stages.lookout:
-            stages.lookout.note(people, stages.tracker.lost, now_s)
+            stages.lookout.observe(people, stages.tracker.lost, now_s)
         if stages.smoother:
             people = stages.smoother.smooth(people, now_s)
         return Result(inferred.frame, people, inferred.started_s, inferred.inference_s)

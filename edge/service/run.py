@@ -22,7 +22,7 @@ from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
 from edge.people.crop import crop_around
 from edge.people.filtering import Thresholds
-from edge.people.rotation import Lookout
+from edge.people.rotation import RotationPlanner
 from edge.people.smoothing import Settings as SmootherSettings
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
@@ -235,7 +235,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Cho
             stages,
             tracker=_tracker(config),
             smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
-            lookout=Lookout() if config.decode.turned else None,
+            lookout=RotationPlanner() if config.decode.turned else None,
             crop=crop_around if decoding.one_person else None,
         )
     return Pipeline(source, cpu, stages, choice)

@@ -7,7 +7,7 @@ import pytest
 
 from edge.config import Config
 from edge.inference import loading
-from edge.people.rotation import TURNS, Lookout, merged, turns_for
+from edge.people.rotation import TURNS, RotationPlanner, merge_views, turns_for
 from edge.pipeline.pipeline import Pipeline
 from edge.scenes.scenes import SCENE_FPS, open_scene
 from edge.service import run
@@ -61,24 +61,24 @@ def test_without_a_trunk_people_stay_as_they_were_seen(hidden: list[int]) -> Non
 
 
 def test_upright_people_are_looked_at_once() -> None:
-    lookout = Lookout()
+    planner = RotationPlanner()
     for frame in range(900):
-        lookout.note([track(pose())], [], frame / 15)
-        assert lookout.turns((frame + 1) / 15) == [0]
+        planner.observe([track(pose())], [], frame / 15)
+        assert planner.turns((frame + 1) / 15) == [0]
 
 
 def test_somebody_who_turns_horizontal_gets_a_second_look_that_way() -> None:
-    lookout = Lookout()
-    lookout.note([track(pose(-70))], [], 1.0)
-    assert lookout.turns(1.1) == [0, 3]
+    planner = RotationPlanner()
+    planner.observe([track(pose(-70))], [], 1.0)
+    assert planner.turns(1.1) == [0, 3]
 
 
 def test_somebody_who_lies_stays_in_sight_at_no_cost_and_newcomers_are_looked_for() -> None:
-    lookout = Lookout()
+    planner = RotationPlanner()
     looks = []
     for frame in range(900):
-        looks.append(lookout.turns(frame / 15))
-        lookout.note([track(pose(90, turn=1))], [], frame / 15)
+        looks.append(planner.turns(frame / 15))
+        planner.observe([track(pose(90, turn=1))], [], frame / 15)
     assert all(look[0] == 1 for look in looks[1:])
     seconds = [look[1] for look in looks[1:] if len(look) > 1]
     assert set(seconds) == {0}
@@ -86,51 +86,51 @@ def test_somebody_who_lies_stays_in_sight_at_no_cost_and_newcomers_are_looked_fo
 
 
 def test_the_lost_are_looked_for_where_they_leaned_to_and_then_everywhere() -> None:
-    lookout = Lookout()
-    lookout.note([track(pose(40))], [], 1.0)
+    planner = RotationPlanner()
+    planner.observe([track(pose(40))], [], 1.0)
     looks = []
     for frame in range(1, 4):
-        lookout.note([], [track(pose(40), last_seen_s=1.0)], 1 + frame / 15)
-        looks.append(lookout.turns(1 + (frame + 0.5) / 15))
+        planner.observe([], [track(pose(40), last_seen_s=1.0)], 1 + frame / 15)
+        looks.append(planner.turns(1 + (frame + 0.5) / 15))
     assert looks == [[0, 1], [0, 3], [0, 2]]
 
 
 def test_who_is_hidden_behind_somebody_is_looked_for_at_a_low_rate_alone() -> None:
-    lookout = Lookout()
+    planner = RotationPlanner()
     behind = track(pose(at=(310, 195)), 2, last_seen_s=0.9)
     seconds = 0
     for frame in range(15, 75):
-        looks = lookout.turns(frame / 15)
+        looks = planner.turns(frame / 15)
         seconds += len(looks) - 1
-        lookout.note([track(pose())], [behind], frame / 15)
+        planner.observe([track(pose())], [behind], frame / 15)
     assert 2 <= seconds <= 5
     # Lost in the open, they are looked for at once.
     alone = track(pose(at=(100, 200)), 3, last_seen_s=5.0)
-    lookout.note([track(pose())], [alone], 5.1)
-    assert len(lookout.turns(5.2)) == 2
+    planner.observe([track(pose())], [alone], 5.1)
+    assert len(planner.turns(5.2)) == 2
 
 
 def test_who_got_up_again_is_looked_for_upright_first() -> None:
-    lookout = Lookout()
-    lookout.note([track(pose(50, turn=1))], [], 1.0)
-    lookout.note([], [track(pose(50, turn=1), last_seen_s=1.0)], 1.1)
-    assert lookout.turns(1.2) == [1, 0]
+    planner = RotationPlanner()
+    planner.observe([track(pose(50, turn=1))], [], 1.0)
+    planner.observe([], [track(pose(50, turn=1), last_seen_s=1.0)], 1.1)
+    assert planner.turns(1.2) == [1, 0]
 
 
 def test_one_who_stands_and_one_who_lies() -> None:
     """Most are looked at first; the other is not lost as long as nobody looked, and is looked at that way alone."""
-    lookout = Lookout()
+    planner = RotationPlanner()
     seconds = []
     last_s = 0.0
     for frame in range(600):
         now_s = frame / 15
-        looks = lookout.turns(now_s)
+        looks = planner.turns(now_s)
         lies = track(pose(90, turn=1), 2, last_s)
         if 1 in looks or frame == 0:
             last_s = now_s
-            lookout.note([track(pose()), track(pose(90, turn=1), 2, now_s)], [], now_s)
+            planner.observe([track(pose()), track(pose(90, turn=1), 2, now_s)], [], now_s)
         else:
-            lookout.note([track(pose())], [lies], now_s)
+            planner.observe([track(pose())], [lies], now_s)
         seconds += looks[1:]
         if frame:
             assert looks[0] == 0
@@ -139,11 +139,11 @@ def test_one_who_stands_and_one_who_lies() -> None:
 
 
 def test_nobody_is_looked_for_at_a_low_rate_every_way() -> None:
-    lookout = Lookout()
+    planner = RotationPlanner()
     seconds = []
     for frame in range(900):
-        looks = lookout.turns(frame / 15)
-        lookout.note([], [], frame / 15)
+        looks = planner.turns(frame / 15)
+        planner.observe([], [], frame / 15)
         assert looks[0] == 0
         seconds += looks[1:]
     assert 55 <= len(seconds) <= 60
@@ -152,38 +152,38 @@ def test_nobody_is_looked_for_at_a_low_rate_every_way() -> None:
 
 def test_somebody_new_who_lies_comes_before_somebody_lost() -> None:
     """Perhaps it is the same person, and in any case it is somebody who is there."""
-    lookout = Lookout()
+    planner = RotationPlanner()
     gone = track(pose(), 1, last_seen_s=0.9)
-    lookout.note([track(pose(90, turn=1), None)], [gone], 1.0)
-    assert lookout.turns(1.05)[0] == 1
-    lookout.note([], [gone], 1.05)
-    assert lookout.turns(1.1)[0] == 0
+    planner.observe([track(pose(90, turn=1), None)], [gone], 1.0)
+    assert planner.turns(1.05)[0] == 1
+    planner.observe([], [gone], 1.05)
+    assert planner.turns(1.1)[0] == 0
 
 
 def test_somebody_glimpsed_is_looked_at_again() -> None:
-    lookout = Lookout()
-    lookout.note([track(pose())], [], 0.9)
-    lookout.note([track(pose()), track(pose(90, turn=1), None)], [], 1.0)
-    assert lookout.turns(1.05) == [0, 1]
-    lookout.note([track(pose())], [], 1.1)
-    assert lookout.turns(1.15) == [0, 1]
-    lookout.note([track(pose())], [], 3)
-    assert lookout.turns(3.1) == [0]
+    planner = RotationPlanner()
+    planner.observe([track(pose())], [], 0.9)
+    planner.observe([track(pose()), track(pose(90, turn=1), None)], [], 1.0)
+    assert planner.turns(1.05) == [0, 1]
+    planner.observe([track(pose())], [], 1.1)
+    assert planner.turns(1.15) == [0, 1]
+    planner.observe([track(pose())], [], 3)
+    assert planner.turns(3.1) == [0]
 
 
 @pytest.mark.parametrize(("fps", "seed"), list(product((2, 5, 15, 30), range(5))))
 def test_second_looks_cost_less_than_a_fifth_over_any_minute(fps: int, seed: int) -> None:
     """Whatever happens: people come, lie, get lost and return at random."""
     rng = np.random.default_rng(seed)
-    lookout = Lookout()
+    planner = RotationPlanner()
     looks: list[int] = []
     for frame in range(fps * 180):
         now_s = frame / fps
-        turns = lookout.turns(now_s)
+        turns = planner.turns(now_s)
         looks.append(len(turns) - 1)
         people = [track(pose(rng.uniform(-180, 180), turn=int(rng.choice(TURNS))), i, now_s) for i in range(4)]
         here = rng.random(4) < 0.5
-        lookout.note(
+        planner.observe(
             [one for one, seen in zip(people, here, strict=True) if seen],
             [one for one, seen in zip(people, here, strict=True) if not seen],
             now_s,
@@ -194,26 +194,26 @@ def test_second_looks_cost_less_than_a_fifth_over_any_minute(fps: int, seed: int
 
 
 def test_a_clock_that_goes_back_does_not_end_the_search() -> None:
-    lookout = Lookout()
-    assert len(lookout.turns(1000.0)) == 2
-    assert len(lookout.turns(0.0)) == 2
+    planner = RotationPlanner()
+    assert len(planner.turns(1000.0)) == 2
+    assert len(planner.turns(0.0)) == 2
 
 
 def test_the_same_person_in_two_looks_counts_once_as_they_look_best() -> None:
     upright, turned = pose(45, score=0.4), pose(47, turn=1, score=0.7)
     other = pose(at=(500, 200), score=0.5)
-    assert merged([[other, upright], [turned]]) == [turned, other]
-    assert merged([[turned, other]]) == [turned, other]
+    assert merge_views([[other, upright], [turned]]) == [turned, other]
+    assert merge_views([[turned, other]]) == [turned, other]
 
 
 def test_people_of_one_look_are_never_merged() -> None:
     close = [pose(score=0.9), pose(at=(305, 203), score=0.8)]
-    assert merged([close, []]) == close
+    assert merge_views([close, []]) == close
 
 
 def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
     stands, lies = pose(at=(300, 200)), pose(90, turn=1, at=(300, 280), score=0.8)
-    assert merged([[stands], [lies]]) == [stands, lies]
+    assert merge_views([[stands], [lies]]) == [stands, lies]
 
 
 # With the real network.

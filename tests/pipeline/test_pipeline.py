@@ -12,7 +12,7 @@ from edge.decode.posenet_outputs import PoseNetOutputs
 from edge.errors import AcceleratorError, CameraError
 from edge.inference.letterbox import Fit
 from edge.people.filtering import Thresholds
-from edge.people.rotation import Lookout
+from edge.people.rotation import RotationPlanner
 from edge.people.tracking import Tracker
 from edge.pipeline.pipeline import FrameSource, Network, Pipeline, Result, Stages
 from edge.types import Backend, Floats, Frame, Tensor
@@ -106,7 +106,7 @@ def test_every_look_at_a_frame_is_that_of_one_network() -> None:
     (tpu, accelerated), cpu = other_network(), painted_runtime()
     tpu.fails_at = 1
     plain = pipeline(ListSource([]), cpu)
-    stages = replace(plain._stages, lookout=Lookout())
+    stages = replace(plain._stages, lookout=RotationPlanner())
     result = Pipeline(ListSource([]), cpu, stages, OnceMore(accelerated, plain._network)).result(blank_frame(0))
     assert (len(tpu.seen), len(cpu.seen)) == (1, 2)
     assert len(result.people) == 1
