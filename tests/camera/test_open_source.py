@@ -10,6 +10,7 @@ from edge.camera import SOURCES, open_source
 from edge.config import Camera
 from edge.errors import ConfigError
 from edge.scenes.scenes import SCENE_FPS, open_scene
+from tests.support.scenes import picture_of
 
 
 def test_a_synthetic_scene_is_painted_by_its_frame_number() -> None:
@@ -18,10 +19,8 @@ def test_a_synthetic_scene_is_painted_by_its_frame_number() -> None:
         frames = [frame for frame, _ in zip(feed, range(6), strict=False)]
         assert (feed.live, feed.dropped, feed.description) == (False, 0, "synthetic:walk")
     scene = open_scene("walk", width=160, height=120)
-    painted = np.empty((120, 160, 3), np.uint8)
     for number, frame in enumerate(frames):  # all of them still as they came: nobody paints into a frame again
-        scene.paint(number, painted)
-        np.testing.assert_array_equal(frame.image, painted)
+        np.testing.assert_array_equal(frame.image, picture_of(scene, number))
         assert (frame.sequence, frame.width, frame.height) == (number, 160, 120)
     assert np.diff([frame.monotonic_s for frame in frames]) == pytest.approx([1 / SCENE_FPS] * 5)
 

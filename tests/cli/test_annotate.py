@@ -20,27 +20,13 @@ from edge import types
 from edge.cli.annotate import LEFT, NOBODYS, OWN, RIGHT, draw_skeletons, run
 from edge.config import Camera, Config
 from edge.errors import CameraError, UsageError
-from edge.scenes.scenes import Scene, open_scene
-from edge.skeleton import INDEX, KEYPOINT_COUNT
+from edge.skeleton import INDEX
 from edge.types import Pose
 from tests.support import ROOT
+from tests.support.scenes import picture_of, poses_of, scene
 from tests.support.sensor import run_edge
 
 SIZE = 640, 480
-
-
-def scene(name: str) -> Scene:
-    return open_scene(name, width=SIZE[0], height=SIZE[1])
-
-
-def painted(of: Scene, sequence: int) -> types.Image:
-    image = np.empty((SIZE[1], SIZE[0], 3), np.uint8)
-    of.paint(sequence, image)
-    return image
-
-
-def true_poses(of: Scene, sequence: int) -> list[Pose]:
-    return [Pose(one.xy, np.ones(KEYPOINT_COUNT, np.float32), one.visible, 1.0) for one in of.truth(sequence)]
 
 
 def has(image: types.Image, colour: tuple[int, int, int], place: Any, *, within_px: int, tolerance: int = 40) -> bool:
@@ -52,7 +38,7 @@ def has(image: types.Image, colour: tuple[int, int, int], place: Any, *, within_
 
 def test_keypoints_are_marked_where_they_are_and_nothing_else_is_touched() -> None:
     of = scene("wave")
-    image, (pose,) = painted(of, 20), true_poses(of, 20)
+    image, (pose,) = picture_of(of, 20), poses_of(of, 20)
     drawn = np.asarray(draw_skeletons(Pillow.fromarray(image), [pose]))
     for name, index in INDEX.items():
         colour = LEFT if name.startswith("LEFT") else RIGHT if name.startswith("RIGHT") else OWN[0]
@@ -68,14 +54,14 @@ def test_keypoints_are_marked_where_they_are_and_nothing_else_is_touched() -> No
 
 @pytest.mark.parametrize("size", [5, 20, 60, 120, 300])
 def test_people_may_be_tiny(size: int) -> None:
-    (pose,) = true_poses(scene("wave"), 20)
+    (pose,) = poses_of(scene("wave"), 20)
     tiny = replace(pose, xy=(pose.xy - pose.xy.min(axis=0)) * np.float32(size / np.ptp(pose.xy, axis=0).max()) + 50)
     drawn = np.asarray(draw_skeletons(Pillow.new("RGB", SIZE), [tiny], [1]))
     assert drawn[40 : 60 + size, 40 : 60 + size].any()
 
 
 def test_nobody_is_nothing() -> None:
-    image = painted(scene("empty"), 0)
+    image = picture_of(scene("empty"), 0)
     np.testing.assert_array_equal(draw_skeletons(Pillow.fromarray(image), []), image)
 
 
@@ -85,7 +71,7 @@ def hips(pose: Pose) -> Any:
 
 def test_people_have_colours_and_tags() -> None:
     of = scene("three")
-    image, poses = Pillow.fromarray(painted(of, 30)), true_poses(of, 30)
+    image, poses = Pillow.fromarray(picture_of(of, 30)), poses_of(of, 30)
     plain, named = (np.asarray(draw_skeletons(image, poses, ids)) for ids in (None, [7, 1, None]))
     for number, (pose, who) in enumerate(zip(poses, (7, 1, None), strict=True)):
         assert has(plain, OWN[number], hips(pose), within_px=3)
@@ -97,7 +83,7 @@ def test_people_have_colours_and_tags() -> None:
 
 
 def test_a_tag_stays_in_the_picture() -> None:
-    pose = true_poses(scene("wave"), 20)[0]
+    pose = poses_of(scene("wave"), 20)[0]
     for move in (-pose.xy.min(axis=0), np.array(SIZE) - 1 - pose.xy.max(axis=0)):
         corner = Pose(pose.xy + move, pose.confidence, pose.visible, 1.0)
         drawn = np.asarray(draw_skeletons(Pillow.new("RGB", SIZE), [corner], [123456]))
@@ -112,7 +98,7 @@ def test_a_picture(tmp_path: Path) -> None:
         assert image.size == SIZE
         assert (image.format, image.mode) == ("PNG", "RGB")
         drawn = np.asarray(image)
-    truth = true_poses(scene("wave"), 20)[0]
+    truth = poses_of(scene("wave"), 20)[0]
     for name in ("LEFT_KNEE", "LEFT_SHOULDER", "RIGHT_KNEE", "RIGHT_SHOULDER"):
         assert has(drawn, LEFT if name.startswith("LEFT") else RIGHT, truth.xy[INDEX[name]], within_px=12)
     run(Config(), str(out), tmp_path / "again.jpg")
@@ -285,7 +271,7 @@ def test_every_frame_of_a_scene(tmp_path: Path) -> None:
     there = [
         has(image, colour, truth.xy[INDEX[f"{side}_{part}"]], within_px=16, tolerance=60)
         for number, image in enumerate(clip.images, 5)
-        for truth in true_poses(of, number)
+        for truth in poses_of(of, number)
         for side, colour in sides
         for part in ("SHOULDER", "HIP", "KNEE")
         if truth.visible[INDEX[f"{side}_{part}"]]
@@ -298,7 +284,7 @@ def test_people_of_a_video_are_followed(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     run(Config(), "synthetic:wave", out, frames=10)
     first, *_, last = Clip(out).images
-    place = hips(true_poses(scene("wave"), 0)[0])
+    place = hips(poses_of(scene("wave"), 0)[0])
     assert has(first, NOBODYS, place, within_px=5)
     assert any(has(last, own, place, within_px=5) for own in OWN[:3])
 
@@ -306,7 +292,7 @@ def test_people_of_a_video_are_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.mp4", "a.M4V", "a.mov", "a.mkv", "a.webm", "a.avi"])
 def test_a_video_becomes_a_video_with_its_clock(tmp_path: Path, name: str) -> None:
     source = tmp_path / "in.mov"
-    images = [painted(scene("wave"), number)[:301, :401] for number in range(5)]
+    images = [picture_of(scene("wave"), number)[:301, :401] for number in range(5)]
     encode(source, images, rate=10, times=[0, 1, 2, 5, 6])
     out = tmp_path / name
     run(Config(), str(source), out)

@@ -19,11 +19,11 @@ from edge.inference.letterbox import Fit
 from edge.models import catalogue, importing
 from edge.people.filtering import keep_visible
 from edge.pipeline.pipeline import Pipeline
-from edge.scenes.scenes import SCENE_FPS, open_scene
 from edge.service import run
 from edge.types import Crop, Floats, Frame, Tensor
 from tests.support.fakes import ListSource, blank_frame
 from tests.support.paint import quantise
+from tests.support.scenes import frame_of, scene
 from tests.support.tiny_posenet import INPUT_SIZE, tiny_movenet
 
 RNG = np.random.default_rng(0)
@@ -119,13 +119,11 @@ def opened(model: Path, *, crop: bool = True, turned: bool = True) -> Pipeline:
     return running
 
 
-def seen(running: Pipeline, scene: str, frames: Iterable[int]) -> Iterator[tuple[set[int | None], Floats]]:
+def seen(running: Pipeline, name: str, frames: Iterable[int]) -> Iterator[tuple[set[int | None], Floats]]:
     """Of each frame, the ids, and how far the visible keypoints are from where they were painted, in px."""
-    painter = open_scene(scene, width=640, height=480)
-    image = np.empty((480, 640, 3), np.uint8)
+    painter = scene(name)
     for number in frames:
-        painter.paint(number, image)
-        people = running.result(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people
+        people = running.result(frame_of(painter, number)).people
         errors = [np.zeros(0, np.float32)]
         for truth, one in zip(painter.truth(number), people, strict=False):
             both = one.pose.visible & truth.visible

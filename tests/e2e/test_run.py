@@ -14,25 +14,13 @@ import pytest
 from PIL import Image
 
 from edge.mqtt.messages import PAYLOADS
-from edge.scenes.scenes import open_scene
 from edge.skeleton import PARTS
 from tests.support.brokers import Mosquitto, free_port
+from tests.support.scenes import picture_of, save_pictures, scene
 from tests.support.sensor import ear, run_edge, sensor
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
-
-
-def painted(folder: Path, count: int, scene: str = "walk") -> list[Path]:
-    """Pictures of a painted person."""
-    painter = open_scene(scene, width=640, height=480)
-    paths = []
-    for number in range(count):
-        image = np.empty((480, 640, 3), np.uint8)
-        painter.paint(number * 5, image)
-        paths.append(folder / f"{number:03}.png")
-        Image.fromarray(image).save(paths[-1])
-    return paths
 
 
 def test_topics_retain_qos_and_payloads_as_mosquitto_sub_sees_them(mosquitto: Start, tmp_path: Path) -> None:
@@ -66,13 +54,13 @@ def test_topics_retain_qos_and_payloads_as_mosquitto_sub_sees_them(mosquitto: St
     assert {topic.rsplit("/", 1)[1] for topic in seen} == {*PAYLOADS, "status"}
 
 
-@pytest.mark.parametrize("scene", ["walk", "wave"])
-def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_path: Path, scene: str) -> None:
+@pytest.mark.parametrize("name", ["walk", "wave"])
+def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_path: Path, name: str) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"synthetic:{scene}", "camera.fps": 0}):
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"synthetic:{name}", "camera.fps": 0}):
         for _ in range(240):
             heard.topic("keypoints")
-    painter = open_scene(scene, width=640, height=480)
+    painter = scene(name)
     errors = []
     messages = heard.all("keypoints")
     assert [message["seq"] for message in messages] == list(range(240)), "a source that is not live drops nothing"
@@ -100,7 +88,7 @@ def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:two", "camera.fps": 0}):
         for _ in range(84):  # later on, one of them is hidden for longer than anybody is remembered
             heard.topic("keypoints")
-    painter = open_scene("two", width=640, height=480)
+    painter = scene("two")
     who: dict[int, set[int]] = {}
     for message in heard.all("keypoints"):
         people = painter.truth(message["seq"])
@@ -131,7 +119,7 @@ def test_who_lies_is_seen_and_who_fell_has_the_same_id(mosquitto: Start, tmp_pat
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:fall", "camera.fps": 0}):
         for _ in range(145):
             heard.topic("keypoints")
-    painter = open_scene("fall", width=640, height=480)
+    painter = scene("fall")
     ids, lying = set(), []
     for message in heard.all("keypoints")[15:]:
         (person,) = painter.truth(message["seq"])
@@ -153,7 +141,7 @@ def test_an_empty_room_is_told_too(mosquitto: Start, tmp_path: Path) -> None:
 
 def test_mirror_flips_x_and_keeps_the_labels(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    painted(tmp_path, 3)
+    save_pictures(tmp_path, 3)
     seen = []
     for mirror in (False, True):
         source = {"camera.source": f"images:{tmp_path}", "camera.fps": 0, "camera.mirror": mirror}
@@ -171,7 +159,7 @@ def test_mirror_flips_x_and_keeps_the_labels(mosquitto: Start, tmp_path: Path) -
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_a_camera_that_hangs_askew_is_turned_upright(mosquitto: Start, tmp_path: Path, rotation: int) -> None:
     port = mosquitto().port
-    upright = painted(tmp_path, 1)[0]
+    upright = save_pictures(tmp_path, 1)[0]
     askew = tmp_path / "askew"
     askew.mkdir()
     with Image.open(upright) as image:
@@ -193,7 +181,7 @@ def test_a_folder_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_p
     port = mosquitto().port
     folder = tmp_path / "pictures"
     folder.mkdir()
-    paths = painted(folder, 12)
+    paths = save_pictures(folder, 12)
     paths[3].write_bytes(paths[3].read_bytes()[:5000])
     paths[7].write_bytes(b"this is no picture")
     Image.new("L", (1, 1), 200).save(folder / "100.png")
@@ -216,15 +204,13 @@ def test_a_folder_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_p
 def test_a_video_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
     port = mosquitto().port
-    painter = open_scene("walk", width=640, height=480)
+    painter = scene("walk")
     film = tmp_path / "walk.mp4"
     with av.open(str(film), "w") as container:
         stream = container.add_stream("mpeg4", rate=15, options={"b": "4M"})
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        image = np.empty((480, 640, 3), np.uint8)
         for number in range(45):
-            painter.paint(number, image)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_of(painter, number), format="rgb24")))
         container.mux(stream.encode())
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"video:{film}", "camera.fps": 0}) as daemon:
         assert daemon.process.wait(60) == 0
@@ -299,7 +285,7 @@ def test_a_file_waits_for_the_broker_and_loses_nothing(mosquitto: Start, tmp_pat
     """Killed in the middle: what the broker had not forwarded is its loss, the rest comes after it is back."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    painted(folder, 5)
+    save_pictures(folder, 5)
     server = mosquitto()
     server.stop()
     with sensor(tmp_path, server.port, {"camera.source": f"images:{folder}", "camera.fps": 0}) as daemon:
@@ -335,7 +321,7 @@ def test_what_systemd_is_told(mosquitto: Start, tmp_path: Path) -> None:
 
 
 def test_a_file_that_waits_for_the_broker_is_ready_and_no_hang(tmp_path: Path) -> None:
-    painted(tmp_path, 3)
+    save_pictures(tmp_path, 3)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(20)

@@ -14,10 +14,11 @@ from PIL import Image as Pillow
 
 from edge.config import Config, Model
 from edge.errors import ModelError, UsageError
-from edge.scenes.scenes import open_scene
 from edge.skeleton import INDEX, KEYPOINT_COUNT, OKS_SIGMAS, PARTS
 from edge.types import Floats, Pose
 from tests.support import ROOT
+from tests.support.poses import make_pose
+from tests.support.scenes import picture_of, scene
 from tests.support.sensor import run_edge
 
 pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: do pip install 'edge-pose[evaluate]'")
@@ -57,10 +58,6 @@ def read(folder: Path, content: Any) -> coco.Annotations:
     return coco.read(file)
 
 
-def pose(xy: Floats, *, confidence: float = 0.9, score: float = 0.8) -> Pose:
-    return Pose(xy, np.full(KEYPOINT_COUNT, confidence, np.float32), np.ones(KEYPOINT_COUNT, np.bool_), score)
-
-
 def measured(truth: coco.Annotations, *found: tuple[int, Pose]) -> dict[str, Any]:
     """The measures of poses with the numbers of their pictures, from 1."""
     ids = {picture.id for picture in truth.pictures}
@@ -72,12 +69,11 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve pictures of painted people and one of an empty room, with `annotations.json`."""
     folder = tmp_path_factory.mktemp("painted")
     content = a_file([], pictures=13)
-    scenes = [open_scene(name, width=640, height=480) for name in ("walk", "two", "three", "empty")]
+    scenes = [scene(name) for name in ("walk", "two", "three", "empty")]
     for number, listed in enumerate(content["images"]):
-        scene, image = scenes[number // 4], np.empty((480, 640, 3), np.uint8)
-        scene.paint(17 * number, image)
-        Pillow.fromarray(image).save(folder / listed["file_name"])
-        for one in scene.truth(17 * number):
+        painter = scenes[number // 4]
+        Pillow.fromarray(picture_of(painter, 17 * number)).save(folder / listed["file_name"])
+        for one in painter.truth(17 * number):
             inside = ((one.xy >= 0) & (one.xy < (640, 480))).all(axis=1)
             v = np.where(one.visible, 2, np.where(inside, 1, 0))
             content["annotations"].append(person(listed["id"], one.xy, v=v, id=len(content["annotations"])))
@@ -89,7 +85,7 @@ def test_the_truth_itself_is_perfect(painted: Path) -> None:
     truth = coco.read(painted / "annotations.json")
     places = {picture.id: n for n, picture in enumerate(truth.pictures, 1)}
     told = [(places[one.image_id], np.reshape(one.keypoints, (-1, 3))) for one in truth.people]
-    report = measured(truth, *((n, pose(values[:, :2].astype(np.float32))) for n, values in told))
+    report = measured(truth, *((n, make_pose(values[:, :2].astype(np.float32))) for n, values in told))
     assert report["persons"] == {"annotated": 24, "detected": 24, "matched": 24}
     assert [report["oks"][name] for name in ("AP", "AP50", "AP75", "AR")] == pytest.approx([1] * 4)
     everything = report["keypoints"]["all"]
@@ -101,7 +97,7 @@ def test_the_truth_itself_is_perfect(painted: Path) -> None:
 @pytest.mark.parametrize("shift_px", [0, 2, 4, 6, 8, 11, 14, 20, 40])
 def test_ap_falls_with_the_distance_as_oks_says(tmp_path: Path, shift_px: int) -> None:
     one = person(1, STANDING, area=15_000.0)
-    report = measured(read(tmp_path, a_file([one])), (1, pose(STANDING + np.array((0, shift_px), np.float32))))
+    report = measured(read(tmp_path, a_file([one])), (1, make_pose(STANDING + np.array((0, shift_px), np.float32))))
     oks = np.exp(-(shift_px**2) / (2 * (2 * OKS_SIGMAS.astype(float)) ** 2 * 15_000)).mean()
     # One person, one pose: it is right at the thresholds that it reaches, and wrong above.
     assert (report["oks"]["AP"], report["oks"]["AR"]) == pytest.approx([np.mean(oks >= THRESHOLDS)] * 2)
@@ -113,7 +109,7 @@ def test_what_counts_for_oks_is_annotated(tmp_path: Path) -> None:
     v[:10] = 0
     moved = STANDING.copy()
     moved[:10] += 300
-    report = measured(read(tmp_path, a_file([person(1, STANDING, v=v)])), (1, pose(moved)))
+    report = measured(read(tmp_path, a_file([person(1, STANDING, v=v)])), (1, make_pose(moved)))
     assert report["oks"]["AP"] == pytest.approx(1)
     assert report["keypoints"]["all"]["annotated"] == 7
     assert report["keypoints"]["NOSE"] == {"annotated": 0, "recall": None, "pck": None, "median_error_px": None}
@@ -121,10 +117,10 @@ def test_what_counts_for_oks_is_annotated(tmp_path: Path) -> None:
 
 def test_a_pose_where_nobody_is_costs_precision(tmp_path: Path) -> None:
     truth = read(tmp_path, a_file([person(1, STANDING)], pictures=2))
-    right = (1, pose(STANDING, score=0.8))
-    assert measured(truth, right, (2, pose(STANDING, score=0.9)))["oks"]["AP"] == pytest.approx(0.5)
-    assert measured(truth, right, (2, pose(STANDING, score=0.7)))["oks"]["AP"] == pytest.approx(1)
-    assert measured(truth, right, (1, pose(STANDING + 200, score=0.9)))["oks"]["AP"] == pytest.approx(0.5)
+    right = (1, make_pose(STANDING, score=0.8))
+    assert measured(truth, right, (2, make_pose(STANDING, score=0.9)))["oks"]["AP"] == pytest.approx(0.5)
+    assert measured(truth, right, (2, make_pose(STANDING, score=0.7)))["oks"]["AP"] == pytest.approx(1)
+    assert measured(truth, right, (1, make_pose(STANDING + 200, score=0.9)))["oks"]["AP"] == pytest.approx(0.5)
     unseen = measured(truth)
     assert (unseen["oks"]["AP"], unseen["oks"]["AR"]) == (0, 0)
     assert unseen["persons"] == {"annotated": 1, "detected": 0, "matched": 0}
@@ -136,21 +132,21 @@ def test_a_pose_where_nobody_is_costs_precision(tmp_path: Path) -> None:
 def test_crowds_and_people_without_keypoints_count_neither_way(tmp_path: Path, left_out: dict[str, Any]) -> None:
     elsewhere = STANDING + np.float32(200)
     people = [person(1, STANDING), person(1, elsewhere, **left_out)]
-    for found in ([(1, pose(STANDING))], [(1, pose(STANDING)), (1, pose(elsewhere, score=0.9))]):
+    for found in ([(1, make_pose(STANDING))], [(1, make_pose(STANDING)), (1, make_pose(elsewhere, score=0.9))]):
         report = measured(read(tmp_path, a_file(people)), *found)
         assert report["oks"]["AP"] == pytest.approx(1)
         assert (report["persons"]["annotated"], report["persons"]["matched"]) == (1, 1)
 
 
 def test_where_there_is_nobody_there_is_no_ap(tmp_path: Path) -> None:
-    report = measured(read(tmp_path, a_file([])), (1, pose(STANDING)))
+    report = measured(read(tmp_path, a_file([])), (1, make_pose(STANDING)))
     assert set(report["oks"].values()) == {None}
     assert report["persons"] == {"annotated": 0, "detected": 1, "matched": 0}
 
 
 def test_ids_of_annotations_may_be_anything(tmp_path: Path) -> None:
     people = [person(1, STANDING, id=0), person(1, STANDING + np.float32(200), id=0)]
-    found = [(1, pose(STANDING)), (1, pose(STANDING + np.float32(200)))]
+    found = [(1, make_pose(STANDING)), (1, make_pose(STANDING + np.float32(200)))]
     assert measured(read(tmp_path, a_file(people)), *found)["oks"]["AP"] == pytest.approx(1)
     for one in people:
         del one["id"], one["iscrowd"], one["num_keypoints"]
@@ -160,12 +156,12 @@ def test_ids_of_annotations_may_be_anything(tmp_path: Path) -> None:
 def test_files_of_other_tools_than_coco_s(tmp_path: Path) -> None:
     content = a_file([person(1, STANDING, iscrowd=None, num_keypoints=None)])
     content["images"][0] |= {"width": 640.0, "height": None}
-    assert measured(read(tmp_path, content), (1, pose(STANDING)))["oks"]["AP"] == pytest.approx(1)
+    assert measured(read(tmp_path, content), (1, make_pose(STANDING)))["oks"]["AP"] == pytest.approx(1)
 
 
 def test_keypoints_are_measured_one_by_one(tmp_path: Path) -> None:
     truth = read(tmp_path, a_file([person(1, STANDING, bbox=[100, 50, 20, 160], area=15_000.0)]))
-    moved = pose(STANDING.copy())
+    moved = make_pose(STANDING.copy())
     moved.xy[INDEX["LEFT_WRIST"]] += (0, 15.5)  # the limit is 16
     moved.xy[INDEX["RIGHT_WRIST"]] += (0, 16.5)
     moved.confidence[INDEX["LEFT_EAR"]] = 0.29
@@ -219,7 +215,7 @@ def test_other_categories_are_left_alone(tmp_path: Path) -> None:
     del cat["keypoints"]
     content = a_file([cat, person(1, STANDING)])
     content["categories"].insert(0, {"id": 2, "name": "cat"})
-    report = measured(read(tmp_path, content), (1, pose(STANDING)))
+    report = measured(read(tmp_path, content), (1, make_pose(STANDING)))
     assert report["persons"] == {"annotated": 1, "detected": 1, "matched": 1}
 
 

@@ -25,6 +25,7 @@ from edge.inference.letterbox import Fit
 from edge.scenes.scenes import open_scene
 from edge.types import Array, Floats, Frame, Image
 from tests.support import ROOT
+from tests.support.scenes import picture_of
 
 MODELS = ROOT / "models"
 CATALOGUE: dict[str, dict[str, Any]] = tomllib.loads((MODELS / "catalogue.toml").read_text())
@@ -168,15 +169,6 @@ def distances_px(pictures: Sequence[Image]) -> npt.NDArray[np.float64]:
     )
 
 
-def painted(scene: str) -> Iterator[Image]:
-    height, width = DECLARED
-    room = open_scene(scene, width=width, height=height)
-    for sequence in range(0, 120, 15):
-        picture = np.empty((height, width, 3), np.uint8)
-        room.paint(sequence, picture)
-        yield picture
-
-
 def photographed(path: Path) -> Iterator[Image]:
     """The whole picture, and each half of it, which shows one of the two people; all of that mirrored, too."""
     photograph = np.asarray(Pillow.open(path).convert("RGB"))
@@ -196,7 +188,8 @@ def assert_agreement(distances: npt.NDArray[np.float64]) -> None:
 
 @pytest.mark.parametrize("scene", ["walk", "wave", "two"])
 def test_both_models_find_the_same_keypoints_of_painted_people(scene: str) -> None:
-    assert_agreement(distances_px(list(painted(scene))))
+    room = open_scene(scene, width=DECLARED[1], height=DECLARED[0])
+    assert_agreement(distances_px([picture_of(room, number) for number in range(0, 120, 15)]))
 
 
 def test_both_models_find_the_same_keypoints_of_photographed_people(coral: Path) -> None:

@@ -12,6 +12,7 @@ from edge.people.filtering import Thresholds
 from edge.pipeline.pipeline import Pipeline, Stages
 from edge.types import Array, Backend, Floats, Frame, Pose, RawOutputs, Tensor
 from tests.support.fakes import ListSource
+from tests.support.poses import make_pose
 
 # Someone who stands, 1 high, (x, y): the head on top, hips in the middle, feet at the bottom.
 STANDS = np.array(
@@ -24,10 +25,10 @@ HIPS, SHOULDERS, ARMS = [11, 12], [5, 6], [7, 8, 9, 10]
 
 def person(x: float, y: float, size_px: float, *, unsure: list[int] | None = None, width: float = 1.0) -> Pose:
     """Someone whose hips are at x, y."""
-    confidence = np.full(17, 0.8, np.float32)
-    confidence[unsure or []] = 0.1
+    visible = np.ones(17, np.bool_)
+    visible[unsure or []] = False
     shape = (STANDS - (0, 0.5)) * (width, 1)
-    return Pose((shape * size_px + (x, y)).astype(np.float32), confidence, confidence > 0.3, 0.7)
+    return make_pose(shape * size_px + (x, y), visible=visible, confidence=0.8, score=0.7)
 
 
 @pytest.mark.parametrize(("size_px", "width"), list(product((40, 150, 200), (0.5, 1, 4))))

@@ -9,10 +9,11 @@ from edge.config import Config
 from edge.inference import loading
 from edge.people.rotation import TURNS, RotationPlanner, merge_views, turns_for
 from edge.pipeline.pipeline import Pipeline
-from edge.scenes.scenes import SCENE_FPS, open_scene
 from edge.service import run
-from edge.types import Frame, Pose, Track
+from edge.types import Pose, Track
 from tests.support.fakes import ListSource
+from tests.support.poses import make_pose
+from tests.support.scenes import frame_of, scene
 
 # Head, shoulders, hips, knees and ankles of someone upright, (x, y) from the hips; the rest is beside the shoulders.
 UPRIGHT = np.zeros((17, 2), np.float32)
@@ -34,7 +35,7 @@ def pose(
     turned = UPRIGHT @ np.array(((np.cos(a), np.sin(a)), (-np.sin(a), np.cos(a))), np.float32)
     visible = np.ones(17, np.bool_)
     visible[list(hidden)] = False
-    return Pose((turned + np.array(at)).astype(np.float32), np.full(17, 0.8, np.float32), visible, score, turn)
+    return make_pose(turned + np.array(at), confidence=0.8, visible=visible, score=score, turn=turn)
 
 
 def track(seen: Pose, id_: int | None = 1, last_seen_s: float = 0.0) -> Track:
@@ -225,14 +226,12 @@ def pipeline(*, turned: bool = True) -> Pipeline:
     return run.open_pipeline(config, ListSource([]), cpu)
 
 
-def followed(running: Pipeline, scene: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
+def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
     """Of each frame, the ids, and how far the people are from where they were painted, in px."""
-    painter = open_scene(scene, width=640, height=480, seed=seed)
-    image = np.empty((480, 640, 3), np.uint8)
+    painter = scene(name, seed)
     seen = []
     for number in frames:
-        painter.paint(number, image)
-        people = running.result(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people
+        people = running.result(frame_of(painter, number)).people
         (truth,) = painter.truth(number)
         errors = [np.linalg.norm(one.pose.xy - truth.xy, axis=1)[one.pose.visible].mean() for one in people]
         seen.append(({one.id for one in people}, float(np.mean(errors)) if errors else np.inf))

@@ -8,6 +8,7 @@ from edge.people.tracking import Tracker
 from edge.scenes.motions import fall, wave
 from edge.scenes.scenes import SCENE_FPS, Actor, Scene, open_scene
 from edge.types import Array, Floats, Pose
+from tests.support.poses import make_pose
 
 # Somebody upright, 1 high and 0.3 wide, as (x, y) from the middle; who walks swings the last four and the arms.
 BODY = np.array(
@@ -24,17 +25,12 @@ def body(x: float, height: float, phase: float = 0.0, y: float = 260.0) -> Float
     return (shape * height + (x, y)).astype(np.float32)
 
 
-def pose(xy: Array, visible: Array | None = None, score: float = 0.8) -> Pose:
-    seen = np.ones(17, np.bool_) if visible is None else visible
-    return Pose(xy.astype(np.float32), np.where(seen, 0.9, 0.1).astype(np.float32), seen, score)
-
-
 def noticed(rng: np.random.Generator, xy: Array, visible: Array, *, missed: float) -> Pose | None:
     """What a network might make of somebody: noise, missed keypoints, missed frames."""
     seen = visible & (rng.random(17) > 0.1)
     if seen.sum() < 5 or rng.random() < missed:
         return None
-    return pose(xy + rng.normal(0, rng.uniform(1, 3), (17, 2)), seen, float(seen.mean()))
+    return make_pose(xy + rng.normal(0, rng.uniform(1, 3), (17, 2)), visible=seen, score=float(seen.mean()))
 
 
 def shuffled(rng: np.random.Generator, poses: list[tuple[int, Pose]]) -> list[tuple[int, Pose]]:
@@ -55,14 +51,14 @@ class Diary:
 
 def test_an_id_comes_with_the_third_frame_and_stays() -> None:
     tracker = Tracker(min_hits=3)
-    ids = [tracker.update([pose(body(200 + n, 300))], n / 15)[0].id for n in range(6)]
+    ids = [tracker.update([make_pose(body(200 + n, 300))], n / 15)[0].id for n in range(6)]
     assert ids == [None, None, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("min_hits", [1, 2, 7])
 def test_min_hits_is_how_often_somebody_has_to_be_seen(min_hits: int) -> None:
     tracker = Tracker(min_hits=min_hits)
-    ids = [tracker.update([pose(body(200, 300))], n / 15)[0].id for n in range(9)]
+    ids = [tracker.update([make_pose(body(200, 300))], n / 15)[0].id for n in range(9)]
     assert ids == [None] * (min_hits - 1) + [1] * (10 - min_hits)
 
 
@@ -70,7 +66,7 @@ def test_who_is_seen_once_or_twice_never_gets_an_id() -> None:
     rng = np.random.default_rng(0)
     tracker = Tracker()
     for n in range(300):
-        ghosts = [pose(body(rng.uniform(50, 590), rng.uniform(80, 400)))] if n % 40 < 2 else []
+        ghosts = [make_pose(body(rng.uniform(50, 590), rng.uniform(80, 400)))] if n % 40 < 2 else []
         assert [track.id for track in tracker.update(ghosts, n / 15)] in ([], [None])
 
 
@@ -80,17 +76,17 @@ def test_who_was_away_too_long_is_somebody_new_and_ids_are_never_given_twice() -
     now_s = 0.0
     for away_s in (0.1, 1.9, 2.1, 0.1, 5.0, 100.0):
         now_s += away_s
-        given.append(tracker.update([pose(body(200, 300))], now_s)[0].id)
+        given.append(tracker.update([make_pose(body(200, 300))], now_s)[0].id)
     assert given == [1, 1, 2, 2, 3, 4]
 
 
 def test_the_lost_are_those_with_an_id_who_were_not_seen_just_now() -> None:
     tracker = Tracker(min_hits=2, max_age_s=1.0)
     assert tracker.lost == []
-    tracker.update([pose(body(100, 300)), pose(body(400, 300))], 0.0)
-    tracker.update([pose(body(100, 300)), pose(body(400, 300))], 0.1)
+    tracker.update([make_pose(body(100, 300)), make_pose(body(400, 300))], 0.0)
+    tracker.update([make_pose(body(100, 300)), make_pose(body(400, 300))], 0.1)
     assert tracker.lost == []
-    tracker.update([pose(body(400, 300)), pose(body(250, 150, y=120))], 0.2)
+    tracker.update([make_pose(body(400, 300)), make_pose(body(250, 150, y=120))], 0.2)
     (lost,) = tracker.lost
     assert (lost.id, lost.last_seen_s) == (1, 0.1)
     tracker.update([], 1.15)
@@ -101,7 +97,7 @@ def test_the_lost_are_those_with_an_id_who_were_not_seen_just_now() -> None:
 
 def test_tracks_come_in_the_order_of_the_poses_with_their_times() -> None:
     tracker = Tracker(min_hits=1)
-    left, right = pose(body(100, 300)), pose(body(400, 300))
+    left, right = make_pose(body(100, 300)), make_pose(body(400, 300))
     assert [track.id for track in tracker.update([left, right], 5.0)] == [1, 2]
     again = tracker.update([right, left], 5.1)
     assert [track.id for track in again] == [2, 1]
@@ -112,14 +108,14 @@ def test_tracks_come_in_the_order_of_the_poses_with_their_times() -> None:
 
 def test_a_clock_that_goes_back_forgets_everybody_but_not_the_numbers() -> None:
     tracker = Tracker(min_hits=1)
-    assert tracker.update([pose(body(100, 300))], 50.0)[0].id == 1
-    assert tracker.update([pose(body(100, 300))], 10.0)[0].id == 2
+    assert tracker.update([make_pose(body(100, 300))], 50.0)[0].id == 1
+    assert tracker.update([make_pose(body(100, 300))], 10.0)[0].id == 2
     assert tracker.lost == []
 
 
 def test_two_frames_of_one_moment_do_no_harm() -> None:
     tracker = Tracker(min_hits=1)
-    ids = {tracker.update([pose(body(100 + n, 300))], 1.0)[0].id for n in range(5)}
+    ids = {tracker.update([make_pose(body(100 + n, 300))], 1.0)[0].id for n in range(5)}
     assert ids == {1}
 
 
@@ -127,7 +123,7 @@ def test_few_keypoints_and_none_in_common_do_no_harm() -> None:
     tracker = Tracker(min_hits=1)
     upper, lower = np.arange(17) < 5, np.arange(17) >= 12
     for n, seen in enumerate((upper, lower, np.arange(17) == 3, upper, np.ones(17, np.bool_))):
-        (track,) = tracker.update([pose(body(200, 300), seen)], n / 15)
+        (track,) = tracker.update([make_pose(body(200, 300), visible=seen)], n / 15)
         assert track.id is not None
 
 
@@ -244,7 +240,7 @@ def test_keypoints_that_coincide_do_no_harm() -> None:
     tracker = Tracker(min_hits=1)
     for n in range(30):
         apart = 300 if n < 20 else 0.4
-        tracks = tracker.update([pose(np.full((17, 2), 100.0)), pose(np.full((17, 2), 100 + apart))], n / 15)
+        tracks = tracker.update([make_pose(np.full((17, 2), 100.0)), make_pose(np.full((17, 2), 100 + apart))], n / 15)
         assert len(tracks) == 2
 
 
@@ -299,8 +295,8 @@ def test_a_fall_beside_somebody_keeps_both_ids(seed: int) -> None:
 def test_somebody_new_far_away_is_not_who_just_left() -> None:
     tracker = Tracker(min_hits=1)
     for n in range(10):
-        tracker.update([pose(body(80, 250))], n / 15)
-    (new,) = tracker.update([pose(body(560, 250))], 11 / 15)
+        tracker.update([make_pose(body(80, 250))], n / 15)
+    (new,) = tracker.update([make_pose(body(560, 250))], 11 / 15)
     assert new.id == 2
 
 
@@ -308,7 +304,7 @@ def test_somebody_much_smaller_in_the_same_place_is_not_the_same() -> None:
     """A child comes to stand where an adult stands: both are there, and the adult keeps the number."""
     tracker = Tracker(min_hits=1)
     for n in range(10):
-        tracker.update([pose(body(300, 320))], n / 15)
-    adult, child = pose(body(305, 320)), pose(body(300, 150, y=345))
+        tracker.update([make_pose(body(300, 320))], n / 15)
+    adult, child = make_pose(body(305, 320)), make_pose(body(300, 150, y=345))
     ids = [track.id for track in tracker.update([child, adult], 10 / 15)]
     assert ids == [2, 1]

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image as Pillow
 
 from edge.scenes.scenes import Scene, open_scene
 from edge.types import Image
+from tests.support.scenes import picture_of
 
 FRAME = (1280, 768)  # width, height, px
 NUMBER = 20  # of the scene's frames
@@ -18,9 +18,7 @@ def scene() -> Scene:
 
 
 def still() -> Image:
-    image = np.empty((*FRAME[::-1], 3), np.uint8)
-    scene().paint(NUMBER, image)
-    return image
+    return picture_of(scene(), NUMBER)
 
 
 if __name__ == "__main__":

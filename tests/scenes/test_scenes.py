@@ -15,6 +15,7 @@ from edge.scenes.scenes import SCENES, Actor, Scene, Truth, open_scene
 from edge.skeleton import INDEX
 from edge.types import Floats, Frame, Image
 from tests.support import ROOT
+from tests.support.scenes import picture_of
 
 WIDTH, HEIGHT = 640, 480
 SMALL = (160, 120)
@@ -26,14 +27,8 @@ def small(name: str, seed: int = 0) -> Scene:
     return open_scene(name, width=SMALL[0], height=SMALL[1], seed=seed)
 
 
-def painted(scene: Scene, sequence: int) -> Image:
-    image = np.full((scene.height, scene.width, 3), 255, np.uint8)
-    scene.paint(sequence, image)
-    return image
-
-
 def without_people(scene: Scene, sequence: int, seed: int) -> Image:
-    return painted(open_scene("empty", width=scene.width, height=scene.height, seed=seed), sequence)
+    return picture_of(open_scene("empty", width=scene.width, height=scene.height, seed=seed), sequence)
 
 
 # What open_scene takes
@@ -75,20 +70,20 @@ def test_any_size_is_painted_all_over(name: str, size: tuple[int, int]) -> None:
 def test_a_frame_depends_on_its_number_alone(name: str) -> None:
     numbers = [0, 1, 2, 17, 60, 61, 400, 12345]
     one, other = small(name), small(name)
-    forwards = {number: painted(one, number) for number in numbers}
+    forwards = {number: picture_of(one, number) for number in numbers}
     for number in reversed(numbers):
         expected = one.truth(number)
         for truth, again in zip(expected, other.truth(number), strict=True):
             np.testing.assert_array_equal(truth.xy, again.xy)
             np.testing.assert_array_equal(truth.visible, again.visible)
-        np.testing.assert_array_equal(painted(other, number), forwards[number])
+        np.testing.assert_array_equal(picture_of(other, number), forwards[number])
 
 
 def test_every_seed_is_another_scene() -> None:
     seeds = range(8)
     people = [small("walk", seed)._people[0] for seed in seeds]
     assert len({person.outfit for person in people}) == len(seeds)
-    assert len({painted(small("walk", seed), 0).tobytes() for seed in seeds}) == len(seeds)
+    assert len({picture_of(small("walk", seed), 0).tobytes() for seed in seeds}) == len(seeds)
     assert len({small("walk", seed).truth(0)[0].xy.tobytes() for seed in seeds}) >= len(seeds) / 2
 
 
@@ -105,7 +100,7 @@ def test_seeds_mirror_the_scene() -> None:
 
 def test_people_of_one_scene_look_different() -> None:
     scene = open_scene("three", width=WIDTH, height=HEIGHT)
-    frame = painted(scene, 3).astype(int)
+    frame = picture_of(scene, 3).astype(int)
     shirts = []
     for truth in scene.truth(3):
         x, y = truth.xy[[INDEX[part] for part in ("LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_HIP", "RIGHT_HIP")]].mean(0)
@@ -124,7 +119,7 @@ def silhouette(scene: Scene, sequence: int, seed: int) -> npt.NDArray[np.bool_]:
     Light and noise are the same in both, and shadows are darker alike in red, green and blue.
     """
     mask: npt.NDArray[np.bool_] = (
-        np.ptp(painted(scene, sequence).astype(int) - without_people(scene, sequence, seed), axis=2) > 2
+        np.ptp(picture_of(scene, sequence).astype(int) - without_people(scene, sequence, seed), axis=2) > 2
     )
     return mask
 
@@ -149,7 +144,7 @@ def test_people_are_painted_where_the_truth_says(name: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_pupils_are_painted_exactly_where_the_truth_says(seed: int) -> None:
     scene = open_scene("wave", width=1280, height=960, seed=seed)
-    frame, (truth,) = painted(scene, 0), scene.truth(0)
+    frame, (truth,) = picture_of(scene, 0), scene.truth(0)
     for part in ("LEFT_EYE", "RIGHT_EYE"):
         x, y = truth.xy[INDEX[part]]
         column, row = round(float(x)), round(float(y))
@@ -203,7 +198,7 @@ def test_who_stands_behind_another_is_hidden() -> None:
     front, back = both.truth(0)
     assert front.visible.all()
     x, y = np.rint(front.xy).astype(int).T
-    np.testing.assert_array_equal(painted(both, 0)[y, x], painted(one, 0)[y, x])
+    np.testing.assert_array_equal(picture_of(both, 0)[y, x], picture_of(one, 0)[y, x])
     assert front.xy[0, 1] < back.xy[0, 1], "the nearest first"
     assert back.visible.sum() < 5
     left, right = Scene((Actor(still, x=0.3), Actor(still, x=0.7)), WIDTH, HEIGHT, 0).truth(0)
@@ -233,7 +228,7 @@ def test_the_fallen_lie_and_get_up_again() -> None:
 
 def test_no_two_frames_are_the_same_and_noise_is_slight() -> None:
     scene = small("empty")
-    frames = [painted(scene, number).astype(int) for number in range(8)]
+    frames = [picture_of(scene, number).astype(int) for number in range(8)]
     for i in range(8):
         for j in range(i):
             difference = frames[i] - frames[j]
@@ -244,7 +239,7 @@ def test_no_two_frames_are_the_same_and_noise_is_slight() -> None:
 
 def test_the_light_changes_slowly() -> None:
     scene = small("empty")
-    brightness = np.array([painted(scene, number).mean() for number in range(0, scenes.LIGHT_PERIOD, 3)])
+    brightness = np.array([picture_of(scene, number).mean() for number in range(0, scenes.LIGHT_PERIOD, 3)])
     assert np.ptp(brightness) > 10
     assert np.abs(np.diff(brightness)).max() < 3
 
@@ -255,11 +250,11 @@ def test_nothing_wraps_around(name: str) -> None:
     brightest = scenes.BRIGHTEST + scenes.LIGHT_MOST + scenes.NOISE_MOST
     assert brightest <= 255
     for number in range(0, scenes.LIGHT_PERIOD, 20):
-        frame = painted(scene, number)
+        frame = picture_of(scene, number)
         assert frame.max() <= brightest
         assert frame.min() >= scenes.DARKEST
         # Where nobody is, two moments differ by no more than light and noise can.
-        change = np.abs(painted(room, number).astype(int) - painted(room, 0))
+        change = np.abs(picture_of(room, number).astype(int) - picture_of(room, 0))
         assert change.max() <= scenes.LIGHT_MOST + scenes.NOISE_MOST
 
 
@@ -289,23 +284,21 @@ def test_the_cache_has_a_limit_and_frames_are_right_beyond_it() -> None:
         scene.truth(number)
     assert len(scene._stamps) < 12
     assert 0.7 * scenes.CACHE_BYTES < bytes_held(scene) == scene.cached_bytes <= scenes.CACHE_BYTES
-    np.testing.assert_array_equal(painted(scene, 11), painted(open_scene("walk", width=2560, height=1440), 11))
+    np.testing.assert_array_equal(picture_of(scene, 11), picture_of(open_scene("walk", width=2560, height=1440), 11))
 
 
 @pytest.mark.parametrize("scene", ["walk", "sit", "fall", "two", "three"])
 def test_the_same_people_are_in_the_same_places_however_large_they_are_painted(scene: str) -> None:
     whole = open_scene(scene, width=640, height=480, seed=3)
     small = open_scene(scene, width=640, height=480, seed=3, painted=(471, 353))
-    image = np.empty((353, 471, 3), np.uint8)
     for number in (0, 17, 60, 133, 2000):
-        small.paint(number, image)
         people, again = whole.truth(number), small.truth(number)
         assert len(people) == len(again)
         for one, other in zip(people, again, strict=True):
             assert np.abs(one.xy - other.xy).max() < 2.5  # both are painted at whole pixels
             assert (one.visible == other.visible).mean() > 0.75
-        reduced = np.asarray(Pillow.fromarray(painted(whole, number)).resize((471, 353), Pillow.Resampling.BOX), float)
-        assert np.abs(reduced - image).mean() < 8
+        reduced = Pillow.fromarray(picture_of(whole, number)).resize((471, 353), Pillow.Resampling.BOX)
+        assert np.abs(np.asarray(reduced, float) - picture_of(small, number)).mean() < 8
 
 
 # The network
@@ -346,7 +339,7 @@ def test_the_network_finds_the_painted_person(network: Network, name: str, limit
     scene = open_scene(name, width=WIDTH, height=HEIGHT, seed=seed)
     errors, counts = [], []
     for sequence in range(0, 104, 13):
-        found = network.find(painted(scene, sequence))
+        found = network.find(picture_of(scene, sequence))
         errors.append(distances_px(found, scene.truth(sequence)[0]))
         counts.append(int((found[1] >= 0.3).sum()))
     assert min(counts) >= 13
@@ -357,7 +350,7 @@ def test_the_network_finds_the_painted_person(network: Network, name: str, limit
 def test_the_network_finds_who_lies_in_a_turned_frame(network: Network) -> None:
     scene = open_scene("lie", width=WIDTH, height=HEIGHT)
     (truth,) = scene.truth(0)
-    frame = painted(scene, 0)
+    frame = picture_of(scene, 0)
     head_left = truth.xy[INDEX["NOSE"], 0] < truth.xy[INDEX["LEFT_ANKLE"], 0]
     turned = np.rot90(frame, -1 if head_left else 1)
     x, y = truth.xy.T
@@ -372,7 +365,7 @@ def test_the_network_finds_each_of_several(network: Network, name: str) -> None:
     scene = open_scene(name, width=WIDTH, height=HEIGHT)
     found = 0
     for sequence in range(0, 90, 15):
-        frame, people = painted(scene, sequence), scene.truth(sequence)
+        frame, people = picture_of(scene, sequence), scene.truth(sequence)
         spans = [(truth.xy[:, 0].min() - 25, truth.xy[:, 0].max() + 25) for truth in people]
         for truth, (left, right) in zip(people, spans, strict=True):
             if sum(left < other[1] and other[0] < right for other in spans) > 1:
@@ -388,4 +381,4 @@ def test_the_network_finds_each_of_several(network: Network, name: str) -> None:
 def test_the_network_finds_nobody_in_the_empty_room(network: Network) -> None:
     scene = open_scene("empty", width=WIDTH, height=HEIGHT)
     for sequence in (0, 100, 200):
-        assert network.find(painted(scene, sequence))[1].max() < 0.1
+        assert network.find(picture_of(scene, sequence))[1].max() < 0.1

@@ -17,11 +17,11 @@ from edge.models import catalogue
 from edge.people import smoothing
 from edge.people.tracking import Tracker
 from edge.pipeline.pipeline import Pipeline, Stages
-from edge.scenes.scenes import SCENE_FPS, open_scene
 from edge.service import run
 from edge.types import Frame
 from tests.support.delegate import add_model
 from tests.support.fakes import ListSource
+from tests.support.scenes import frame_of, scene
 
 
 def config(**tables: dict[str, object]) -> Config:
@@ -32,12 +32,6 @@ def opened(wanted: Config, frames: list[Frame] | None = None) -> tuple[Stages, P
     _, cpu = loading.open_model(wanted)
     pipeline = run.open_pipeline(wanted, ListSource(frames or []), cpu)
     return pipeline._stages, pipeline, cpu
-
-
-def painted(scene: str, number: int) -> Frame:
-    image = np.empty((480, 640, 3), np.uint8)
-    open_scene(scene, width=640, height=480).paint(number, image)
-    return Frame(image, 640, 480, number, number / 15, 0.0)
 
 
 def test_every_setting_reaches_its_stage() -> None:
@@ -59,7 +53,7 @@ def test_every_setting_reaches_its_stage() -> None:
     steady = stages.smoother._settings
     assert (steady.min_cutoff_hz, steady.beta_hz, steady.hysteresis) == (0.5, 9.0, 0.11)
     assert stages.lookout is not None
-    assert stages.fit(painted("empty", 0), np.empty((353, 481, 3), np.uint8)).mirror
+    assert stages.fit(frame_of(scene("empty"), 0), np.empty((353, 481, 3), np.uint8)).mirror
 
 
 def test_defaults_stand_in_two_places_and_are_the_same() -> None:
@@ -87,7 +81,7 @@ def test_people_of_slow_cameras_do_not_grow_too_old_between_two_frames() -> None
 def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
     """Neither followed nor smoothed nor turned, though somebody might seem to go on from one to the next."""
     for number in range(5):
-        Pillow.fromarray(painted("walk", 30 + number).image).save(tmp_path / f"{number}.png")
+        Pillow.fromarray(frame_of(scene("walk"), 30 + number).image).save(tmp_path / f"{number}.png")
     wanted = config(camera={"source": f"images:{tmp_path}", "fps": 0})
     _, cpu = loading.open_model(wanted)
     invokes = []
@@ -104,7 +98,7 @@ def test_pictures_are_taken_one_by_one(tmp_path: Path) -> None:
     assert len(invokes) == len(results) == 5
     assert [[person.id for person in result.people] for result in results] == [[None]] * 5
     for number, result in enumerate(results):
-        (alone,) = run.open_pipeline(wanted, source, cpu).poses(painted("walk", 30 + number))
+        (alone,) = run.open_pipeline(wanted, source, cpu).poses(frame_of(scene("walk"), 30 + number))
         assert np.array_equal(result.people[0].pose.xy, alone.xy)
 
 
@@ -115,13 +109,11 @@ def test_people_who_cross_keep_their_ids_as_the_network_sees_them(seed: int) -> 
     # Of the two, the one that this runtime is fast with.
     name = "posenet-float16" if dies_of_damage() else "posenet"
     _, pipeline, _ = opened(config(inference={"device": "cpu"}, model={"name": name}))
-    scene = open_scene("two", width=640, height=480, seed=seed)
+    painter = scene("two", seed)
     owners: dict[int, set[int]] = defaultdict(set)
     for number in range(420):
-        image = np.empty((480, 640, 3), np.uint8)
-        scene.paint(number, image)
-        for track in pipeline.result(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people:
-            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in scene.truth(number)]
+        for track in pipeline.result(frame_of(painter, number)).people:
+            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in painter.truth(number)]
             if track.id is not None and min(apart) < 15 and max(apart) > 40:
                 owners[track.id].add(int(np.argmin(apart)))
     assert len(owners) >= 2
@@ -132,20 +124,19 @@ def test_results_are_followed_and_smoothed() -> None:
     _, pipeline, _ = opened(config())
     _, raw, _ = opened(config(smoothing={"enabled": False}))
     for number in range(8):
-        (person,) = pipeline.result(painted("walk", number)).people
-        (measured,) = raw.result(painted("walk", number)).people
+        (person,) = pipeline.result(frame_of(scene("walk"), number)).people
+        (measured,) = raw.result(frame_of(scene("walk"), number)).people
     assert person.id == measured.id == 1
     assert not np.array_equal(person.pose.xy, measured.pose.xy)
 
 
 def test_one_person_is_one_in_turned_frames_too() -> None:
     """Beside somebody who stands lies somebody else: two looks, one pose each, and the better one counts."""
-    picture = painted("walk", 0).image.copy()
-    picture[:, 320:] = np.rot90(painted("wave", 0).image, 3)[80:560, 80:400]  # head to the right
+    picture = frame_of(scene("walk"), 0).image.copy()
+    picture[:, 320:] = np.rot90(frame_of(scene("wave"), 0).image, 3)[80:560, 80:400]  # head to the right
     _, pipeline, _ = opened(config(decode={"mode": "single"}))
     for number in range(40):
-        frame = Frame(picture, 640, 480, number, number / 15, 0.0)
-        assert len(pipeline.result(frame).people) <= 1
+        assert len(pipeline.result(Frame(picture, 640, 480, number, number / 15, 0.0)).people) <= 1
 
 
 @pytest.mark.parametrize(
