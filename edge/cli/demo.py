@@ -20,6 +20,7 @@ from edge.camera import named_by_option, open_source
 from edge.camera.feed import redact_url
 from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
+from edge.mqtt.failures import UNANSWERED
 from edge.mqtt.messages import Keypoints, Topics, read_keypoints
 from edge.mqtt.subscription import Subscription
 
@@ -70,11 +71,11 @@ def run(broker: str | None, frames: int, source: str) -> int:
         device_id = f"demo-{os.getpid()}"
         topics = Topics(mqtt.base_topic, device_id)
         subscription = Subscription(mqtt, [topics.keypoints])
-        if not subscription.connection.tried.wait(10) or subscription.connection.problem:
-            # The remedies are keys of a configuration, and there is none.
-            problem = subscription.connection.problem.partition("; ")[0] or "it does not answer"
-            raise BrokerError(f"--broker {host}:{port}: {problem}; the demo needs one that is there, and "
-                              "asks for neither password nor TLS")  # fmt: skip
+        if not subscription.connection.tried.wait(10) or subscription.connection.failure:
+            # The failure's own remedy names configuration keys, and the demo has no configuration.
+            failure = subscription.connection.failure or UNANSWERED
+            remedy = "name a running broker that requires neither a password nor TLS"
+            raise BrokerError(f"--broker {host}:{port}", failure.problem, remedy)
         way = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}"
         notes.print(Text.assemble(("edge-pose demo", "bold"), way))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")

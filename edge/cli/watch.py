@@ -11,9 +11,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from edge.config import ENV_PREFIX, Mqtt, host_and_port, load
+from edge.config import ENV_PREFIX, Mqtt, host_and_port, load, variable_of
 from edge.errors import EXIT_OK, UsageError
-from edge.mqtt.failures import for_command_line
+from edge.mqtt.failures import Failure
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut, read_keypoints
 from edge.mqtt.subscription import Subscription
 from edge.types import Message
@@ -27,21 +27,26 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
     """Print until Ctrl-C. Raises ConfigError, UsageError."""
     mqtt = _broker(config, host, port)
     options = {"mqtt.host": "--host", "mqtt.port": "--port"} if host else {"mqtt.port": "--port"} if port else {}
+    has_file = config is not None or host is None
+
+    def name_of(key: str) -> str:
+        return options.get(key) or (key if has_file else variable_of(key))
+
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells switch off in the background
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
     people_before: dict[str, int] = {}
-    complaint = ""
+    reported: Failure | None = None
     _note(f"waiting for sensors under {mqtt.base_topic}/ on {mqtt.host}:{mqtt.port}; Ctrl-C ends")
     try:
         while True:
             message = subscription.next(timeout_s=0.5)
-            problem = subscription.connection.problem
-            if problem != complaint:
-                complaint = problem
-                told = for_command_line(problem, options, file=config is not None or host is None)
-                _note(f"broker {mqtt.host}:{mqtt.port}: {told or 'connected'}")
+            failure = subscription.connection.failure
+            if failure != reported:
+                reported = failure
+                state = "; ".join((failure.problem, failure.advice(name_of))) if failure else "connected"
+                _note(f"broker {mqtt.host}:{mqtt.port}: {state}")
             if message is not None:
                 _tell(message, console, people_before, as_json=as_json)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from edge.config.credentials import find_credential, password
 from edge.config.hosts import host_and_port
-from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load
+from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load, variable_of
 from edge.config.schema import (
     Camera,
     Config,
@@ -20,5 +20,5 @@ from edge.config.schema import (
 
 __all__ = [
     "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Model",
-    "Mqtt", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password",
+    "Mqtt", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password", "variable_of",
 ]  # fmt: skip

@@ -64,6 +64,11 @@ def _settled(tables: dict[str, Any], origin: str, environ: Mapping[str, str], *,
     return config
 
 
+def variable_of(key: str) -> str:
+    """The environment variable that sets a key: EDGE_POSE_MQTT__HOST for `mqtt.host`."""
+    return ENV_PREFIX + key.upper().replace(".", "__")
+
+
 def _origin(key: str, origin: str, overridden: Mapping[str, str]) -> str:
     return f"environment: {overridden[key]}" if key in overridden else origin
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from edge.config import Config, Mqtt, password
 from edge.doctor.machine import SUDO, Finding, denied, split
 from edge.errors import ConfigError
-from edge.mqtt.connection import tls_context
-from edge.mqtt.failures import LOGIN_REFUSED, explain
+from edge.mqtt.failures import LOGIN_REFUSED, Failure, explain
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
+from edge.mqtt.tls import tls_context
 
 STEP_S = 3.0
 DAY_S = 86400
@@ -45,7 +45,8 @@ def _tried(title: str, step: Callable[[Mqtt], Finding], mqtt: Mqtt) -> Finding:
     except ConfigError as exc:
         return Finding(title, "unknown", str(exc), SUDO) if denied(exc) else Finding(title, "problem", *split(str(exc)))
     except OSError as exc:
-        return Finding(title, "problem", *split(f"{mqtt.host}:{mqtt.port}: {explain(exc, mqtt)}"))
+        failure = explain(exc, mqtt)
+        return Finding(title, "problem", f"{mqtt.host}:{mqtt.port}: {failure.problem}", failure.advice())
 
 
 def _name(mqtt: Mqtt) -> Finding:
@@ -117,9 +118,10 @@ def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Finding:
     user = f"as {mqtt.username!r}" if mqtt.username else "without a user name"
     if code == WELCOME:
         return Finding("login", "ok", f"let in {user}, {protocol}")
-    refusal = LOGIN_REFUSED.get(code, f"the broker refuses the connection (reason code 0x{code:02x}); see its log")
-    text, fix = split(refusal)
-    return Finding("login", "problem", f"{text} ({user}, {'with' if sent else 'without'} a password)", fix)
+    other = Failure(f"the broker refuses the connection (reason code 0x{code:02x})", "see the broker's log")
+    refusal = LOGIN_REFUSED.get(code, other)
+    text = f"{refusal.problem} ({user}, {'with' if sent else 'without'} a password)"
+    return Finding("login", "problem", text, refusal.advice())
 
 
 def _no_answer(exc: OSError) -> Finding:

@@ -110,6 +110,7 @@ def _check_source(config: configuration.Config) -> str:
 
 def _check_broker(config: configuration.Config) -> str:
     from edge.mqtt.connection import Connection  # noqa: PLC0415
+    from edge.mqtt.failures import UNANSWERED  # noqa: PLC0415
 
     mqtt = config.mqtt
     connection = Connection(mqtt, "")
@@ -117,7 +118,8 @@ def _check_broker(config: configuration.Config) -> str:
     try:
         connection.tried.wait(BROKER_ANSWER_S)
         if not connection.connected:
-            raise BrokerError(f"{mqtt.host}:{mqtt.port}: {connection.problem or 'no answer'}")
+            failure = connection.failure or UNANSWERED
+            raise BrokerError(f"{mqtt.host}:{mqtt.port}", failure.problem, failure.advice())
         return f"{mqtt.host}:{mqtt.port} lets us in, {connection.protocol}"
     finally:
         connection.close()

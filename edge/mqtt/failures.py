@@ -1,77 +1,144 @@
-"""How troubles with the broker are told: what is wrong, and which key mends it, with "; " between."""
+"""Why there is no connection to the broker, and what to do: foreign errors and reason codes as data."""
 
-import re
 import socket
 import ssl
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from edge.config import ENV_PREFIX, Config, Mqtt
-from edge.config.validation import plain_type
+from edge.config import Mqtt
 
-STABLE_S = 10.0  # a connection that held so long was a good one
-# Nothing but the owner can mend these; the word says where.
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason for not being connected.
+
+    `remedy` contains one `{}` for each of the configuration keys in `keys`, so that a command can print the name of
+    its own option in that place.
+    """
+
+    problem: str
+    remedy: str = ""
+    keys: tuple[str, ...] = ()
+
+    def advice(self, name_of: Callable[[str], str] = str) -> str:
+        """The remedy as text; `name_of` maps a key such as `mqtt.host` to the name to print."""
+        return self.remedy.format(*map(name_of, self.keys))
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.problem, self.advice())))
+
+
+BAD_LOGIN = 0x86
+NOT_AUTHORIZED = 0x87
+# These need a change of the configuration or of the broker; retrying does not help.
 LOGIN_REFUSED = {
-    0x86: "the broker refuses the user name or password; mend mqtt.username and mqtt.password_file",
-    0x87: "the broker does not let this user in; mend mqtt.username, the password, or the broker's access list",
+    BAD_LOGIN: Failure(
+        "the broker rejects the user name or password", "correct {} and {}", ("mqtt.username", "mqtt.password_file")
+    ),
+    NOT_AUTHORIZED: Failure(
+        "the broker does not authorize this user",
+        "correct {}, the password, or the broker's access list",
+        ("mqtt.username",),
+    ),
 }
-# Who is shown TLS and does not know it.
-_HANGS_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+UNANSWERED = Failure(
+    "the broker accepts connections but does not answer",
+    "check that {} is the port of an MQTT broker and that the broker is not overloaded",
+    ("mqtt.port",),
+)
+TAKEN_OVER = Failure("another client connected with the same device.id", "give each device its own {}", ("device.id",))
 _SESSION_TAKEN_OVER = 0x8E
+_KEEPALIVE_TIMEOUT = 0x8D
+_SEE_LOG = "see the broker's log"
+# How a peer without TLS reacts to a TLS handshake.
+_HANGS_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
-def explain(cause: BaseException | None, mqtt: Mqtt) -> str:
-    """Why there is no connection; `cause` is what was raised when one was to be opened."""
+def explain(cause: BaseException, mqtt: Mqtt) -> Failure:
+    """Why opening a connection raised `cause`."""
     if isinstance(cause, ssl.SSLError) or (mqtt.tls.enabled and isinstance(cause, _HANGS_UP)):
-        return _explain_tls(cause, mqtt)
+        return _explain_tls(cause, mqtt.port)
     if isinstance(cause, socket.gaierror):
-        return "there is no host of that name; mend mqtt.host"
+        return Failure("the host name is unknown", "correct {}", ("mqtt.host",))
     if isinstance(cause, ConnectionRefusedError):
-        return "nobody listens there; start the broker, or mend mqtt.host and mqtt.port"
+        return Failure("connection refused", "start the broker, or correct {} and {}", ("mqtt.host", "mqtt.port"))
     if isinstance(cause, TimeoutError):
-        return "no answer; check mqtt.host and the network"
-    return f"cannot connect ({cause}); check mqtt.host, mqtt.port and mqtt.tls.enabled"
+        return Failure("no answer", "check {} and the network", ("mqtt.host",))
+    keys = ("mqtt.host", "mqtt.port", "mqtt.tls.enabled")
+    return Failure(f"cannot connect ({cause})", "check {}, {} and {}", keys)
 
 
-def _explain_tls(cause: BaseException, mqtt: Mqtt) -> str:
+def _explain_tls(cause: BaseException, port: int) -> Failure:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message}); mend mqtt.tls.ca_file or mqtt.host"
-    if isinstance(cause, ssl.SSLError) and cause.reason != "WRONG_VERSION_NUMBER" and not isinstance(cause, _HANGS_UP):
-        return f"TLS failed ({cause.reason}); is mqtt.port = {mqtt.port} the TLS port?"
-    if isinstance(cause, _HANGS_UP):  # it may also be overloaded, or just starting
-        return ("the other end hung up while TLS was agreed on; if it goes on, see that "
-                f"mqtt.port = {mqtt.port} is the broker's port for TLS, which most often is 8883")  # fmt: skip
-    return (f"the other end does not speak TLS; set mqtt.port = {mqtt.port} to the broker's port for TLS, which most "
-            "often is 8883, or mqtt.tls.enabled = false")  # fmt: skip
+        problem = f"the broker's certificate is not trusted ({cause.verify_message})"
+        return Failure(problem, "correct {} or {}", ("mqtt.tls.ca_file", "mqtt.host"))
+    if isinstance(cause, _HANGS_UP):  # a broker that is overloaded or just starting does this too
+        return Failure(
+            f"port {port} closed the connection during the TLS handshake",
+            "if this persists, set {} to the broker's TLS port, usually 8883",
+            ("mqtt.port",),
+        )
+    if isinstance(cause, ssl.SSLError) and cause.reason != "WRONG_VERSION_NUMBER":
+        return Failure(f"TLS failed ({cause.reason})", "check that {} is the broker's TLS port", ("mqtt.port",))
+    return Failure(
+        f"port {port} does not speak TLS",
+        "set {} to the broker's TLS port, usually 8883, or turn {} off",
+        ("mqtt.port", "mqtt.tls.enabled"),
+    )
 
 
-def hung_up(mqtt: Mqtt) -> str:
-    """What it means that the other end hangs up as soon as we say who we are."""
+def refused(code: int, reason: str, mqtt: Mqtt, *, password_sent: bool) -> Failure:
+    """Why the broker answered CONNECT with reason code `code` of MQTT 5; `reason` is its name."""
+    failure = LOGIN_REFUSED.get(code, Failure(f"the broker refuses the connection: {reason}", _SEE_LOG))
+    if password_sent or not mqtt.username:
+        return failure
+    return replace(
+        failure,
+        problem=f"{failure.problem}, and no password was sent",
+        remedy=f"{failure.remedy}; write the password into /etc/edge-pose/mqtt_password (for the service and sudo), "
+        "or into a file named by {}",
+        keys=(*failure.keys, "mqtt.password_file"),
+    )
+
+
+def rejected_at_once(mqtt: Mqtt) -> Failure:
+    """Why the broker closed the connection as soon as it got our CONNECT."""
+    problem = f"the broker on port {mqtt.port} closed the connection at once"
     if mqtt.tls.enabled:
-        return ("the broker closed the connection at once, but not before TLS was agreed on; if it asks for a "
-                "certificate, name one in mqtt.tls.cert_file and mqtt.tls.key_file; else see that an MQTT broker "
-                f"listens at mqtt.port = {mqtt.port}")  # fmt: skip
-    return (f"the broker closed the connection at once; if mqtt.port = {mqtt.port} is its port for TLS, set "
-            "mqtt.tls.enabled = true, or mqtt.port to the one without; else see that an MQTT broker "
-            "listens there")  # fmt: skip
+        return Failure(
+            f"{problem}, after the TLS handshake",
+            "if the broker requires a client certificate, set {} and {}; otherwise check that {} is the port of an "
+            "MQTT broker",
+            ("mqtt.tls.cert_file", "mqtt.tls.key_file", "mqtt.port"),
+        )
+    return Failure(
+        problem,
+        "if that is its TLS port, turn {} on or set {} to the port without TLS; otherwise check that an MQTT broker "
+        "listens there",
+        ("mqtt.tls.enabled", "mqtt.port"),
+    )
 
 
-def lost(reason: Any, held_s: float, *, named: bool) -> str:
-    """Why a connection ended that was there for so long; `reason` is paho's, `named` whether we have an id of ours."""
-    twin = "another client connected with the same device.id; give each device its own"
-    if reason.value == _SESSION_TAKEN_OVER:
-        return twin
-    # MQTT 3.1.1, and some brokers with MQTT 5, hang up without a word when that happens.
-    hint = f"; soon after connecting: perhaps {twin}" if named and held_s < STABLE_S else ""
-    return f"connection lost: {reason}{hint}"
+def lost(code: int, reason: str, *, ended_by: str, keepalive_s: int, soon: bool) -> Failure:
+    """Why an accepted connection ended.
 
-
-def for_command_line(problem: str, options: Mapping[str, str], *, file: bool) -> str:
-    """A problem as who typed `options` can mend it, key -> option; other keys are variables where there is no file."""
-
-    def named(key: re.Match[str]) -> str:
-        if plain_type(Config, key[0].split(".")) is None:  # a host may be called mqtt.home
-            return key[0]
-        return options.get(key[0]) or (key[0] if file else ENV_PREFIX + key[0].upper().replace(".", "__"))
-
-    return re.sub(r"\bmqtt\.[a-z_.]*[a-z]", named, problem)
+    `code` and `reason` are those of MQTT 5; `ended_by` is the state of the socket in words, or "" if the broker sent
+    the reason. `soon` says that the connection was young and has our client ID: another client may use the same one.
+    """
+    if code == _SESSION_TAKEN_OVER:
+        return TAKEN_OVER
+    if not ended_by:
+        failure = Failure(f"connection lost: the broker ended it ({reason})", _SEE_LOG)
+    elif code == _KEEPALIVE_TIMEOUT:
+        failure = Failure(f"connection lost: no answer for {keepalive_s} s", "check the broker and the network")
+    else:
+        failure = Failure(f"connection lost: {ended_by}", _SEE_LOG)
+    if not soon:
+        return failure
+    # MQTT 3.1.1 brokers, and some with MQTT 5, send no reason when another client takes the ID over.
+    return replace(
+        failure,
+        problem=f"{failure.problem} soon after connecting; perhaps {TAKEN_OVER.problem}",
+        remedy=TAKEN_OVER.remedy,
+        keys=TAKEN_OVER.keys,
+    )

@@ -1,4 +1,4 @@
-"""Publish, and let others know whether we are there."""
+"""Publish messages, and keep `online` and `offline` true."""
 
 import logging
 import threading
@@ -10,37 +10,40 @@ from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import MQTTErrorCode
 
 from edge.config import Mqtt
-from edge.mqtt.connection import MAX_PENDING, UNANSWERED_S, Connection, send
+from edge.mqtt.connection import MAX_PENDING, Connection, Waits, send
+from edge.mqtt.failures import NOT_AUTHORIZED
 from edge.types import Message
 
 log = logging.getLogger(__name__)
 
-_NOT_AUTHORISED = 0x87
+POLL_S = 0.02
 
 
 class Publisher:
-    """Publishes messages, and says `online` and `offline` for us.
+    """Publishes the messages of one device, and its `online` and `offline`.
 
-    `online` and the standing messages are sent at every connect; the last will is `offline`. Nothing is queued while
-    the broker is away: what is published then is dropped and counted. A second client of this id throws the first one
-    out, which comes back and says all of that again: so a daemon that fails beside another one is soon corrected.
+    `online` and the retained messages are sent at every connect; the last will is `offline`. Nothing is queued while
+    there is no connection: messages published then are dropped and counted. If a second client connects with the same
+    ID, the broker drops this one, which then reconnects and publishes everything retained again.
     """
 
-    def __init__(self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message) -> None:
+    def __init__(
+        self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message, waits: Waits | None = None
+    ) -> None:
         """Raises ConfigError if the password or a certificate cannot be used."""
         self._online, self._offline = online, offline
-        self._retained: dict[str, Message] = {}
+        self._retained: dict[str, Message] = {}  # by topic
         self._pending: deque[MQTTMessageInfo] = deque()
-        self._unanswered: dict[int, str] = {}  # the broker's answer to that message is awaited: its topic
+        self._unanswered: dict[int, str] = {}  # message ID -> topic, until the broker has acknowledged the message
         self._refused: set[str | None] = set()  # topics on which the broker does not let us publish
-        self._login = f"user {mqtt.username!r}" if mqtt.username else "anybody"
+        self._login = f"user {mqtt.username!r}" if mqtt.username else "anonymous clients"
         self.dropped = 0
-        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline)
+        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, waits=waits)
         self.connection.on_connected = self._announce
-        self.connection.on_lost = self._forget_pending
+        self.connection.on_lost = self._pending.clear
 
     def open(self) -> None:
-        """Begin to connect; `connection.tried` and `connection.connected` tell how it goes."""
+        """Start to connect; see `connection.tried` and `connection.connected` for the outcome."""
         self.publish_retained(self._online)
         self.connection.open()
 
@@ -51,23 +54,23 @@ class Publisher:
             if self.connection.connected:
                 self._send_retained(self.connection.client, message)
 
-    def publish_final(self, message: Message, stopping: threading.Event, timeout_s: float = UNANSWERED_S) -> None:
-        """Stand a message of somebody who ends; where there is no connection yet, make one, and do not say `online`.
+    def publish_final(self, message: Message, stopping: threading.Event, timeout_s: float = 5.0) -> None:
+        """Publish the retained message of a device that ends, without `online`; connect first if necessary.
 
-        Waits until that has succeeded, or will not, `stopping` is set, or the time is over: after a power cut, a broker
-        may need a moment longer than we do, and there may be no second time to say it.
+        Returns when there is a connection, the broker refuses the login, `stopping` is set, or the time is up. After a
+        power cut the broker may need longer to start than the device does.
         """
         with self.connection.lock:
             self._retained.pop(self._online.topic, None)
             self.publish_retained(message)
         self.connection.open()
         deadline_s = time.monotonic() + timeout_s
-        settled = False
-        while not settled and time.monotonic() < deadline_s:
-            settled = stopping.wait(0.02) or self.connection.connected or self.connection.refused
+        while not (self.connection.connected or self.connection.refused or time.monotonic() > deadline_s):
+            if stopping.wait(POLL_S):
+                return
 
     def has_room(self) -> bool:
-        """Whether a message could be published now: someone is there, and keeps up."""
+        """Whether a message published now would be sent: there is a connection, and the broker keeps up."""
         pending = self._pending
         with self.connection.lock:
             while pending and pending[0].is_published():
@@ -75,7 +78,7 @@ class Publisher:
             return self.connection.connected and len(pending) < MAX_PENDING
 
     def publish(self, message: Message) -> bool:
-        """Hand a message to the network; False if it was dropped, because nobody is there or it cannot keep up."""
+        """Send a message; False if it was dropped, because there is no connection or the broker does not keep up."""
         with self.connection.lock:
             if self.has_room():
                 info = send(self.connection.client, message)
@@ -86,10 +89,10 @@ class Publisher:
         return False
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Say `offline`, wait until all that was published is out, and disconnect; takes no longer than `timeout_s`."""
+        """Publish `offline`, wait until everything published is delivered, and disconnect; all within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         if self.connection.connected and self.connection.lock.acquire(timeout=timeout_s):
-            # The broker answers in order: once it has this, it has everything before it.
+            # The broker answers in order: once it acknowledges `offline`, it has every message before it.
             try:
                 info = send(self.connection.client, self._offline)
             finally:
@@ -98,27 +101,26 @@ class Publisher:
                 info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
         self.connection.close(max(deadline_s - time.monotonic(), 0))
 
-    def _forget_pending(self) -> None:
-        self._pending.clear()
-
     def _announce(self, client: Client) -> None:
         self._unanswered = {}
         for message in self._retained.values():
             self._send_retained(client, message)
 
     def _send_retained(self, client: Client, message: Message) -> None:
-        """Send a message, and listen whether the broker takes it; only MQTT 5 tells."""
+        """Send a message, and wait for its answer: with MQTT 5, a broker says whether it accepts a message."""
         self._unanswered[send(client, message).mid] = message.topic
         client.on_publish = self._answered
 
     def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
         topic = self._unanswered.pop(number, None)
         if not self._unanswered:
-            client.on_publish = None  # it would be called for each message, keypoints too, which nobody answers
+            client.on_publish = None  # paho would call it for every message, keypoints too
         if topic is None or not reason.is_failure:
             self._refused.discard(topic)
         elif topic not in self._refused:
             self._refused.add(topic)
-            mend = f"let {self._login} write {topic.rpartition('/')[0]}/# in its access list"
-            log.warning("the broker does not take what we publish on %s (%s); %s",
-                        topic, reason, mend if reason.value == _NOT_AUTHORISED else "see its log")  # fmt: skip
+            pattern = f"{topic.rpartition('/')[0]}/#"
+            remedy = f"allow {self._login} to write {pattern} in the broker's access list"
+            if reason.value != NOT_AUTHORIZED:
+                remedy = "see the broker's log"
+            log.warning("the broker refuses messages on %s (%s); %s", topic, reason, remedy)

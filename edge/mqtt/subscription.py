@@ -16,11 +16,11 @@ MAX_UNREAD = 1000  # messages of a subscription
 
 
 class Subscription:
-    """Receives what is published under some topics."""
+    """Receives the messages on some topics; connects at once, and again whenever the connection is lost."""
 
     def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
         self._topics = [(topic, 1) for topic in topics]
-        # The one in C: if Ctrl-C interrupts the other one at the wrong moment, its lock stays taken for ever.
+        # SimpleQueue is written in C: Ctrl-C cannot interrupt it while it holds its lock, as it can with Queue.
         self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.connection = Connection(mqtt, "")
         self.connection.on_connected = self._subscribe
@@ -35,7 +35,7 @@ class Subscription:
             return None
 
     def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
-        """Delete what is retained there; whether the broker answered within `timeout_s`, be it that it refuses."""
+        """Delete the retained messages on `topics`; whether the broker answered each request within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         with self.connection.lock:
             if not self.connection.connected:
@@ -53,8 +53,8 @@ class Subscription:
         client.subscribe(self._topics)
 
     def _keep(self, message: MQTTMessage) -> None:
-        # Whoever prints may be slower than what comes; the newest is the most interesting.
+        # The reader may be slower than the sensors: drop the oldest message.
         if self._arrived.qsize() >= MAX_UNREAD:
-            with suppress(queue.Empty):  # it was read just now
+            with suppress(queue.Empty):  # the reader was faster
                 self._arrived.get_nowait()
         self._arrived.put(Message(message.topic, bytes(message.payload), message.qos, message.retain))

@@ -142,7 +142,7 @@ class Daemon:
         broker = (
             "online"
             if self._sensor.broker.connection.connected
-            else f"broker: {self._sensor.broker.connection.problem}"
+            else f"broker: {self._sensor.broker.connection.failure or 'connecting'}"
         )
         seen = "the camera is silent" if self._is_stalled(now_s) else people
         return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}{self._refusal}"

@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from edge.mqtt.failures import for_command_line
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import run_edge
@@ -100,8 +99,8 @@ def test_without_a_file_the_environment_tells_who_we_are(closed: Mosquitto, tmp_
     publish(closed.port, "edge-pose/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
     where = "--host", f"{LOOPBACK}:{closed.port}"
     with watching(tmp_path, *where) as heard:
-        told = heard("does not let this user in")[-1]
-        assert "mend EDGE_POSE_MQTT__USERNAME" in told
+        told = heard("does not authorize this user")[-1]
+        assert "correct EDGE_POSE_MQTT__USERNAME" in told
     login = {"EDGE_POSE_MQTT__USERNAME": "edge", "EDGE_POSE_MQTT__PASSWORD_FILE": str(tmp_path / "secret")}
     with watching(tmp_path, *where, **login) as heard:
         heard("door  online")
@@ -109,10 +108,9 @@ def test_without_a_file_the_environment_tells_who_we_are(closed: Mosquitto, tmp_
 
 def test_troubles_speak_of_what_was_typed(tmp_path: Path) -> None:
     with watching(tmp_path, "--host", f"{LOOPBACK}:1") as heard:
-        told = heard("nobody")[-1]
-        assert (
-            told == f"edge-pose: broker {LOOPBACK}:1: nobody listens there; start the broker, or mend --host and --port"
-        )
+        line = heard("refused")[-1]
+        remedy = "start the broker, or correct --host and --port"
+        assert line == f"edge-pose: broker {LOOPBACK}:1: connection refused; {remedy}"
     for wrong in ("mqtt://a", "192.168..1", "a:0", "a:99999", ""):
         done = run_edge("watch", "--host", wrong)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
@@ -131,26 +129,3 @@ def test_no_twin_is_suspected_of_who_has_no_id(mosquitto: Start, tmp_path: Path)
         broker.stop()
         lost = next(line for line in heard("connection lost") if "connection lost" in line)
         assert "device.id" not in lost
-
-
-@pytest.mark.parametrize(
-    ("options", "file", "told"),
-    [
-        ({}, True, "mend mqtt.host, mqtt.port and mqtt.tls.ca_file; mqtt is down"),
-        ({"mqtt.port": "--port"}, True, "mend mqtt.host, --port and mqtt.tls.ca_file; mqtt is down"),
-        (
-            {"mqtt.host": "--host", "mqtt.port": "--port"},
-            False,
-            "mend --host, --port and EDGE_POSE_MQTT__TLS__CA_FILE; mqtt is down",
-        ),
-    ],
-)
-def test_keys_become_options(options: Mapping[str, str], file: bool, told: str) -> None:
-    problem = "mend mqtt.host, mqtt.port and mqtt.tls.ca_file; mqtt is down"
-    assert for_command_line(problem, options, file=file) == told
-
-
-def test_a_host_s_name_is_no_key() -> None:
-    problem = "its certificate is not trusted (it is not valid for 'mqtt.home.lan'); mend mqtt.host"
-    told = for_command_line(problem, {"mqtt.host": "--host"}, file=False)
-    assert told == "its certificate is not trusted (it is not valid for 'mqtt.home.lan'); mend --host"

@@ -31,7 +31,7 @@ class Listener:
     dropped = 0
 
     def __init__(self) -> None:
-        self.connection = SimpleNamespace(connected=True, connects=1, problem="", was_tried=lambda: True)
+        self.connection = SimpleNamespace(connected=True, connects=1, failure=None, was_tried=lambda: True)
         self.messages: list[Message] = []
         self.states: list[str] = []
 

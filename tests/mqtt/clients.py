@@ -1,0 +1,73 @@
+"""Publishers and subscriptions for tests, and a broker that does not read."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from edge.config import Mqtt
+from edge.mqtt.connection import Waits
+from edge.mqtt.failures import Failure
+from edge.mqtt.messages import Topics
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.subscription import Subscription
+from edge.types import Message
+from tests.support.brokers import LOOPBACK, Mosquitto
+from tests.support.waiting import LONG_S, until
+
+Start = Callable[..., Mosquitto]
+TOPICS = Topics("edge-pose", "test")
+
+
+@contextmanager
+def publisher(port: int, waits: Waits | None = None, **settings: object) -> Iterator[Publisher]:
+    """An open publisher; `settings` are keys of the table [mqtt]."""
+    mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
+    online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
+    ours = Publisher(mqtt, "test", online=online, offline=offline, waits=waits)
+    ours.open()
+    try:
+        yield ours
+    finally:
+        ours.close()
+
+
+@contextmanager
+def listener(port: int, **settings: object) -> Iterator[Subscription]:
+    """A connected subscription to everything."""
+    subscription = Subscription(msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt), ["edge-pose/#"])
+    until(lambda: subscription.connection.connected)
+    try:
+        yield subscription
+    finally:
+        subscription.close()
+
+
+def next_of(subscription: Subscription, topic: str) -> Message:
+    """The next message on a topic."""
+    while True:
+        message = subscription.next(LONG_S)
+        assert message is not None, f"nothing on {topic}"
+        if message.topic == topic:
+            return message
+
+
+def failure_of(ours: Publisher) -> Failure:
+    """Why the first attempt to connect failed."""
+    assert ours.connection.tried.wait(LONG_S)
+    assert not ours.connection.connected
+    assert ours.connection.failure is not None
+    return ours.connection.failure
+
+
+@contextmanager
+def stalled(server: Mosquitto) -> Iterator[None]:
+    """For the duration of the block, the broker is stopped: the kernel accepts bytes, but nothing reads them."""
+    assert server._process is not None
+    os.kill(server._process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server._process.pid, signal.SIGCONT)

@@ -1,0 +1,305 @@
+"""How a connection is made, kept, lost and closed: on real brokers, and on sockets that behave badly."""
+
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.mqtt.connection import Waits
+from edge.types import Message
+from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, stalled
+from tests.support.brokers import LOOPBACK, free_port
+from tests.support.waiting import LONG_S, until
+
+pytestmark = pytest.mark.broker
+
+CONNACK_5 = b"\x20\x03\x00\x00\x00"
+CONNACK_3 = b"\x20\x02\x00\x00"
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Run `serve` on a listening socket in a thread; gives the port."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            thread.join(LONG_S)
+
+
+def tls_lines(certificates: Path) -> list[str]:
+    names = {"cafile": "ca.crt", "certfile": "server.crt", "keyfile": "server.key"}
+    return ["allow_anonymous true", *(f"{key} {certificates}/{name}" for key, name in names.items())]
+
+
+def trusting(certificates: Path, authority: str = "ca") -> dict[str, object]:
+    return {"enabled": True, "ca_file": f"{certificates}/{authority}.crt"}
+
+
+def test_mqtt_3_1_1_follows_when_a_broker_hangs_up_on_mqtt_5() -> None:
+    """As rumqttd's plain listener does."""
+    iotcore = pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    port = free_port()
+    with iotcore.Broker(port=port, listen=LOOPBACK), publisher(port) as ours:
+        until(lambda: ours.connection.connected)
+        assert ours.connection.protocol == "MQTT 3.1.1"
+        with listener(port) as heard:
+            assert next_of(heard, TOPICS.status).payload == b"online"
+            assert ours.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
+            assert next_of(heard, TOPICS.keypoints).payload == b"x"
+
+
+@pytest.mark.parametrize("refusal", [b"\x20\x03\x00\x84\x00", b"\x20\x02\x00\x01"], ids=["as MQTT 5", "as MQTT 3"])
+def test_mqtt_3_1_1_follows_when_a_broker_refuses_mqtt_5(refusal: bytes) -> None:
+    done = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(2):
+            peer, _address = server.accept()
+            with peer:
+                version = peer.recv(1000)[8]  # after the fixed header and the name "MQTT"
+                peer.sendall(refusal if version == 5 else CONNACK_3)
+                if version == 4:
+                    done.wait(LONG_S)
+
+    with serving(serve) as port, publisher(port) as ours:
+        until(lambda: ours.connection.connected)
+        assert ours.connection.protocol == "MQTT 3.1.1"
+        done.set()
+
+
+def test_a_refused_connection_names_host_and_port() -> None:
+    with publisher(free_port()) as ours:
+        failure = failure_of(ours)
+        assert failure.problem == "connection refused"
+        assert failure.keys == ("mqtt.host", "mqtt.port")
+
+
+def test_the_connection_is_restored_whenever_the_broker_restarts(mosquitto: Start) -> None:
+    server = mosquitto()
+    waits = Waits(shortest_backoff_s=0.1, longest_backoff_s=0.2)
+    with publisher(server.port, waits) as ours:
+        for connects in (1, 2, 3):
+            until(lambda wanted=connects: ours.connection.connects == wanted and ours.connection.connected)  # type: ignore[misc]
+            assert ours.connection.failure is None
+            with listener(server.port) as heard:
+                assert next_of(heard, TOPICS.status).payload == b"online"
+                assert ours.publish(Message(TOPICS.keypoints, b"x"))
+                assert next_of(heard, TOPICS.keypoints).payload == b"x"
+            server.kill()
+            until(lambda: not ours.connection.connected)
+            assert not ours.publish(Message(TOPICS.keypoints, b"x"))
+            server.start()
+
+
+@pytest.mark.parametrize(
+    ("reset", "problem"),
+    [(False, "connection lost: the broker closed it"), (True, "connection lost: it was reset")],
+    ids=["closed", "reset"],
+)
+def test_the_reason_for_a_lost_connection_is_what_the_socket_says(reset: bool, problem: str) -> None:
+    connected = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        peer, _address = server.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(CONNACK_5)
+            assert connected.wait(LONG_S)
+            if reset:  # closing sends RST instead of FIN
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            else:
+                peer.settimeout(0.5)
+                with suppress(TimeoutError):
+                    while peer.recv(1000):  # unread bytes would reset it, too
+                        pass
+
+    with serving(serve) as port, publisher(port, Waits(stable_s=0)) as ours:
+        until(lambda: ours.connection.connected)
+        connected.set()
+        until(lambda: ours.connection.failure)
+        assert ours.connection.failure is not None
+        assert ours.connection.failure.problem.startswith(problem)
+
+
+def test_a_broker_that_stops_answering_is_given_up_after_the_keepalive(mosquitto: Start) -> None:
+    server = mosquitto()
+    with publisher(server.port, Waits(keepalive_s=1, check_s=0.1, stable_s=0)) as ours:
+        until(lambda: ours.connection.connected)
+        with stalled(server):
+            until(lambda: ours.connection.failure)
+            assert ours.connection.failure is not None
+            assert ours.connection.failure.problem == "connection lost: no answer for 1 s"
+        until(lambda: ours.connection.connected)
+
+
+def test_a_refused_login_is_retried_only_after_the_longest_pause(
+    mosquitto: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("s3cret\n")
+    bad.write_text("wr0ng\n")
+    port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
+    logins: list[dict[str, object]] = [{}, {"username": "edge", "password_file": str(bad)}]
+    for login in logins:
+        with publisher(port, None, **login) as ours:
+            assert "mqtt.username" in failure_of(ours).keys
+            assert ours.connection.refused
+            assert ours.connection.connects == 0
+            until(lambda: ours.connection._backoff_s == Waits().longest_backoff_s)
+    with publisher(port, username="edge", password_file=str(good)) as ours:
+        until(lambda: ours.connection.connected)
+    assert "s3cret" not in caplog.text
+    assert "wr0ng" not in caplog.text
+
+
+def test_tls(mosquitto: Start, certificates: Path) -> None:
+    port = mosquitto(*tls_lines(certificates)).port
+    ours = trusting(certificates)
+    with publisher(port, tls=ours) as sensor:
+        until(lambda: sensor.connection.connected)
+        with listener(port, tls=ours) as heard:
+            assert next_of(heard, TOPICS.status).payload == b"online"
+
+
+def test_a_certificate_of_an_unknown_authority_is_not_trusted(mosquitto: Start, certificates: Path) -> None:
+    port = mosquitto(*tls_lines(certificates)).port
+    with publisher(port, tls=trusting(certificates, "other")) as ours:
+        assert failure_of(ours).keys == ("mqtt.tls.ca_file", "mqtt.host")
+
+
+def test_tls_on_one_side_only_names_the_keys_to_change(mosquitto: Start, certificates: Path) -> None:
+    lines, ours = tls_lines(certificates), trusting(certificates)
+    plain, secure = mosquitto().port, mosquitto(*lines).port
+    strict = mosquitto(*lines, "require_certificate true").port
+    for port, tls, keys in (
+        (plain, ours, ("mqtt.port",)),
+        (secure, {}, ("mqtt.tls.enabled", "mqtt.port")),
+        (strict, ours, ("mqtt.tls.cert_file", "mqtt.tls.key_file", "mqtt.port")),
+    ):
+        with publisher(port, tls=tls) as sensor:
+            failure = failure_of(sensor)
+            assert failure.keys == keys
+            assert f"port {port}" in failure.problem
+            assert "Errno" not in failure.problem
+
+
+def test_a_server_that_answers_tls_with_http_does_not_speak_tls(certificates: Path) -> None:
+    def answer(server: socket.socket) -> None:
+        peer, _address = server.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with serving(answer) as port, publisher(port, tls=trusting(certificates)) as ours:
+        failure = failure_of(ours)
+        assert failure.problem == f"port {port} does not speak TLS"
+        assert failure.keys == ("mqtt.port", "mqtt.tls.enabled")
+
+
+def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> None:
+    port = mosquitto(*tls_lines(certificates), "require_certificate true").port
+    pair = {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/client.key"}
+    with publisher(port, tls=trusting(certificates) | pair) as ours:
+        until(lambda: ours.connection.connected)
+
+
+def test_unusable_certificates_are_a_configuration_error(certificates: Path) -> None:
+    wrong_pair = {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/server.key"}
+    for tls in ({"ca_file": __file__}, wrong_pair):
+        with pytest.raises(ConfigError) as refused, publisher(1, tls={"enabled": True, **tls}):
+            pass
+        assert refused.value.key == "mqtt.tls"
+
+
+def test_neither_connections_nor_threads_pile_up_at_a_server_that_always_hangs_up() -> None:
+    """As a proxy does while its broker is down."""
+    accepted: list[float] = []
+
+    def hang_up(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                server.accept()[0].close()
+                accepted.append(time.monotonic())
+
+    backoff_s = 0.1
+    with serving(hang_up) as port:
+        before = threading.active_count()
+        with publisher(port, Waits(shortest_backoff_s=backoff_s, longest_backoff_s=backoff_s)) as ours:
+            until(lambda: len(accepted) >= 20)
+            assert threading.active_count() <= before + 1
+            assert failure_of(ours).keys == ("mqtt.tls.enabled", "mqtt.port")
+        # At most two attempts, one for each protocol, per pause.
+        assert accepted[-1] - accepted[0] > (len(accepted) / 2 - 1) * 0.75 * backoff_s * 0.9
+        ours.connection._thread.join(LONG_S)
+        assert not ours.connection._thread.is_alive()
+
+
+def test_closing_is_quick_although_a_stalled_broker_takes_no_bytes(mosquitto: Start) -> None:
+    server = mosquitto()
+    with publisher(server.port) as ours:
+        until(lambda: ours.connection.connected)
+        with stalled(server):
+            for _ in range(200):
+                ours.publish(Message(TOPICS.keypoints, bytes(200_000)))
+            assert not ours.has_room()
+            started_s = time.monotonic()
+            ours.close(timeout_s=0.5)
+            assert time.monotonic() - started_s < 5
+
+
+def test_closing_does_not_wait_for_a_stuck_lock(mosquitto: Start) -> None:
+    """The last will then replaces the DISCONNECT that could not be sent."""
+    port = mosquitto().port
+    taken, release = threading.Event(), threading.Event()
+    with listener(port) as heard, listener(port) as one, publisher(port) as other:
+        assert next_of(heard, TOPICS.status).payload == b"online"
+        until(lambda: other.connection.connected)
+
+        def hang() -> None:
+            with one.connection.lock, other.connection.lock:
+                taken.set()
+                release.wait(LONG_S)
+
+        threading.Thread(target=hang, daemon=True).start()
+        assert taken.wait(LONG_S)
+        started_s = time.monotonic()
+        one.close()
+        other.close()
+        assert time.monotonic() - started_s < 5
+        assert one.connection.connected
+        assert other.connection.connected
+        release.set()
+        assert next_of(heard, TOPICS.status).payload == b"offline"
+        until(lambda: not one.connection.connected and not other.connection.connected)
+
+
+def test_an_attempt_that_stays_unanswered_counts_as_tried() -> None:
+    waits = Waits(unanswered_s=0.3)
+    with socket.create_server((LOOPBACK, 0)) as silent, publisher(silent.getsockname()[1], waits) as ours:
+        assert not ours.connection.was_tried()
+        until(ours.connection.was_tried)
+        assert not ours.connection.connected
+
+
+def test_another_client_with_our_id_is_named(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with publisher(port) as first:
+        until(lambda: first.connection.connected)
+        with publisher(port):
+            until(lambda: first.connection.failure)
+            assert first.connection.failure is not None
+            assert first.connection.failure.keys == ("device.id",)

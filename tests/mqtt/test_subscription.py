@@ -1,0 +1,57 @@
+"""A subscription on a real broker."""
+
+import threading
+from functools import partial
+
+import pytest
+from paho.mqtt.client import MQTTMessage
+
+from edge.mqtt.subscription import MAX_UNREAD
+from edge.types import Message
+from tests.mqtt.clients import TOPICS, Start, listener, publisher
+from tests.support.waiting import LONG_S, until
+
+pytestmark = pytest.mark.broker
+
+
+def test_a_slow_reader_loses_the_oldest_messages(mosquitto: Start) -> None:
+    port = mosquitto().port
+    last = threading.Event()
+    with listener(port) as heard, publisher(port) as ours:
+        keep = heard.connection.on_message
+
+        def watch(message: MQTTMessage) -> None:
+            keep(message)
+            if message.payload == b"last":
+                last.set()
+
+        heard.connection.on_message = watch
+        until(lambda: ours.connection.connected)
+        for number in range(MAX_UNREAD + 50):
+            until(partial(ours.publish, Message(TOPICS.keypoints, b"%d" % number)))
+        until(partial(ours.publish, Message(TOPICS.keypoints, b"last")))
+        assert last.wait(LONG_S)
+        seen = []
+        while (message := heard.next(0)) is not None:
+            seen.append(message.payload)
+    assert seen == [*(b"%d" % number for number in range(51, MAX_UNREAD + 50)), b"last"]
+
+
+def test_clear_deletes_what_is_retained(mosquitto: Start) -> None:
+    port = mosquitto().port
+    topic = "edge-pose/test/info"
+    with publisher(port) as ours:
+        ours.publish_retained(Message(topic, b"{}", qos=1, retain=True))
+        until(ours.has_room)
+    with listener(port) as heard:
+        assert heard.clear([topic, TOPICS.status], LONG_S)
+    with listener(port) as late:
+        assert late.next(0.5) is None
+
+
+def test_clear_without_a_connection_deletes_nothing(mosquitto: Start) -> None:
+    server = mosquitto()
+    with listener(server.port) as heard:
+        server.stop()
+        until(lambda: not heard.connection.connected)
+        assert not heard.clear([TOPICS.status])
