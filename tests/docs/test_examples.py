@@ -1,0 +1,73 @@
+"""The examples of the documentation are executed."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.config import load
+from edge.mqtt.messages import schemas
+from tests.docs.pages import Block, Page, blocks
+from tests.support.brokers import LOOPBACK, Mosquitto
+
+BROKER = '"192.168.1.10", 1883'
+EXAMPLES = [block for block in blocks("python") if block.mark == "example"]
+MESSAGES = [block for block in blocks("json") if block.mark.startswith("message: ")]
+
+
+def name(block: Block) -> str:
+    return f"{block.page}: {block.mark}"
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    marked = {id(block) for block in (*EXAMPLES, *MESSAGES)}
+    others = [block for kind in ("python", "json") for block in blocks(kind) if id(block) not in marked]
+    assert {name(block) for block in others} <= {"README.md: example: subscriber", "docs/development.md: in edge"}
+    languages = {block.language for page in {b.page for b in (*EXAMPLES, *MESSAGES)} for block in Page(page).blocks}
+    assert languages <= {"python", "json", "toml"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name)
+def test_python_examples_run(example: Block) -> None:
+    exec(compile(example.text, example.page, "exec"), {})  # noqa: S102 - our own text
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=name)
+def test_messages_follow_their_schema(message: Block) -> None:
+    schema = schemas()[message.mark.removeprefix("message: ")]
+    jsonschema.validate(json.loads(message.text), schema)
+
+
+@pytest.mark.parametrize("example", blocks("toml"), ids=name)
+def test_toml_examples_load(example: Block, tmp_path: Path) -> None:
+    file = tmp_path / "edge-pose.toml"
+    file.write_text(example.text, encoding="utf-8")
+    load(file, {} if "host =" in example.text else {"EDGE_POSE_MQTT__HOST": LOOPBACK})
+
+
+def test_the_subscriber_reports_a_raised_hand(mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
+    broker = mosquitto()
+    readme = Page("README.md")
+    (script,) = [block.text for block in readme.blocks if block.mark == "example: subscriber"]
+    (message,) = [block.text for block in readme.blocks if block.mark == "message: keypoints"]
+    assert BROKER in script
+    file = tmp_path / "subscriber.py"
+    file.write_text(script.replace(BROKER, f'"{LOOPBACK}", {broker.port}'), encoding="utf-8")
+    publisher = Client(CallbackAPIVersion.VERSION2)
+    publisher.connect(LOOPBACK, broker.port)
+    publisher.loop_start()
+    # Retained, so that it does not matter which of the two connects first.
+    publisher.publish("edge-pose/hall/keypoints", message, retain=True).wait_for_publish(10)
+    with subprocess.Popen([sys.executable, file], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "person 3 raises the left hand\n"
+        finally:
+            process.kill()
+    publisher.loop_stop()

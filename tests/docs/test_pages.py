@@ -1,0 +1,142 @@
+"""The documentation is complete, and what it names exists."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+import typer
+
+from edge.camera import SOURCES
+from edge.cli.app import app
+from edge.config import Config
+from edge.mqtt.messages import PAYLOADS
+from edge.scenes.scenes import SCENES
+from edge.skeleton import PARTS
+from tests.docs.pages import Page, pages
+from tests.support import ROOT
+
+CONFIGURATION, MQTT, COMMANDS = Page("docs/configuration.md"), Page("docs/mqtt.md"), Page("docs/commands.md")
+PAGE_IDS = [page.name for page in pages()]
+
+
+def keys(tables: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Every configuration key with its default."""
+    for name, value in tables.items():
+        if isinstance(value, dict) and value:
+            yield from keys(value, f"{start}{name}.")
+        else:
+            yield start + name, value
+
+
+def options() -> dict[str, set[str]]:
+    """Every command, such as "models fetch", and its options."""
+
+    def of(command: Any, start: str = "") -> Iterator[tuple[str, set[str]]]:
+        for name, one in command.commands.items():
+            if hasattr(one, "commands"):
+                yield from of(one, f"{start}{name} ")
+            else:
+                yield start + name, {option for parameter in one.params for option in parameter.opts} | {"--help"}
+
+    return dict(of(typer.main.get_command(app)))
+
+
+def test_every_key_is_documented_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| `([^`]*)` \|", CONFIGURATION.text, re.MULTILINE))
+    documented = {key: tomllib.loads(f"value = {value}")["value"] for key, value in rows.items() if "." in key}
+    assert documented == dict(keys(msgspec.to_builtins(Config())))
+
+
+def test_every_topic_has_a_section() -> None:
+    for topic in [*PAYLOADS, "status"]:
+        assert MQTT.section(topic)
+        assert f"| `{topic}` |" in MQTT.text
+        assert f"| `{topic}` |" in Page("README.md").text
+
+
+@pytest.mark.parametrize("topic", PAYLOADS)
+def test_every_field_is_documented(topic: str) -> None:
+    section = MQTT.section(topic)
+
+    def documented(payload: Any) -> None:
+        for field in msgspec.structs.fields(payload):
+            assert re.search(rf'`(?:\w+\.)*{field.name}(?:\.\w+)*`|"{field.name}":', section), field.name
+            for inner in _structs(field.type):
+                documented(inner)
+
+    documented(PAYLOADS[topic])
+
+
+def _structs(kind: Any) -> Iterator[Any]:
+    """The Structs in a type such as `tuple[PoseOut, ...]` or `ModelOut | None`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for argument in getattr(kind, "__args__", ()):
+        yield from _structs(argument)
+
+
+def test_every_command_is_documented() -> None:
+    for command in options():
+        assert f"| `edge-pose {command}" in COMMANDS.text
+
+
+def test_every_source_and_scene_is_documented() -> None:
+    text = Page("docs/cameras.md").text
+    for source in SOURCES:
+        assert source.partition("<")[0].rstrip("/") in text, source
+    for scene in SCENES:
+        assert f"`{scene}`" in text
+
+
+def test_every_part_is_documented() -> None:
+    assert all(f'"{part}"' in Page("docs/python.md").section("Keypoint names") for part in PARTS.values())
+
+
+def test_the_readme_fits_a_reader_of_five_minutes() -> None:
+    assert len(Page("README.md").text.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
+def test_links_and_anchors_lead_somewhere(page: Page) -> None:
+    for link in page.links:
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.path.parent / file).resolve() if file else page.path
+        assert target.exists(), link
+        if anchor:
+            assert anchor in Page(target.relative_to(ROOT).as_posix()).anchors, link
+
+
+@pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
+def test_commands_and_options_exist(page: Page) -> None:
+    known = options()
+    for line in page.commands:
+        for call in re.findall(r"(?:^|[ /])edge-pose ([a-z].*)", line.split("#")[0]):
+            words = call.split()
+            command = " ".join(words[:2]) if words[0] == "models" else words[0]
+            if command not in known:
+                assert command in {"models", "<command>"}, line
+                continue
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", call))
+            assert named <= known[command], line
+
+
+@pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
+def test_make_targets_exist(page: Page) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
+    for line in page.commands:
+        assert set(re.findall(r"(?:^|&& )make ([a-z][a-z0-9-]*)", line)) <= targets, line
+
+
+@pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
+def test_options_of_the_installer_exist(page: Page) -> None:
+    installer = (ROOT / "systemd/install.sh").read_text(encoding="utf-8")
+    for line in page.commands:
+        if "install.sh" in line:
+            for option in re.findall(r"--[a-z][a-z-]*", line.split("#")[0]):
+                assert f"{option})" in installer, line
