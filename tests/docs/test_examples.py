@@ -25,12 +25,9 @@ def name(block: Block) -> str:
     return f"{block.page}: {block.mark}"
 
 
-def test_every_block_is_of_a_kind_that_is_tested() -> None:
-    marked = {id(block) for block in (*EXAMPLES, *MESSAGES)}
-    others = [block for kind in ("python", "json") for block in blocks(kind) if id(block) not in marked]
-    assert {name(block) for block in others} <= {"README.md: example: subscriber", "docs/development.md: in edge"}
-    languages = {block.language for page in {b.page for b in (*EXAMPLES, *MESSAGES)} for block in Page(page).blocks}
-    assert languages <= {"python", "json", "toml"}
+def test_no_example_is_left_out() -> None:
+    untested = [block for block in (*blocks("python"), *blocks("json")) if block not in (*EXAMPLES, *MESSAGES)]
+    assert [name(block) for block in untested] == ["README.md: example: subscriber"]  # it has a test of its own
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name)
