@@ -1,14 +1,17 @@
 """The documentation is complete, and what it names exists."""
 
+import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import typer
 
+from edge import __version__
 from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config
@@ -17,6 +20,8 @@ from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
 from tests.docs.pages import Page, pages
 from tests.support import ROOT
+from tests.support.brokers import LOOPBACK, Mosquitto
+from tests.support.sensor import run_edge
 
 CONFIGURATION, MQTT, COMMANDS = Page("docs/configuration.md"), Page("docs/mqtt.md"), Page("docs/commands.md")
 PAGE_IDS = [page.name for page in pages()]
@@ -95,6 +100,32 @@ def test_every_source_and_scene_is_documented() -> None:
 def test_every_part_is_documented() -> None:
     table = Page("docs/python.md").section("Keypoint names")
     assert all(f"| {index} | `{part}` |" in table for index, part in PARTS.items())
+
+
+def test_every_line_of_the_doctor_is_documented(mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
+    file = tmp_path / "edge-pose.toml"
+    file.write_text(f'[mqtt]\nhost = "{LOOPBACK}"\nport = {mosquitto().port}\n', encoding="utf-8")
+    lines = json.loads(run_edge("doctor", "--config", str(file), "--json").stdout)
+    assert {"configuration", "login", "topics", "clock"} <= {line["name"] for line in lines}
+    for line in lines:
+        assert f"\n| {line['name']} |" in Page("docs/doctor.md").section(line["group"]), line
+
+
+def test_every_line_of_the_unit_is_explained() -> None:
+    unit = (
+        (ROOT / "systemd/edge-pose.service")
+        .read_text(encoding="utf-8")
+        .partition("[Service]")[2]
+        .partition("[Install]")[0]
+    )
+    explained = Page("systemd/README.md").section("The unit, line by line")
+    directives = set(re.findall(r"^(\w+)=", unit, re.MULTILINE)) - {"ExecStart", "User", "Group"}
+    assert {directive for directive in directives if f"`{directive}" not in explained} == set()
+
+
+def test_the_changelog_dates_this_version() -> None:
+    newest = re.findall(r"^## (.+)$", Page("CHANGELOG.md").text, re.MULTILINE)[0]
+    assert re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", newest)
 
 
 def test_the_readme_fits_a_reader_of_five_minutes() -> None:
