@@ -7,6 +7,12 @@ BIN := $(VENV)/bin
 
 SUITE ?= bookworm
 
+# One test at a time for each processor: they differ by a factor of a thousand in the time they take.
+PARALLEL := -n auto --maxschedchunk 1
+# What depends on the versions of numpy and the runtime.
+OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/evaluation tests/inference \
+    tests/people tests/pipeline tests/scenes tests/service/test_run.py tests/e2e/test_run.py
+
 .PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 
 help:  ## Show this help
@@ -15,12 +21,12 @@ help:  ## Show this help
 demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
 
-test: $(VENV)/ready  ## Run all tests; installs mosquitto and ffmpeg where apt can
+test: $(VENV)/ready  ## Run all tests; installs mosquitto, ffmpeg and a C compiler where apt can
 	@tests/support/system-packages.sh
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-oldest: $(VENV)-oldest/ready  ## Run the tests with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
-	@$(VENV)-oldest/bin/pytest --ignore tests/models/test_build.py $(ARGS)
+test-oldest: $(VENV)-oldest/ready  ## Run what computes with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
+	@$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST) $(ARGS)
 
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
@@ -60,7 +66,8 @@ $(VENV)/ready: pyproject.toml tests/support/python-venv.sh
 # tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
 $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
-	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest jsonschema
+	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest \
+	    pytest-xdist jsonschema
 	@touch $@
 
 # Apart from the development environment: only this target needs them.

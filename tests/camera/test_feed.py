@@ -1,6 +1,5 @@
 """The feed between a reader's thread and the consumer, with small readers that are told when to go on."""
 
-import gc
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ from edge.camera.feed import Feed, Picture, Reader, Skipped, redact_url
 from edge.config import Camera
 from edge.errors import CameraError
 from edge.types import CameraMode, Frame
+from tests.support.leaks import nothing_left_behind
 
 PATIENCE_S = 20  # after which a test has hung; nothing waits that long
 FAST = Camera(source="test", fps=0)
@@ -354,23 +354,15 @@ def iter_once() -> Reader:
 
 
 def test_nothing_leaks() -> None:
-    def counts() -> tuple[int, int]:
-        gc.collect()
-        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
-
     def reader() -> Reader:
         with Path(os.devnull).open("rb"):
             for number in count():
                 yield picture(number)
 
-    before = counts()
-    for number in range(50):
-        with Feed(reader(), FAST, live=number % 2 == 0) as feed:
-            next(iter(feed))
-    after = counts()
-    # Fewer are fine: threads of earlier tests may have ended meanwhile.
-    assert after[0] <= before[0]
-    assert after[1] <= before[1]
+    with nothing_left_behind():
+        for number in range(50):
+            with Feed(reader(), FAST, live=number % 2 == 0) as feed:
+                next(iter(feed))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ from edge.types import Frame, Image
 from tests.picamera2.scene import FRAME, still
 from tests.picamera2.virtual import prepare
 from tests.support.fakes_picamera import AfModeEnum, Hardware, Transform
+from tests.support.leaks import descriptors, nothing_left_behind
+from tests.support.waiting import until
 
 pytestmark = [  # of the real one
     pytest.mark.filterwarnings("ignore:setDaemon:DeprecationWarning"),
@@ -85,7 +87,7 @@ class Rig:
         """Lose a camera that is running; it would give pictures again if it were opened again."""
         before = self.lost()
         self.silence()
-        wait_for(lambda: self.lost() >= before + self.module.BUFFERS)
+        until(lambda: self.lost() >= before + self.module.BUFFERS)
         self.heal()
 
     def silence(self) -> None: ...
@@ -174,13 +176,6 @@ def off_by(image: Image, expected: Image) -> float:
     size = (64, 48)
     small, wanted = (np.asarray(Pillow.fromarray(one).resize(size), np.float32) for one in (image, expected))
     return float(np.abs(small - wanted).mean())
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
@@ -348,7 +343,7 @@ def test_only_the_newest_picture_is_kept(rig: Rig) -> None:
     with rig.open() as feed:
         frames = iter(feed)
         first = next(frames)
-        wait_for(lambda: feed.dropped >= 5)
+        until(lambda: feed.dropped >= 5)
         second = next(frames)
     assert second.sequence - first.sequence > 5
     assert rig.held() == 0
@@ -382,21 +377,14 @@ def test_a_camera_that_falls_silent_is_opened_again(rig: Rig, request: pytest.Fi
     with rig.open(stall_s=0.2 if isinstance(rig, RealRig) else 0.01) as feed:
         frames = iter(feed)
         next(frames)
-        used = descriptors(), threading.active_count()
-        for number in range(stalls):
-            rig.lose()
-            wait_for(lambda: feed.reopened > number)  # noqa: B023 - it is called at once
-        some(feed, 20)  # more frames than there are buffers
-        assert feed.reopened >= stalls
         # One camera more or less may be on its way, now or then.
-        assert descriptors() <= used[0] + rig.module.BUFFERS + 3
-        assert threading.active_count() <= used[1] + 2
+        with nothing_left_behind(threads=2, files=rig.module.BUFFERS + 3):
+            for number in range(stalls):
+                rig.lose()
+                until(lambda: feed.reopened > number)  # noqa: B023 - it is called at once
+            some(feed, 20)  # more frames than there are buffers
+        assert feed.reopened >= stalls
     assert rig.held() == 0
-
-
-def descriptors() -> int:
-    gc.collect()
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.parametrize("times", [1, 3])
@@ -409,7 +397,7 @@ def test_a_library_that_fails_is_tried_again(rig: Rig, method: str, times: int) 
         left = rig.break_next(method, times)
         if method not in {"capture_request", "queue_request"}:
             rig.lose()
-        wait_for(lambda: feed.reopened and not left())
+        until(lambda: feed.reopened and not left())
         some(feed, 20)
     assert rig.held() == 0
     rig.library(0).close()
@@ -420,7 +408,7 @@ def test_a_picture_that_cannot_be_read_is_passed_over(rig: Rig, method: str) -> 
     with rig.open() as feed:
         some(feed, 1)
         left = rig.break_next(method, 10, rig.request)
-        wait_for(lambda: not left())
+        until(lambda: not left())
         some(feed, 5)
         assert (feed.unreadable, feed.reopened) == (10, 0)
     assert rig.held() == 0
@@ -430,7 +418,7 @@ def test_a_camera_whose_pictures_are_all_broken_is_silent(rig: Rig, caplog: pyte
     with rig.open() as feed:
         some(feed, 1)
         rig.break_next("make_buffer", 10**6, rig.request)
-        wait_for(lambda: "gave no picture" in caplog.text)
+        until(lambda: "gave no picture" in caplog.text)
     assert feed.unreadable
 
 
@@ -439,7 +427,7 @@ def test_a_dead_event_loop_does_not_matter(rig: Rig) -> None:
     with rig.open() as feed:
         some(feed, 1)
         rig.break_next("process_requests")
-        wait_for(lambda: feed.reopened)
+        until(lambda: feed.reopened)
         some(feed, 20)
     assert rig.held() == 0
 
@@ -484,12 +472,12 @@ def test_a_constructor_that_fails_when_it_has_the_camera(rig: Rig, caplog: pytes
         some(feed, 1)
         used = descriptors()
         rig.lose()  # or `close` would be that of the camera that runs
-        wait_for(lambda: feed.reopened)
+        until(lambda: feed.reopened)
         rig.patch.setattr(rig.library, "allocator", Refused("allocator", 3), raising=False)
         rig.lose()
-        wait_for(lambda: "no allocator" in caplog.text)
+        until(lambda: "no allocator" in caplog.text)
         left = rig.break_next("close") if also else lambda: 0
-        wait_for(lambda: feed.reopened > 1 and not left())
+        until(lambda: feed.reopened > 1 and not left())
         some(feed, 20)
         assert descriptors() <= used + rig.module.BUFFERS + 3
     assert "descriptor" not in caplog.text  # which would have been closed twice, and by then be somebody else's

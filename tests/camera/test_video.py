@@ -1,6 +1,5 @@
 """Video files, streams and devices: the files are encoded here, and the streams come from small servers."""
 
-import gc
 import logging
 import socket
 import struct
@@ -23,6 +22,7 @@ from edge.camera import open_source
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 from edge.types import Frame, Image
+from tests.support.leaks import nothing_left_behind
 
 av = pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
 
@@ -480,19 +480,14 @@ def test_no_such_device() -> None:
 def test_nothing_leaks(tmp_path: Path) -> None:
     encode(tmp_path / "a.mp4", [quarters()] * 20, codec="mpeg4")
 
-    def counts() -> tuple[int, int]:
-        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
-
     def once() -> None:
         with open_source(Camera(source=f"video:{tmp_path}/a.mp4", fps=0)) as feed:
             next(iter(feed))
 
     once()
-    before = counts()
-    for _ in range(50):
-        once()
-    assert counts() == before
-    gc.collect()
+    with nothing_left_behind():
+        for _ in range(50):
+            once()
     assert (
         len(list(Path("/proc/self/task").iterdir())) < 25
     )  # decoders' threads, too, though they end in their own time

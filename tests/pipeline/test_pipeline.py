@@ -17,6 +17,7 @@ from edge.people.tracking import Tracker
 from edge.pipeline.pipeline import FrameSource, Network, Pipeline, Result, Stages
 from edge.types import Backend, Floats, Frame, Tensor
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
+from tests.support.leaks import nothing_left_behind
 from tests.support.paint import paint
 
 POSITIONS: Floats = np.random.default_rng(0).uniform(60, 290, (17, 2)).astype(np.float32)
@@ -212,13 +213,12 @@ def test_close_ends_a_source_that_never_would_and_its_thread() -> None:
             yield blank_frame(n)
             n += 1
 
-    before = threading.active_count()
-    running = pipeline(ListSource(frames()))
-    for _ in zip(range(5), running.results(0.05), strict=False):
-        pass
-    running.close()
-    running.close()
-    assert threading.active_count() == before
+    with nothing_left_behind():
+        running = pipeline(ListSource(frames()))
+        for _ in zip(range(5), running.results(0.05), strict=False):
+            pass
+        running.close()
+        running.close()
 
 
 def test_close_does_not_wait_for_a_source_that_hangs() -> None:

@@ -6,6 +6,7 @@ command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missi
 command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
 command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
 command -v openssl >/dev/null || missing="$missing openssl"
+echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null || missing="$missing gcc libc6-dev"
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # one argument a package
     "$(dirname "$0")/apt.sh" $missing || echo "NOT INSTALLED, so that tests will be skipped:$missing" >&2

@@ -147,15 +147,16 @@ sed -i 's/^__version__ = .*/__version__ = "9.9.9"/' /tmp/newer/edge/__init__.py
 check "--dry-run changes nothing" eval '/tmp/newer/systemd/install.sh --upgrade --dry-run && [[ $(edge-pose --version) != *9.9.9 ]]'
 check "to a good version" eval '/tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels &&
     [[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active && [[ $(hear +/info) == *9.9.9* ]]'
-# It can be built and tried out, but not run as a daemon.
+# It can be built and answers --version, but does not run as a daemon.
 sed -i 's/^__version__ = .*/__version__ = "10.0.0"/' /tmp/newer/edge/__init__.py
-sed -i 's/^def run(.*/&\n    raise RuntimeError("broken on purpose")\n/; s/^    """Run until/    r"""Run until/' /tmp/newer/edge/systemd.py
-sed -i '/def send/a\        raise RuntimeError("broken on purpose")' /tmp/newer/edge/systemd.py
+broken='if "run" in sys.argv: raise RuntimeError("broken on purpose")'
+sed -i "s/^def main() -> None:/&\n    $broken/" /tmp/newer/edge/__main__.py
+check "a version was broken for the next checks" grep -q 'broken on purpose' /tmp/newer/edge/__main__.py
 /tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels >/tmp/upgrade.log 2>&1
 check "to a broken one fails" [ $? = 1 ]
 check "and says that it went back" grep -q 'WENT BACK: the old version runs again' /tmp/upgrade.log
 check "and did" eval '[[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active && [[ $(hear +/info) == *9.9.9* ]]'
-echo 'this is not Python' >/tmp/newer/edge/app.py
+echo 'this is not Python' >/tmp/newer/edge/__main__.py
 check "to one that does not even start: nothing is switched" eval '! /tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels &&
     [[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active'
 
