@@ -66,8 +66,8 @@ $(VENV)/ready: pyproject.toml tests/support/python-venv.sh
 # tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
 $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
-	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt pillow typer rich av iotcore pycocotools pytest \
-	    pytest-xdist jsonschema
+	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt tomlkit pillow typer rich av iotcore pycocotools \
+	    pytest pytest-xdist jsonschema
 	@touch $@
 
 # Apart from the development environment: only this target needs them.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.models import catalogue
+from edge.models import folders
 from tests.support import delegate
 from tests.support.brokers import MOSQUITTO, Mosquitto
 
@@ -86,6 +86,6 @@ def standin(standin_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for the owner's models, which is not there yet."""
     folder = tmp_path / "var/models"
-    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", folder)
+    monkeypatch.setattr(folders, "_SYSTEM", folder)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     return folder

@@ -260,21 +260,22 @@ def list_models(as_json: AsJson = False) -> None:
     """List the models of the catalogues, whether their files are whole, and those that can be fetched."""
     from edge.models import listing
 
-    models = listing.listed()
+    models = listing.list_models()
     if as_json:
-        typer.echo(json.dumps(models))
+        typer.echo(json.dumps(listing.as_json(models)))
     else:
         listing.show(models)
-    if any(model["ok"] is False for model in models):
+    if any(model.problem for model in models):
         raise typer.Exit(EXIT_FAILURE)
 
 
 @models_app.command("verify")
 def verify_models(as_json: AsJson = False) -> None:
     """Check every model that is here: its file, size and checksum, and that it loads and runs."""
+    from edge.inference.edgetpu_worker import check_model
     from edge.models import listing
 
-    found = list(listing.verified())
+    found = list(listing.verify(check_model))
     if as_json:
         typer.echo(json.dumps([{"name": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
     else:
@@ -295,6 +296,7 @@ def fetch_model(
     as_json: AsJson = False,
 ) -> None:
     """Download a model that is not shipped, check it against its pinned checksum, and add it to the catalogue."""
+    from edge.inference.edgetpu_worker import check_model
     from edge.models import catalogue, download, importing
 
     known = catalogue.remote()
@@ -307,8 +309,8 @@ def fetch_model(
         place = Path(mirror)
         if not os.path.isdir(place):
             raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) address", param_hint="--from")
-    with download.shown(name, known[name].size) as progress:
-        imported = download.run(name, known[name], place, progress)
+    with download.progress_bar(name, known[name].size) as progress:
+        imported = download.fetch(name, known[name], place, check_model, progress)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
 
 
@@ -323,9 +325,10 @@ def import_model(
     as_json: AsJson = False,
 ) -> None:
     """Add a model of your own: cut off the decoder that Coral's files end in, check what remains, give it a name."""
+    from edge.inference.edgetpu_worker import check_model
     from edge.models import importing
 
-    imported = importing.run(file, name)
+    imported = importing.import_model(file, name, check_model)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
 
 
@@ -334,13 +337,13 @@ def remove_model(
     name: Annotated[str, typer.Argument(metavar="NAME", help="One that was fetched or imported.")],
 ) -> None:
     """Take a model out of the catalogue, and delete its file."""
-    from edge.models import catalogue
+    from edge.models import catalogue_editor, folders
 
-    path, others = catalogue.remove(name)
+    path, others = catalogue_editor.remove(name)
     typer.echo(f"{path} is removed")
     for place in others:
         typer.echo(
-            f"another model {name!r} stays in {place}; to remove it, too: {catalogue.command(f'remove {name}', place)}"
+            f"another model {name!r} stays in {place}; to remove it, too: {folders.command(f'remove {name}', place)}"
         )
 
 

@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge.doctor.machine import Finding, Level, Run, split
+from edge.doctor.machine import Finding, Level, Run
 from edge.errors import EdgeError
 from edge.models import listing
 
@@ -100,15 +100,13 @@ def pycoral(spec: ModuleSpec | None = None) -> Finding:
 def models() -> list[Finding]:
     """Whether the files of all catalogues are whole."""
     try:
-        listed = [model for model in listing.listed() if model["folder"]]
+        models = [model for model in listing.list_models() if model.folder]
     except EdgeError as exc:
-        return [Finding("models", "problem", *split(str(exc)))]
+        return [Finding("models", "problem", f"{exc.key}: {exc.problem}", exc.remedy)]
     damaged = [
-        Finding("models", "problem", *split(model["problem"].removeprefix("model.name: ")))
-        for model in listed
-        if not model["ok"]
+        Finding("models", "problem", model.problem.problem, model.problem.remedy) for model in models if model.problem
     ]
-    return damaged or [Finding("models", "ok", f"{', '.join(model['name'] for model in listed)}: whole")]
+    return damaged or [Finding("models", "ok", f"{', '.join(model.name for model in models)}: undamaged")]
 
 
 def pip() -> str:

@@ -28,9 +28,10 @@ def check_model(path: Path, label: str = "") -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECK_S)
     except subprocess.TimeoutExpired as exc:
-        raise ModelError(f"model.name: {label} is damaged: it runs for more than {CHECK_S} s; fetch it again") from exc
+        problem = f"{label} is damaged: it runs for more than {CHECK_S} s"
+        raise ModelError("model.name", problem, "fetch it again") from exc
     if done.returncode < 0:
-        raise ModelError(f"model.name: {label} is damaged: the runtime crashed on it; fetch it again")
+        raise ModelError("model.name", f"{label} is damaged: the runtime crashed on it", "fetch it again")
     if done.returncode > 0:
         raise refusal(done.stderr.strip().rpartition("\n")[2], label, {})
     return installed()

@@ -11,7 +11,7 @@ from edge.inference.accelerator import Accelerator, Loaded
 from edge.inference.fallback import Failover
 from edge.inference.tflite import CpuRuntime, EdgeTpuRuntime, dies_of_damage
 from edge.models import catalogue
-from edge.models.selection import counterpart, own_size
+from edge.models.selection import preferred_size, select_model
 from edge.models.strip_decoder import outline
 from edge.pipeline.pipeline import Network, Runtime
 from edge.types import Backend
@@ -41,11 +41,11 @@ def check_models(config: Config) -> catalogue.ModelFile:
 
 
 def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, CpuRuntime]:
-    name = config.model.name if config.inference.device == "cpu" else _counterpart(config, "cpu")
+    name = config.model.name if config.inference.device == "cpu" else _select_model(config, "cpu")
     model = catalogue.read(name)
     if not model.verified and dies_of_damage():
         edgetpu_worker.check_model(model.path)
-    size = config.model.size or (None if name == config.model.name else own_size(config.model.name))
+    size = config.model.size or (None if name == config.model.name else preferred_size(config.model.name))
     cpu = CpuRuntime(model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count)
     return model, cpu
 
@@ -104,7 +104,7 @@ def _look_for_edge_tpu(config: Config) -> None:
 
 
 def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
-    return catalogue.read(_counterpart(config, "edgetpu"))
+    return catalogue.read(_select_model(config, "edgetpu"))
 
 
 def edge_tpu_size(config: Config) -> list[tuple[int, int]]:
@@ -115,8 +115,8 @@ def edge_tpu_size(config: Config) -> list[tuple[int, int]]:
     return []
 
 
-def _counterpart(config: Config, device: Backend) -> str:
-    return counterpart(config.model.name, device, config.model.size)
+def _select_model(config: Config, device: Backend) -> str:
+    return select_model(config.model.name, device, config.model.size)
 
 
 def _edge_tpu(config: Config) -> str:

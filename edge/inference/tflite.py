@@ -213,15 +213,15 @@ def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
 def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
     """What to tell of a model that the runtime does not load at all, whatever the size of the pictures."""
     if "edgetpu-custom-op" in reason:
-        return ModelError(f"model.name: {label} is compiled for a Coral Edge TPU and does not run on the CPU; "
+        return ModelError("model.name", f"{label} is compiled for a Coral Edge TPU and does not run on the CPU",
                           "use the file that it was compiled from, or the model «posenet»")  # fmt: skip
     if "PosenetDecoderOp" in reason:
-        return ModelError(f"model.name: {label} cannot be loaded with the decoder that it ends in; "
+        return ModelError("model.name", f"{label} cannot be loaded with the decoder that it ends in",
                           f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
     known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
     outputs = f"its outputs are {known}; " if known else ""
-    return ModelError(f"model.name: {label} cannot be loaded ({' '.join(reason.split())}); {outputs}is it whole, "
-                      "and a PoseNet? If in doubt, use the model «posenet»")  # fmt: skip
+    return ModelError("model.name", f"{label} cannot be loaded ({' '.join(reason.split())})",
+                      f"{outputs}is it whole, and a PoseNet? If in doubt, use the model «posenet»")  # fmt: skip
 
 
 def _plain_name(detail: Mapping[str, Any]) -> str:

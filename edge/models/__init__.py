@@ -1,1 +1,1 @@
-"""Model files: the catalogue, and how models get into it."""
+"""Model files: the catalogues, and the ways to add models to them."""

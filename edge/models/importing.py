@@ -1,37 +1,41 @@
-"""`edge-pose models import`: a model of the owner's, made fit for this program, checked, and given a name."""
+"""`edge-pose models import`: strip a model of its decoder, check it, and add it to the owner's catalogue."""
 
 import hashlib
 import re
 import stat
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from edge.decode.families import family_of
 from edge.errors import ModelError, UsageError
-from edge.inference import edgetpu_worker
-from edge.models import catalogue
+from edge.models import catalogue, catalogue_editor, folders
 from edge.models.catalogue import Entry
-from edge.models.strip_decoder import Outline, cut_decoder, outline
+from edge.models.strip_decoder import Outline, outline, strip_decoder
 
-LARGEST = 1 << 28  # bytes; no PoseNet comes near
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what TOML takes as the name of a table without quotes
+LARGEST_BYTES = 1 << 28  # far more than any PoseNet
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a TOML key without quotes
+
+# Runs the model in a file once and returns the name of the runtime. Errors call the file by the second argument.
+# Raises ModelError. A damaged model can kill its process, so that must be another one.
+Check: TypeAlias = Callable[[Path, str], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examined:
-    """A model that passed."""
+class CheckedModel:
+    """A model that passed all checks."""
 
     content: bytes  # without a decoder
     outline: Outline
-    cut: bool  # whether it had one
+    stripped: bool  # whether it had a decoder
     family: str
     output_stride: int | None
-    ran_on: str | None  # the runtime; None if only its structure could be checked
+    ran_on: str | None  # name of the runtime; None if only the structure was checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,54 +47,48 @@ class Imported:
     entry: Entry
     outline: Outline
     ran_on: str | None
-    new: bool  # False if the very same model had that name already
+    new: bool  # False if the catalogue had the same model under that name already
 
 
-def run(file: Path, name: str | None = None) -> Imported:
-    """Cut the decoder off the model in `file`, check what remains, and add it to the catalogue as `name`.
+def import_model(file: Path, name: str | None, check: Check) -> Imported:
+    """Strip the model in `file` of its decoder, check it, and add it to the catalogue as `name`.
 
-    A model with raw outputs is added as it is. The name is by default the one that it has in a catalogue already, or
-    else that of the file. Raises ModelError if it is none that we can decode, or the name is not free, and UsageError
-    if there can be no such name or file; then nothing was written.
+    The default name is the one that this model has in a catalogue already, or else the name of the file.
+    Raises ModelError if no decoder reads this model, or another one has that name, and UsageError if the name or the
+    path is invalid. Nothing is written then.
     """
     original = _read(file)
     wanted = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64].strip("_") if name is None else name
     if not _NAME.fullmatch(wanted):
-        raise UsageError(
-            f"--name: {wanted!r} cannot be the name of a model; give one of letters a to z, digits, - and _"
-        )
-    try:
-        model = examined(original, label=_printable(str(file)))
-    except ModelError as exc:
-        raise ModelError(f"{exc}; nothing was imported") from exc
+        raise UsageError("--name", f"{wanted!r} cannot be the name of a model", "use letters a to z, digits, - and _")
+    model = check_content(original, _printable(str(file)), check)
     shown = _printable(file.name)
-    cut = "without its decoder" if model.cut else "as it was"
+    form = "without its decoder" if model.stripped else "unchanged"
     compiled = ", for a Coral Edge TPU" if model.outline.edge_tpu else ""
-    return added(
-        _known_as(model, wanted) if name is None else name,
+    return add(
+        _known_name(model, wanted) if name is None else name,
         model,
         licence="as at its origin",
         source=f"imported from {shown}, sha256 {hashlib.sha256(original).hexdigest()}",
-        about=f"{shown}, {cut}{compiled}.",
+        about=f"{shown}, {form}{compiled}.",
     )
 
 
-def examined(original: bytes, label: str) -> Examined:
-    """Cut the decoder off a model and check what remains. Raises ModelError, which begins with `label`."""
+def check_content(original: bytes, label: str, check: Check) -> CheckedModel:
+    """Strip a model of its decoder, and check the rest. Raises ModelError with the key `label`."""
     try:
-        content = cut_decoder(original)
+        content = strip_decoder(original)
         described = outline(content)
         family = family_of(described.outputs)
         stride = family.stride(described.outputs, described.input_size)
-        ran_on = None if described.edge_tpu else _try(content)
+        ran_on = None if described.edge_tpu else _run(content, check)
     except ModelError as exc:
-        reason = str(exc).removeprefix("model.name: ")  # there is no configuration yet
-        raise ModelError(f"{label}: {reason}") from exc
-    return Examined(content, described, content is not original, family.name, stride, ran_on)
+        raise exc.with_fields(key=label) from exc
+    return CheckedModel(content, described, content is not original, family.name, stride, ran_on)
 
 
-def added(name: str, model: Examined, *, licence: str, source: str, about: str) -> Imported:
-    """Add a model to the catalogue. Raises ModelError if the name is not free, or nothing can be written."""
+def add(name: str, model: CheckedModel, *, licence: str, source: str, about: str) -> Imported:
+    """Add a checked model to the catalogue. Raises ModelError if another one has the name, or writing fails."""
     entry = Entry(
         file=f"{name}.tflite",
         sha256=hashlib.sha256(model.content).hexdigest(),
@@ -103,32 +101,28 @@ def added(name: str, model: Examined, *, licence: str, source: str, about: str) 
         about=about,
         device="edgetpu" if model.outline.edge_tpu else "cpu",
     )
-    path, new = catalogue.add(name, entry, model.content)
-    entry = catalogue.entries(path.parent)[name]  # of a known model, as it was described before
+    path, new = catalogue_editor.add(name, entry, model.content)
+    entry = catalogue.entries(path.parent)[name]  # the entry of a model that was there already may differ
     return Imported(name, path, entry, model.outline, model.ran_on, new)
 
 
 def summary(imported: Imported) -> str:
-    """What was done, and how to use it."""
+    """What was added, and how to use it, as lines for the terminal."""
     entry = imported.entry
     height, width = imported.outline.input_size
     outputs = ", ".join(f"{name} {list(shape)}" for name, shape in imported.outline.outputs.items())
-    checked = (
-        f"it runs on {imported.ran_on}"
-        if imported.ran_on
-        else "its structure alone: it was not run, as it needs an Edge TPU"
-    )
-    use = ["To use it, put into the configuration:", "  [model]", f'  name = "{imported.name}"']
+    checked = f"it runs on {imported.ran_on}" if imported.ran_on else "structure only; running it needs an Edge TPU"
+    use = ["To use it, put this into the configuration:", "  [model]", f'  name = "{imported.name}"']
     if entry.device == "edgetpu":
         use = [
-            f'No setting is needed while inference.device = "auto" and model.name is a {entry.family}. To use it:',
+            f'With inference.device = "auto" and a {entry.family} as model.name, no setting is needed. To use it:',
             "  sudo systemctl restart edge-pose",
         ]
-    if catalogue.is_private(imported.path):
-        use = ["Only programs of this user find it there; for the service, do the same again with sudo", *use]
+    if folders.is_private(imported.path):
+        use = ["Only programs of this user find it there. For the service, run the same command with sudo.", *use]
     return "\n".join((
         f"{imported.name} is in the catalogue now" if imported.new else
-        f"this very model is in the catalogue already, as {imported.name}",
+        f"the catalogue has this model already, as {imported.name}",
         f"  file     {imported.path}, {entry.size / 1e6:.1f} MB",
         f"  input    {height}x{width} (height x width)",
         f"  outputs  {outputs}",
@@ -138,46 +132,46 @@ def summary(imported: Imported) -> str:
 
 
 def as_json(imported: Imported) -> dict[str, Any]:
-    """The same for machines; the keys are those of `models list` where they mean the same."""
+    """The same for programs. Keys that `models list` has as well mean the same there."""
     return {
         "name": imported.name, "new": imported.new, "path": str(imported.path), "ran_on": imported.ran_on,
         "outputs": imported.outline.outputs, **msgspec.to_builtins(imported.entry),
     }  # fmt: skip
 
 
-def _known_as(model: Examined, otherwise: str) -> str:
-    """A name that the very same model has in a catalogue."""
+def _known_name(model: CheckedModel, wanted: str) -> str:
+    """The name that this model has in a catalogue: `wanted` if that is one of its names or it has none."""
     sha256 = hashlib.sha256(model.content).hexdigest()
     names = [
         name
-        for folder in catalogue.folders()
+        for folder in folders.with_catalogue()
         for name, entry in catalogue.entries(folder).items()
         if entry.sha256 == sha256
     ]
-    return otherwise if otherwise in names or not names else names[0]
+    return wanted if wanted in names or not names else names[0]
 
 
-def _try(content: bytes) -> str:
-    """Run the model once; returns the name of the runtime. Not in this process, which a damaged one may kill."""
+def _run(content: bytes, check: Check) -> str:
     with ExitStack() as stack:
         try:
             file = stack.enter_context(tempfile.NamedTemporaryFile())
             file.write(content)
             file.flush()
         except OSError as exc:
-            raise ModelError(f"cannot be tried ({exc.strerror}); make room in the folder for temporary files") from exc
-        return edgetpu_worker.check_model(Path(file.name), label="it")
+            remedy = "make room in the folder for temporary files"
+            raise ModelError("", f"it cannot be tried ({exc.strerror})", remedy) from exc
+        return check(Path(file.name), "it")
 
 
 def _read(file: Path) -> bytes:
     shown = _printable(str(file))
     try:
         status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
-            raise ModelError(f"{shown}: it is not a TFLite model; give a PoseNet as a .tflite file")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+            raise ModelError(shown, "it is not a TFLite model", "give a PoseNet or MoveNet as a .tflite file")
         return file.read_bytes()
     except OSError as exc:
-        raise UsageError(f"FILE: {shown} cannot be read ({exc.strerror}); check the path and its permissions") from exc
+        raise UsageError("FILE", f"cannot read {shown} ({exc.strerror})", "check the path and its permissions") from exc
 
 
 def _printable(text: str) -> str:

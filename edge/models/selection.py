@@ -1,60 +1,69 @@
-"""Which model takes over when another device does: the one of the same family that was made for it."""
+"""Select the model of the same family for another device: the Edge TPU needs a file that was compiled for it."""
 
 import math
 import shlex
 from contextlib import suppress
 
 from edge.errors import ModelError
-from edge.models import catalogue
+from edge.models import catalogue, folders
+from edge.models.catalogue import KEY, Entry
 from edge.models.strip_decoder import outline
 from edge.types import Backend
 
-_TO_FETCH = {"posenet": "posenet-edgetpu-353-481"}  # of `edge-pose models fetch`
+_DOWNLOADS = {"posenet": "posenet-edgetpu-353-481"}  # family -> the model to download for the Edge TPU
 
 
-def counterpart(name: str, device: Backend, input_size: tuple[int, int] | None) -> str:
-    """The name of the model for `device` that belongs to the model `name`: itself, or another one of its family.
+def select_model(name: str, device: Backend, input_size: tuple[int, int] | None) -> str:
+    """The name of the model of the same family as `name` that runs on `device`: `name` itself, if it does.
 
-    Of several, it is the one whose input size comes nearest to `input_size`, or else to the model's own, the shipped
-    ones first. Raises ModelError if there is none.
+    Of several, the one with the input size nearest to `input_size` (height, width), or else to the size of `name`;
+    shipped models come first. Raises ModelError if there is none.
     """
     known = _known()
     if name not in known:
-        compiled = False
-        content = catalogue.read(name).content
-        with suppress(ModelError):  # then it is for the runtime to say what is wrong with it
-            compiled = outline(content).edge_tpu
-        if compiled != (device == "edgetpu"):
-            where = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
-            raise ModelError(f"model.name: no model {where} belongs to {name}, as that is in no catalogue; "
-                             f"do: {catalogue.command(f'import {shlex.quote(name)}')}")  # fmt: skip
-        return name
+        return _check_file(name, device)
     family = known[name].family
     if known[name].device == device:
         return name
     shipped = catalogue.entries()
     wanted = input_size or known[name].input_sizes[0]
-    fitting = sorted(
+    candidates = sorted(
         (other for other, entry in known.items() if (entry.family, entry.device) == (family, device)),
         key=lambda other: (_mismatch(known[other], wanted), other not in shipped, len(other), other),
     )
-    if fitting:
-        return fitting[0]
+    if candidates:
+        return candidates[0]
     if device == "cpu":
-        raise ModelError(f"model.name: {name} is compiled for the Edge TPU, and no {family} for the CPU is here")
-    fetch = f"fetch {_TO_FETCH[family]}" if family in _TO_FETCH else "import FILE"
-    raise ModelError(f"model.name: no {family} model compiled for the Edge TPU is here; do: {catalogue.command(fetch)}")
+        problem = f"{name} is compiled for the Edge TPU, and this device has no {family} for the CPU"
+        raise ModelError(KEY, problem, f"name a model for the CPU, or import a {family}")
+    download = f"fetch {_DOWNLOADS[family]}" if family in _DOWNLOADS else "import FILE"
+    problem = f"this device has no {family} model compiled for the Edge TPU"
+    raise ModelError(KEY, problem, f"run: {folders.command(download)}")
 
 
-def own_size(name: str) -> tuple[int, int] | None:
-    """The input size that a model of the catalogue is meant for, first of all; None if it is in none."""
+def preferred_size(name: str) -> tuple[int, int] | None:
+    """The first input size (height, width) that a catalogue lists for a model; None if no catalogue has it."""
     entry = _known().get(name)
     return entry.input_sizes[0] if entry else None
 
 
-def _known() -> dict[str, catalogue.Entry]:
-    return {name: entry for place in reversed(catalogue.folders()) for name, entry in catalogue.entries(place).items()}
+def _check_file(name: str, device: Backend) -> str:
+    """A model outside the catalogues is selected for one device only: that for which it is compiled."""
+    compiled = False
+    content = catalogue.read(name).content
+    with suppress(ModelError):  # the runtime reports a damaged file better
+        compiled = outline(content).edge_tpu
+    if compiled != (device == "edgetpu"):
+        wanted = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
+        problem = f"{name} is in no catalogue, so the model {wanted} that belongs to it is unknown"
+        raise ModelError(KEY, problem, f"run: {folders.command(f'import {shlex.quote(name)}')}")
+    return name
 
 
-def _mismatch(entry: catalogue.Entry, wanted: tuple[int, int]) -> float:
+def _known() -> dict[str, Entry]:
+    folders_last_first = reversed(folders.with_catalogue())  # so that entries of the first folder win
+    return {name: entry for folder in folders_last_first for name, entry in catalogue.entries(folder).items()}
+
+
+def _mismatch(entry: Entry, wanted: tuple[int, int]) -> float:
     return min(abs(math.log(math.prod(size) / math.prod(wanted))) for size in entry.input_sizes)

@@ -69,7 +69,7 @@ def test_models_list(tmp_path: Path) -> None:
     assert table.returncode == 0
     lines = table.stdout.splitlines()
     # Paths are never broken, and how long that of the command is depends on where this is installed.
-    assert [line for line in lines if (len(line) > 80 and "do: " not in line) or line != line.rstrip()] == []
+    assert [line for line in lines if (len(line) > 80 and "run: " not in line) or line != line.rstrip()] == []
     assert [line for line in lines if not line.startswith(" ")] == list(listed)
     assert "    posenet, CPU, height x width 257x257 353x481 481x641, 1.5 MB, Apache-2.0" in lines, "whole"
 

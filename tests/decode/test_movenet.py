@@ -15,8 +15,9 @@ from edge.config import Config
 from edge.decode.movenet import decode_movenet
 from edge.errors import ModelError
 from edge.inference import loading
+from edge.inference.edgetpu_worker import check_model
 from edge.inference.letterbox import Fit
-from edge.models import catalogue, importing
+from edge.models import catalogue, folders, importing
 from edge.people.filtering import keep_visible
 from edge.pipeline.pipeline import Pipeline
 from edge.service import run
@@ -52,10 +53,10 @@ def test_confidences_stay_between_none_and_all() -> None:
 @pytest.fixture
 def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a MoveNet that always sees the same person."""
-    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", tmp_path / "models")
+    monkeypatch.setattr(folders, "_SYSTEM", tmp_path / "models")
     file = tmp_path / "tiny.tflite"
     file.write_bytes(tiny_movenet(KEYPOINTS.reshape(-1).tolist()))
-    done = importing.run(file)
+    done = importing.import_model(file, None, check_model)
     assert (done.entry.family, done.entry.output_stride, done.entry.input_sizes) == ("movenet", None, (INPUT_SIZE,))
     assert catalogue.entries(tmp_path / "models")["tiny"] == done.entry
     assert done.ran_on

@@ -22,7 +22,7 @@ from edge.decode.posenet import (
 from edge.decode.posenet_outputs import PoseNetOutputs, find_outputs
 from edge.decode.sampling import Field, SingleField
 from edge.inference.tflite import CpuRuntime
-from edge.models.strip_decoder import cut_decoder
+from edge.models.strip_decoder import strip_decoder
 from edge.skeleton import INDEX
 from edge.types import Array, Floats, RawOutputs, Tensor
 from tests.support.paint import paint_people, quantise
@@ -384,7 +384,7 @@ def couple(request: pytest.FixtureRequest, coral: Path) -> tuple[RawOutputs, Pos
 
     height, width = request.param
     name = f"posenet_mobilenet_v1_075_{height}_{width}_quant_decoder"
-    model = cut_decoder((coral / f"{name}.tflite").read_bytes())
+    model = strip_decoder((coral / f"{name}.tflite").read_bytes())
     cpu = CpuRuntime(model, label=name, input_size=(height, width), threads=2)
     with Image.open(coral / "test_couple.jpg") as picture:
         cpu.input()[:] = np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.NEAREST))

@@ -16,7 +16,7 @@ import pytest
 from edge.doctor import report, runner, service, software, system
 from edge.doctor.access import Account
 from edge.doctor.machine import COMMAND_S, SUDO, Finding, Ran, run, split
-from edge.models import catalogue
+from edge.models import folders
 from tests.support.sensor import run_edge
 
 ABI = "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility. Expected 96')"
@@ -121,9 +121,9 @@ def test_the_pycoral_of_pypi_is_another_one(tmp_path: Path) -> None:
 
 
 def test_models_that_are_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(catalogue, "_SYSTEM_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(folders, "_SYSTEM", tmp_path / "none")
     assert [one.level for one in software.models()] == ["ok"]
-    shipped = catalogue.folder()
+    shipped = folders.shipped()
     own = tmp_path / "edge-pose/models"
     shutil.copytree(shipped, own)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))

@@ -11,11 +11,11 @@ from edge.errors import AcceleratorError, ModelError
 from edge.inference import edgetpu, tflite
 from edge.inference.tflite import CpuRuntime, EdgeTpuRuntime
 from edge.models import catalogue
-from edge.models.strip_decoder import cut_decoder
+from edge.models.strip_decoder import strip_decoder
 from tests.support.delegate import StandIn
 from tests.support.tiny_posenet import INPUT_SIZE, OUTPUTS, tiny_posenet
 
-COMPILED = cut_decoder(tiny_posenet(edge_tpu=True))
+COMPILED = strip_decoder(tiny_posenet(edge_tpu=True))
 
 
 def opened(library: Path | str, model: bytes = COMPILED, device: str = "") -> EdgeTpuRuntime:

@@ -11,12 +11,12 @@ from edge.errors import AcceleratorError, ModelError
 from edge.inference import edgetpu_worker
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue
-from edge.models.strip_decoder import cut_decoder
+from edge.models.strip_decoder import strip_decoder
 from tests.support import ROOT
 from tests.support.delegate import StandIn
 from tests.support.tiny_posenet import tiny_posenet
 
-COMPILED = cut_decoder(tiny_posenet(edge_tpu=True))
+COMPILED = strip_decoder(tiny_posenet(edge_tpu=True))
 
 
 def checked_and_loaded(model: catalogue.ModelFile) -> CpuRuntime:

@@ -9,7 +9,7 @@ import pytest
 from edge.config import Config
 from edge.errors import ModelError
 from edge.inference import loading
-from edge.models.strip_decoder import cut_decoder
+from edge.models.strip_decoder import strip_decoder
 from tests.support.delegate import StandIn, add_model
 from tests.support.tiny_posenet import INPUT_SIZE, tiny_posenet
 
@@ -32,7 +32,7 @@ def test_auto_and_a_model_for_the_edge_tpu(tmp_path: Path, monkeypatch: pytest.M
     """Whichever of the two is named: on the CPU runs the one for the CPU, on the Edge TPU the other."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    add_model(tmp_path, "tpu", cut_decoder(tiny_posenet(edge_tpu=True)), INPUT_SIZE)
+    add_model(tmp_path, "tpu", strip_decoder(tiny_posenet(edge_tpu=True)), INPUT_SIZE)
     for name in ("posenet", "tpu"):
         wanted = config(model={"name": name}, inference={"library": str(standin.library)})
         assert loading.open_model(wanted)[0].name == "posenet"

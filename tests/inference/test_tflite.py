@@ -7,7 +7,7 @@ from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ModelError
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue
-from edge.models.strip_decoder import cut_decoder
+from edge.models.strip_decoder import strip_decoder
 from edge.types import Array
 from tests.support.tiny_posenet import INPUT_SIZE, tiny_posenet
 
@@ -66,11 +66,14 @@ def test_threads_do_not_change_the_result() -> None:
 
 
 def test_a_model_of_one_size_says_so() -> None:
-    content = cut_decoder(tiny_posenet(fixed=True))
+    content = strip_decoder(tiny_posenet(fixed=True))
     assert CpuRuntime(content, label="mine", input_size=INPUT_SIZE, threads=1).input_size == INPUT_SIZE
     with pytest.raises(ModelError, match=r"^model\.input_size: mine takes pictures of 33x49 alone; .*= \[33, 49\]$"):
         CpuRuntime(content, label="mine", input_size=(353, 481), threads=1)
-    assert CpuRuntime(cut_decoder(tiny_posenet()), label="mine", input_size=(65, 65), threads=1).input_size == (65, 65)
+    assert CpuRuntime(strip_decoder(tiny_posenet()), label="mine", input_size=(65, 65), threads=1).input_size == (
+        65,
+        65,
+    )
 
 
 def test_models_of_other_kinds_are_refused(coral: Path) -> None:

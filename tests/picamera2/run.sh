@@ -24,7 +24,7 @@ install_picamera2() { # FOLDER
     # As on a Pi: apt's numpy and libcamera, seen from an environment that has the rest.
     enter "$1" python3 -m venv --system-site-packages /opt/venv
     enter "$1" env PIP_CERT=/etc/ssl/certs/ca-certificates.crt /opt/venv/bin/pip install -q --no-cache-dir \
-        --disable-pip-version-check picamera2 ai-edge-litert msgspec paho-mqtt pillow typer rich jsonschema pytest
+        --disable-pip-version-check picamera2 ai-edge-litert msgspec paho-mqtt tomlkit pillow typer rich jsonschema pytest
     rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/*
 }
 

@@ -1,0 +1,71 @@
+"""Where models are kept: the shipped folder, the folder of the device, and the folder of the user."""
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+
+from edge.errors import ModelError
+
+INDEX = "catalogue.toml"
+REINSTALL = "install edge-pose again"
+
+_SHIPPED = (Path(__file__).parent, Path(__file__).parents[2] / "models")  # in the wheel, and in a checkout
+_SYSTEM = Path("/var/lib/edge-pose/models")
+_SUDO_PATH = "/usr/local/bin:/usr/bin"  # sudo replaces the user's PATH
+
+
+def shipped() -> Path:
+    """The folder of the shipped models. Raises ModelError if the installation has none."""
+    for folder in _SHIPPED:
+        if (folder / INDEX).is_file():
+            return folder
+    raise ModelError(str(_SHIPPED[0] / INDEX), "the file is missing: the installation is damaged", REINSTALL)
+
+
+def with_catalogue() -> list[Path]:
+    """Every folder that has a catalogue, the shipped one first. The first model of a name counts."""
+    return [shipped(), *[folder for folder in owned() if os.path.isfile(folder / INDEX)]]
+
+
+def owned() -> list[Path]:
+    """Where the owner's models may be: in the folder that the daemon reads as well, then in the user's own."""
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if not data.is_absolute():
+        data = Path(os.path.expanduser("~/.local/share"))  # noqa: PTH111 - Path.expanduser raises without a home
+    return [_SYSTEM, data / "edge-pose/models"] if data.is_absolute() else [_SYSTEM]
+
+
+def writable() -> Path:
+    """The first owned folder that this process can write or make. Raises ModelError if there is none."""
+    for folder in owned():
+        existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+        if existing.is_dir() and os.access(existing, os.W_OK):
+            return folder
+    raise ModelError(" and ".join(map(str, owned())), "these folders cannot be written", "check their permissions")
+
+
+def is_private(path: Path) -> bool:
+    """Whether a model's file lies where only programs of this user look, and the daemon does not."""
+    return path.parent in owned()[1:]
+
+
+def needs_root(folder: Path) -> bool:
+    """Whether only root may change the models of this folder."""
+    return folder == _SYSTEM and os.geteuid() != 0 and not os.access(folder, os.W_OK)
+
+
+def command(arguments: str, folder: Path | None = None) -> str:
+    """The command `edge-pose models ARGUMENTS` as the owner of this device has to type it.
+
+    It starts with sudo where the device has a folder for models, even if this process may write there: this process
+    may be the daemon, or run by sudo. There is no sudo if the command changes `folder`, and that is the user's own.
+    """
+    as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
+    private = os.geteuid() != 0 and folder in owned()[1:]
+    sudo = "sudo " if not as_root and not private and os.path.isdir(_SYSTEM) else ""
+    program = os.path.join(sysconfig.get_path("scripts"), "edge-pose")  # noqa: PTH118
+    found = shutil.which("edge-pose", path=_SUDO_PATH if sudo else None)
+    if found and os.path.realpath(found) == os.path.realpath(program):
+        program = "edge-pose"
+    return f"{sudo}{program} models {arguments}"
