@@ -327,9 +327,18 @@ install_program() {
         complaint "${units[@]}"
         go_back "$now" "${units[@]}"
     fi
+    upgrade_configuration
     if [[ $now ]] && ! ((${#units[@]})); then
         say "no daemon was running: whether the new one comes up was not tried (the old one is kept in $now)"
     fi
+}
+
+# Rewrite configuration keys that were renamed, also of further instances. Only once the new daemon runs, since the old
+# one does not know the new names; the new one accepts both. Each old file is kept.
+upgrade_configuration() {
+    local files=("$ETC"/*.toml)
+    [[ -e ${files[0]} ]] || return 0
+    run "$PREFIX/bin/python" -I -m edge.config.upgrade "${files[@]}" || say "the old names still work for now"
 }
 
 go_back() { # DIR UNIT...

@@ -403,6 +403,9 @@ def _log_to_stderr(level: LogLevel) -> None:
         _JournalFormatter("%(message)s") if journal else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s")
     )
     logging.basicConfig(level=level.name.upper(), handlers=[handler])
+    # Commands that log only errors still warn of renamed keys.
+    if level is LogLevel.error:
+        logging.getLogger("edge.config").setLevel(logging.WARNING)
 
 
 class _JournalFormatter(logging.Formatter):

@@ -1,4 +1,4 @@
-"""The configuration: its schema, how it is read, and where passwords come from."""
+"""The configuration: its schema, loading, checks, and the broker's password."""
 
 from edge.config.credentials import find_credential, password
 from edge.config.hosts import host_and_port
@@ -13,6 +13,7 @@ from edge.config.schema import (
     InputPixels,
     Model,
     Mqtt,
+    People,
     Smoothing,
     Tls,
     Tracking,
@@ -20,5 +21,6 @@ from edge.config.schema import (
 
 __all__ = [
     "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Model",
-    "Mqtt", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password", "variable_of",
+    "Mqtt", "People", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password",
+    "variable_of",
 ]  # fmt: skip

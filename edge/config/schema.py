@@ -70,7 +70,7 @@ class Model(Table, frozen=True):
 class Inference(Table, frozen=True):
     device: Annotated[str, Meta(pattern=DEVICE_PATTERN, description=DEVICES)] = "auto"
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
-    probe_s: Annotated[float, Meta(ge=1, le=86400)] = 300
+    retry_s: Annotated[float, Meta(ge=1, le=86400)] = 300
     library: Annotated[str, Meta(min_length=1)] = "libedgetpu.so.1"
 
     @property
@@ -82,7 +82,10 @@ class Decode(Table, frozen=True):
     mode: Literal["multi", "single"] = "multi"
     max_people: Annotated[int, Meta(ge=1, le=100)] = 10
     nms_radius_px: Annotated[float, Meta(ge=0, le=1000)] = 10
-    turned: bool = True
+
+
+class People(Table, frozen=True):
+    detect_lying: bool = True
 
 
 class Filter(Table, frozen=True):
@@ -136,6 +139,7 @@ class Config(Table, frozen=True):
     model: Model = field(default_factory=Model)
     inference: Inference = field(default_factory=Inference)
     decode: Decode = field(default_factory=Decode)
+    people: People = field(default_factory=People)
     filter: Filter = field(default_factory=Filter)
     tracking: Tracking = field(default_factory=Tracking)
     smoothing: Smoothing = field(default_factory=Smoothing)

@@ -1,4 +1,4 @@
-"""Say in words what is wrong with a value, and what would be right: msgspec's errors, made for people."""
+"""msgspec's validation errors as key, problem and remedy."""
 
 import difflib
 import re
@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 _NAMES = {int: "a whole number", float: "a number", str: "text in quotes", bool: "true or false"}
 
 
-def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[Struct]) -> tuple[str, str]:
-    """The key with dots, and "what is wrong; what is right". `tables` did not convert to `root`."""
+def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[Struct]) -> tuple[str, str, str]:
+    """Key, problem and remedy of an error that `msgspec.convert(tables, root)` raised."""
     message, _, location = str(exc).partition(" - at `")
     names = [
         name
@@ -22,20 +22,20 @@ def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[
     if unknown := re.match(r"Object contains unknown field `(.*)`", message):
         known = list(get_type_hints(_hint(root, names)))
         near = difflib.get_close_matches(unknown[1], known, 1)
-        right = f"did you mean {near[0]!r}?" if near else f"known here are {', '.join(known)}"
-        return ".".join([*names, unknown[1]]), f"unknown key; {right}"
+        remedy = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+        return ".".join([*names, unknown[1]]), "unknown key", remedy
     value: Any = tables
     keys: list[str] = []
     for step in names:
         name = step
         if step == "*":
-            # msgspec does not say which entry of a free table it was: try one after the other.
+            # msgspec does not say which entry of a free table is wrong.
             name = next((entry for entry in value if not _fits(value[entry], _hint(root, [*keys, entry]))), step)
         if not isinstance(value, Mapping) or name not in value:
             break
         value = value[name]
         keys.append(name)
-    return ".".join(keys), f"{value!r} will not do; use {_wanted(_hint(root, keys), keys)}"
+    return ".".join(keys), f"invalid value {value!r}", f"use {_allowed(_hint(root, keys), keys)}"
 
 
 def plain_type(root: type[Struct], names: Sequence[str]) -> Any:
@@ -64,7 +64,7 @@ def _fits(value: Any, hint: Any) -> bool:
     return True
 
 
-def _wanted(hint: Any, keys: Sequence[str]) -> str:
+def _allowed(hint: Any, keys: Sequence[str]) -> str:
     if get_origin(hint) is Literal:
         choices = [f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in get_args(hint)]
         return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))

@@ -70,9 +70,9 @@ def open_failover(config: Config, accelerator: Accelerator | None) -> Failover:
     reason = f"inference.device = {wanted.device}"
     if accelerator is not None and wanted.device != "auto":
         accelerator.tried()
-        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.probe_s)
+        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.retry_s)
     cpu = _loaded(config, *_open_cpu(config))
-    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.probe_s)
+    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.retry_s)
 
 
 def _loaded(config: Config, model: catalogue.ModelFile, on: CpuRuntime) -> Loaded:

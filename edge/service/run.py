@@ -235,7 +235,7 @@ def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Cho
             stages,
             tracker=_tracker(config),
             smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
-            lookout=RotationPlanner() if config.decode.turned else None,
+            lookout=RotationPlanner() if config.people.detect_lying else None,
             crop=crop_around if decoding.one_person else None,
         )
     return Pipeline(source, cpu, stages, choice)

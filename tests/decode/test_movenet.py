@@ -112,7 +112,7 @@ def movenet(coral: Path) -> Path:
 
 
 def opened(model: Path, *, crop: bool = True, turned: bool = True) -> Pipeline:
-    wanted = config(str(model), decode={"turned": turned}, smoothing={"enabled": False})
+    wanted = config(str(model), people={"detect_lying": turned}, smoothing={"enabled": False})
     _, cpu = loading.open_model(wanted)
     running = run.open_pipeline(wanted, ListSource([]), cpu)
     if not crop:

@@ -25,7 +25,7 @@ Start = Callable[..., Mosquitto]
 @contextmanager
 def running(folder: Path, port: int, home: dict[str, str], **settings: object) -> Iterator[tuple[Sensor, Ear]]:
     wanted = {
-        "camera.source": "synthetic:walk", "camera.fps": 0, "inference.probe_s": 1, "mqtt.heartbeat_s": 1,
+        "camera.source": "synthetic:walk", "camera.fps": 0, "inference.retry_s": 1, "mqtt.heartbeat_s": 1,
         **{key.replace("__", "."): value for key, value in settings.items()},
     }  # fmt: skip
     with ear(port) as heard, sensor(folder, port, wanted, home) as daemon:
@@ -114,7 +114,7 @@ def test_a_failure_in_the_middle_costs_no_frame(
 ) -> None:
     """First it is opened again, the next time the CPU takes over, and then the Edge TPU is found once more."""
     standin.will("20 fail")
-    with running(tmp_path, mosquitto().port, home, inference__probe_s=6) as (daemon, heard):
+    with running(tmp_path, mosquitto().port, home, inference__retry_s=6) as (daemon, heard):
         assert backend(heard, "edgetpu").endswith("it is there and works")
         again = backend(heard, "edgetpu", "opened again at 20")
         assert "transfer 20 failed" in again
@@ -153,7 +153,7 @@ def test_a_reopening_that_hangs_costs_no_frame(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("30 fail")
-    with running(tmp_path, mosquitto().port, home, inference__probe_s=60) as (daemon, heard):
+    with running(tmp_path, mosquitto().port, home, inference__retry_s=60) as (daemon, heard):
         backend(heard, "edgetpu")
         standin.will("load hang")
         lost = backend(heard, "cpu")
@@ -248,7 +248,7 @@ def test_what_the_library_does_at_the_end_is_nobody_s_concern(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, action: str
 ) -> None:
     standin.will("30 fail")
-    with running(tmp_path, mosquitto().port, home, inference__probe_s=60) as (daemon, heard):
+    with running(tmp_path, mosquitto().port, home, inference__retry_s=60) as (daemon, heard):
         backend(heard, "edgetpu")
         standin.will(f"destroy {action}")
         backend(heard, "edgetpu", "opened again")
@@ -305,7 +305,7 @@ def test_edgetpu_is_opened_again_once_and_then_it_ends(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("12 fail")
-    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu", inference__probe_s=60) as (
+    with running(tmp_path, mosquitto().port, home, inference__device="edgetpu", inference__retry_s=60) as (
         daemon,
         heard,
     ):

@@ -221,7 +221,7 @@ def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
 
 
 def pipeline(*, turned: bool = True) -> Pipeline:
-    config = msgspec.convert({"decode": {"turned": turned}, "inference": {"threads": 2}}, Config)
+    config = msgspec.convert({"people": {"detect_lying": turned}, "inference": {"threads": 2}}, Config)
     _, cpu = loading.open_model(config)
     return run.open_pipeline(config, ListSource([]), cpu)
 

@@ -68,7 +68,7 @@ def test_defaults_stand_in_two_places_and_are_the_same() -> None:
 
 
 def test_what_is_switched_off_is_not_there() -> None:
-    stages, _, _ = opened(config(decode={"turned": False}, smoothing={"enabled": False}))
+    stages, _, _ = opened(config(people={"detect_lying": False}, smoothing={"enabled": False}))
     assert (stages.lookout, stages.smoother) == (None, None)
 
 

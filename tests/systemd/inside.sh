@@ -144,9 +144,20 @@ systemctl stop edge-pose@door.service
 echo "--- upgrade"
 cp -r /checkout /tmp/newer
 sed -i 's/^__version__ = .*/__version__ = "9.9.9"/' /tmp/newer/edge/__init__.py
+old_keys() { # FILE: give it the names of version 0.1
+    sed -i -e 's/^retry_s = /probe_s = /' -e '/^\[people\]/d' -e '/^\[decode\]/d' -e '/^mode = /d' -e '/^max_people = /d' \
+        -e '/^nms_radius_px = /d' -e 's/^detect_lying = .*/[decode]\nturned = true  # mine/' "$1"
+}
+old_keys $config
+old_keys /etc/edge-pose/door.toml
+check "the old names of keys are accepted with a warning" eval 'edge-pose check --offline 2>&1 | grep "turned is now called people.detect_lying"'
+before=$(sha256sum <$config)
 check "--dry-run changes nothing" eval '/tmp/newer/systemd/install.sh --upgrade --dry-run && [[ $(edge-pose --version) != *9.9.9 ]]'
 check "to a good version" eval '/tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels &&
     [[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active && [[ $(hear +/info) == *9.9.9* ]]'
+check "renames the keys in every configuration" eval 'edge-pose check --offline 2>&1 | not grep "is now called" &&
+    grep "^detect_lying = true *# mine" $config /etc/edge-pose/door.toml && ! grep -E "^(turned|probe_s)" $config /etc/edge-pose/door.toml'
+check "and keeps the old file" eval '[[ $(sha256sum <$config.bak) == "$before" && -f /etc/edge-pose/door.toml.bak ]]'
 # It can be built and answers --version, but does not run as a daemon.
 sed -i 's/^__version__ = .*/__version__ = "10.0.0"/' /tmp/newer/edge/__init__.py
 broken='if "run" in sys.argv: raise RuntimeError("broken on purpose")'

@@ -1,0 +1,61 @@
+"""Checks of the configuration that concern more than the type and range of one key."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.config.credentials import password
+from edge.config.hosts import is_host
+from edge.config.schema import PART_NAMES, SLOWEST_FPS, Config, Mqtt, Tls
+from edge.errors import ConfigError
+
+
+def check(config: Config) -> None:
+    """Everything but the broker. Raises ConfigError."""
+    _check_text(msgspec.to_builtins(config))
+    for name in config.filter.parts:
+        if name not in PART_NAMES:
+            near = difflib.get_close_matches(name.upper(), PART_NAMES, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(PART_NAMES)}"
+            raise ConfigError(f"filter.parts.{name}", "unknown body part", remedy)
+    if 0 < config.camera.fps < SLOWEST_FPS:
+        problem = f"{config.camera.fps} is too slow for systemd's watchdog"
+        raise ConfigError("camera.fps", problem, f"use 0 or {SLOWEST_FPS} to 240")
+
+
+def check_broker(mqtt: Mqtt) -> None:
+    """The table [mqtt]; reads the password and the certificates. Raises ConfigError."""
+    if not mqtt.host:
+        raise ConfigError("mqtt.host", "is missing", 'name the broker, e.g. host = "192.168.1.10"')
+    if not is_host(mqtt.host):
+        remedy = "write only the name or address, without mqtt:// and without the port"
+        raise ConfigError("mqtt.host", f"{mqtt.host!r} is not a host name", remedy)
+    if mqtt.password_file and password(mqtt) and not mqtt.username:
+        problem = "is missing, although mqtt.password_file is set"
+        raise ConfigError("mqtt.username", problem, "write the broker's user name")
+    _check_tls(mqtt.tls)
+
+
+def _check_tls(tls: Tls) -> None:
+    if not tls.enabled and (tls.ca_file or tls.cert_file or tls.key_file):
+        raise ConfigError("mqtt.tls.enabled", "is false, although TLS files are set", "set enabled = true")
+    if bool(tls.cert_file) != bool(tls.key_file):
+        raise ConfigError("mqtt.tls", "only one of cert_file and key_file is set", "set both or neither")
+    for key in ("ca_file", "cert_file", "key_file"):
+        if file := getattr(tls, key):
+            try:
+                Path(file).read_bytes()
+            except OSError as exc:
+                problem = f"cannot read {file} ({exc.strerror})"
+                raise ConfigError(f"mqtt.tls.{key}", problem, "check the path and its permissions") from exc
+
+
+def _check_text(value: Any, key: str = "") -> None:
+    """Refuse line breaks and NUL: no file name, topic or address contains them, and most libraries fail on them."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            _check_text(entry, f"{key}.{name}" if key else name)
+    elif isinstance(value, str) and any(ord(character) < ord(" ") for character in value):
+        raise ConfigError(key, f"{value!r} contains control characters", "remove them")
