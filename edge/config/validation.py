@@ -22,7 +22,7 @@ def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[
     if unknown := re.match(r"Object contains unknown field `(.*)`", message):
         known = list(get_type_hints(_hint(root, names)))
         near = difflib.get_close_matches(unknown[1], known, 1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
+        remedy = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
         return ".".join([*names, unknown[1]]), "unknown key", remedy
     value: Any = tables
     keys: list[str] = []

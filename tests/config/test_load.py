@@ -62,8 +62,8 @@ def test_hosts(write: Write, host: str) -> None:
 @pytest.mark.parametrize(
     ("text", "key", "problem", "remedy"),
     [
-        ("[camra]\nfps = 1", "camra", "unknown key", "did you mean 'camera'"),
-        (HOST + "prt = 1883", "mqtt.prt", "unknown key", "did you mean 'port'"),
+        ("[camra]\nfps = 1", "camra", "unknown key", "did you mean camera?"),
+        (HOST + "prt = 1883", "mqtt.prt", "unknown key", "did you mean port?"),
         (HOST + "[mqtt.tls]\nzzz = 1", "mqtt.tls.zzz", "unknown key", "ca_file"),
         (HOST + 'port = "1883"', "mqtt.port", "'1883'", "a whole number from 1 to 65535"),
         (HOST + "port = 0", "mqtt.port", "0", "from 1 to 65535"),
