@@ -1,14 +1,14 @@
-"""Where frames come from: `open_source` turns `camera.source` into a feed of frames."""
+"""Sources of frames: `open_source` turns `camera.source` into a feed.
 
-import itertools
+Each kind of source has one file in this folder and one or more lines in SOURCES.
+"""
+
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import numpy as np
-
-from edge.camera.feed import Feed, Picture, Reader, within
+from edge.camera.feed import Feed
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError, UsageError
 
@@ -16,51 +16,50 @@ Size: TypeAlias = tuple[int, int]  # width, height, px
 
 
 def open_source(camera: Camera, *, largest: Size | None = None) -> Feed:
-    """Open what `camera.source` names.
+    """Open the source that `camera.source` names.
 
-    Pictures need not be larger than `largest`: sources that make or scale theirs anyway keep within it. It changes
-    nothing about the pixels that keypoints are reported in.
-    Raises ConfigError if that is nothing we know or a file that cannot be used. Streams and devices are opened
-    when the first frame is asked for, and raise CameraError there.
+    `largest` (width, height, px) is the largest picture that is useful to the caller. Sources that scale their pictures
+    stay within it; keypoints are reported in the same pixels with and without it.
+    Raises ConfigError if the source is unknown or its file cannot be used. Streams and devices are opened when the
+    first frame is taken, and raise CameraError then.
     """
     for form, opener in SOURCES.items():
-        prefix, blank, _ = form.partition("<")
-        if camera.source == form or (blank and camera.source.startswith(prefix) and camera.source != prefix):
+        prefix, has_value, _ = form.partition("<")
+        if camera.source == form or (has_value and camera.source.startswith(prefix) and camera.source != prefix):
             return opener(camera, largest[::-1] if largest and camera.rotation % 180 else largest)
-        if blank and camera.source == prefix:
-            raise ConfigError(f'camera.source: "{prefix}" does not say which one; it is to be {form}')
+        if has_value and camera.source == prefix:
+            raise ConfigError("camera.source", f'"{prefix}" is incomplete', f"write {form}")
     if os.path.exists(camera.source):
-        raise ConfigError(
-            f"camera.source: say what {camera.source} is: images:{camera.source} or video:{camera.source}"
-        )
+        problem = f'"{camera.source}" has no kind'
+        raise ConfigError("camera.source", problem, f'write "images:{camera.source}" or "video:{camera.source}"')
     kind, separator, _ = camera.source.partition(":")  # the rest may hold a password
-    raise ConfigError(
-        f'camera.source: "{kind}{separator and ":..."}" is not a source that this build has; it has '
-        + ", ".join(SOURCES)
-    )
+    problem = f'"{kind}{separator and ":..."}" is not a known source'
+    raise ConfigError("camera.source", problem, f"use one of {', '.join(SOURCES)}")
 
 
 def is_live(source: str) -> bool:
-    """Whether it is a camera or a stream, which has no end."""
+    """Whether `source` is a camera or a stream, which has no end."""
     return "://" in source or source.startswith("/dev/") or source.partition(":")[0] == "picamera2"
 
 
 @contextmanager
 def named_by_option(option: str, source: str) -> Iterator[None]:
-    """What is wrong with a source that the command line names is told of that option, and not of camera.source."""
+    """Report errors of `camera.source` as errors of a command-line option, such as "--source".
+
+    An unknown source or a bad file becomes a UsageError. The error of a camera that may come back, or of a missing
+    package, keeps its type.
+    """
     try:
         yield
     except (ConfigError, CameraError) as exc:
-        key, _, problem = str(exc).partition(": ")
-        if key != "camera.source":
+        if exc.key != "camera.source":
             raise
-        # A camera may be back soon, and a package be installed; a file, or what is no source, is the wrong one.
-        mendable = (isinstance(exc, CameraError) and is_live(source)) or isinstance(exc.__cause__, ImportError)
-        problem = problem.replace("camera.source", option)
-        raise (type(exc) if mendable else UsageError)(f"{option}: {problem}") from exc
+        may_pass = (isinstance(exc, CameraError) and is_live(source)) or isinstance(exc.__cause__, ImportError)
+        kind = type(exc) if may_pass else UsageError
+        raise kind(option, exc.problem, exc.remedy) from exc
 
 
-# Each import waits until its source is asked for: picamera2 and PyAV are optional, and none of them is light.
+# Each opener imports its module when it is called: picamera2 and PyAV are optional, and slow to import.
 
 
 def _open_picamera(camera: Camera, largest: Size | None) -> Feed:
@@ -70,19 +69,9 @@ def _open_picamera(camera: Camera, largest: Size | None) -> Feed:
 
 
 def _open_synthetic(camera: Camera, largest: Size | None) -> Feed:
-    from edge.scenes.scenes import SCENE_FPS, open_scene  # noqa: PLC0415 - see above
+    from edge.camera.synthetic import open_synthetic  # noqa: PLC0415 - see above
 
-    width, height, live = camera.width, camera.height, camera.fps > 0
-    painted = within((width, height), largest)
-    scene = open_scene(camera.source.removeprefix("synthetic:"), width=width, height=height, painted=painted)
-
-    def pictures() -> Reader:
-        for sequence in itertools.count():
-            image = np.empty((*painted[::-1], 3), np.uint8)
-            scene.paint(sequence, image)
-            yield Picture(image, width, height, media_s=None if live else sequence / SCENE_FPS)
-
-    return Feed(pictures(), camera, live=live)
+    return open_synthetic(camera, largest)
 
 
 def _open_images(camera: Camera, _largest: Size | None) -> Feed:

@@ -129,8 +129,9 @@ class Feed:
             self.waiting = False
             if not came:
                 raise CameraError(
-                    f"camera.source: {self.description} gave no picture for {self._timeout_s:g} s; see whether it is "
-                    "switched on and connected, or raise camera.stall_s"
+                    "camera.source",
+                    f"{self.description} gave no picture for {self._timeout_s:g} s",
+                    "check that it is switched on and connected, or raise camera.stall_s",
                 )
             if self._closed:
                 return None

@@ -42,11 +42,10 @@ def open_images(camera: Camera) -> Feed:
     try:
         pictures = pictures_at(path)
     except OSError as exc:
-        raise ConfigError(
-            f"camera.source: {path} cannot be read ({exc.strerror}); name a picture or a folder of pictures"
-        ) from exc
+        problem = f"{path} cannot be read ({exc.strerror})"
+        raise ConfigError("camera.source", problem, "name a picture or a folder of pictures") from exc
     if not pictures:
-        raise ConfigError(f"camera.source: the folder {path} has no pictures; put some there, .jpg or .png for example")
+        raise ConfigError("camera.source", f"the folder {path} has no pictures", "add some, for example .jpg or .png")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of it we say ourselves, with the file's name
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses more than twice as many
     return Feed(_read_all(pictures, camera), camera, live=False, continuous=False)
@@ -86,7 +85,10 @@ def _read_all(paths: list[Path], camera: Camera) -> Reader:
             yield picture
         if not readable:
             place = camera.source.removeprefix("images:")
-            raise CameraError(f"camera.source: no picture of {len(paths)} in {place} can be read; replace them")
+            problem = (
+                f"none of the {len(paths)} pictures in {place} can be read" if paths[1:] else f"{place} cannot be read"
+            )
+            raise CameraError("camera.source", problem, "name pictures that are not damaged")
         if not camera.loop:
             return
 

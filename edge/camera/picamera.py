@@ -26,7 +26,7 @@ try:
     import libcamera
     from picamera2 import Picamera2
 except Exception as exc:  # its compiled parts raise more than ImportError when they do not fit
-    raise ConfigError(f"camera.source: {picamera_help.not_importable(exc)}") from exc
+    raise ConfigError("camera.source", *picamera_help.not_importable(exc)) from exc
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def open_picamera(camera: Camera, largest: Size | None = None) -> Feed:
     """
     _, colon, number = camera.source.partition(":")
     if colon and not re.fullmatch("[0-9]{1,3}", number):
-        raise ConfigError(f'camera.source: {camera.source} is no camera; "picamera2" is the first, "picamera2:1" the '
-                          "second")  # fmt: skip
+        remedy = 'use "picamera2" for the first camera, "picamera2:1" for the second'
+        raise ConfigError("camera.source", f'"{camera.source}" is not a camera', remedy)
     give_up_s = max(GIVE_UP_S, 3 * stall_timeout_s(camera))
     reader = _read(camera, int(number or 0), _even(within((camera.width, camera.height), largest)), give_up_s)
     # Half turns are the camera's own work, or the reader's. The feed's patience is for a driver that never returns, and
@@ -93,7 +93,7 @@ class _SilentError(CameraError):
 
 def _session(camera: Camera, number: int, size: Size, unclosed: list[Any]) -> Reader:
     """Open the camera, and give its pictures until it fails. Raises CameraError."""
-    name = f"camera.source: {camera.source}"
+    name = camera.source
     try:
         with _opened(number, name, unclosed) as picam:
             yield from _pictures(picam, camera, size)
@@ -102,8 +102,9 @@ def _session(camera: Camera, number: int, size: Size, unclosed: list[Any]) -> Re
     except Exception as exc:
         text = told(exc)
         if "busy" in text.lower():
-            raise CameraError(f"{name} is in use by {picamera_help.holders()}; end that first") from exc
-        raise CameraError(f"{name} failed ({text}); {picamera_help.failing(exc)}") from exc
+            problem = f"{name} is in use by {picamera_help.holders()}"
+            raise CameraError("camera.source", problem, "stop that program first") from exc
+        raise CameraError("camera.source", f"{name} failed ({text})", picamera_help.failing(exc)) from exc
 
 
 @contextmanager
@@ -112,13 +113,15 @@ def _opened(number: int, name: str, unclosed: list[Any]) -> Iterator[Any]:
     try:
         _close(unclosed)
     except Exception as exc:
-        raise CameraError(f"{name} cannot be closed ({told(exc)}); {picamera_help.failing(exc)}") from exc
+        problem = f"{name} cannot be closed ({told(exc)})"
+        raise CameraError("camera.source", problem, picamera_help.failing(exc)) from exc
     found = len(Picamera2.global_camera_info())
     if not found:
-        raise CameraError(f"{name}: no camera was found; {picamera_help.no_camera()}")
+        raise CameraError("camera.source", f"no camera was found for {name}", picamera_help.no_camera())
     if number >= found:
-        raise CameraError(f"{name}: there {'is 1 camera' if found == 1 else f'are {found} cameras'}, and the numbers "
-                          "begin with 0; rpicam-hello --list-cameras shows them")  # fmt: skip
+        cameras = "is only 1 camera" if found == 1 else f"are only {found} cameras"
+        remedy = "numbers begin with 0; rpicam-hello --list-cameras shows them"
+        raise CameraError("camera.source", f"there is no {name}: there {cameras}", remedy)
     # In two steps, because a constructor that fails midway has taken the camera.
     picam = Picamera2.__new__(Picamera2)
     unclosed.append(picam)
@@ -186,7 +189,8 @@ def _pictures(picam: Any, camera: Camera, size: Size) -> Reader:
             yield from _pause(due_s - period_s / 4)  # some unrest is normal
             left_s = heard_s + stall_s - time.monotonic()
             if left_s <= 0:
-                raise _SilentError(f"camera.source: {camera.source} gave no picture for {stall_s:g} s; check its cable")
+                problem = f"{camera.source} gave no picture for {stall_s:g} s"
+                raise _SilentError("camera.source", problem, "check its cable")
             # The same job until it is done: one that nobody waits for stays queued, and takes a buffer to its grave.
             job = job or picam.capture_request(wait=False)
             try:
@@ -281,8 +285,8 @@ def _layout(config: Mapping[str, Any]) -> Layout:
     """How the pixels come, which need not be how they were asked for. Raises CameraError."""
     stream, space = config["main"], config["colour_space"]
     if stream["format"] not in FORMATS:
-        raise CameraError(f"camera.source: the camera gives {stream['format']}, which cannot be read here; if it is a "
-                          "USB camera, use /dev/video0")  # fmt: skip
+        problem = f"the camera gives {stream['format']}, which cannot be read"
+        raise CameraError("camera.source", problem, "if it is a USB camera, use /dev/video0")
     rec709 = space is not None and space.ycbcrEncoding == libcamera.ColorSpace.YcbcrEncoding.Rec709
     full = space is None or space.range == libcamera.ColorSpace.Range.Full
     width, height = stream["size"]

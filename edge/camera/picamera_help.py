@@ -11,21 +11,21 @@ DEVICES = re.compile(r"/dev/(video|media)\d+")
 LONGEST = 200  # characters; numpy explains itself on thirty lines
 
 
-def not_importable(exc: Exception) -> str:
-    """What to do where picamera2 cannot be imported."""
+def not_importable(exc: Exception) -> tuple[str, str]:
+    """Problem and remedy if `import picamera2` raised `exc`."""
     text, missing = told(exc), getattr(exc, "name", None) or ""
     if missing in {"pykms", "kms"}:
-        return "picamera2 needs pykms, even without a screen; apt install python3-kms++"
+        return "picamera2 needs pykms, even without a screen", "run: sudo apt install python3-kms++"
     if missing == "libcamera._libcamera":  # for which Python it was made is in its file's name
-        remedy = "apt's libcamera is for the system's own Python: make the environment with /usr/bin/python3"
+        remedy = "apt's libcamera is built for the system's Python; create the environment with /usr/bin/python3"
     elif isinstance(exc, ValueError) or "numpy" in text:  # a compiled module that was built for another numpy
-        remedy = "it wants apt's numpy: pip uninstall numpy in this environment, and apt install python3-numpy"
+        remedy = "it needs apt's numpy: pip uninstall numpy in this environment, and apt install python3-numpy"
     else:
         remedy = (
-            "apt install --no-install-recommends python3-picamera2, and make the environment with: python3 -m venv "
+            "apt install --no-install-recommends python3-picamera2, and create the environment with: python3 -m venv "
             "--system-site-packages"
         )
-    return f"picamera2 cannot be imported ({text}); {remedy}"
+    return f"picamera2 cannot be imported ({text})", remedy
 
 
 def failing(exc: BaseException) -> str:

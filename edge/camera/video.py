@@ -18,7 +18,7 @@ try:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 except ImportError as exc:
-    raise ConfigError(f"camera.source: it needs PyAV, which is not installed; do: {pip_install('video')}") from exc
+    raise ConfigError("camera.source", "it needs PyAV, which is not installed", f"run: {pip_install('video')}") from exc
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def open_file(camera: Camera, largest: tuple[int, int] | None = None) -> Feed:
         with av.open(file) as container:
             _video(container, file, ConfigError)
     except av.FFmpegError as exc:
-        raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc
+        raise ConfigError("camera.source", f"{file} cannot be read ({exc.strerror})", "name a video file") from exc
     return Feed(_read_file(file, camera, _Scaler(camera, largest)), camera, live=False)
 
 
@@ -50,8 +50,8 @@ def open_stream(camera: Camera, largest: tuple[int, int] | None = None) -> Feed:
     return Feed(_read_stream(camera, _Scaler(camera, largest)), camera, live=True, paced=False)
 
 
-def clock(file: str) -> tuple[Fraction, int | None]:
-    """How many frames a second a video file has, and how many in all, if it tells. Raises ConfigError."""
+def frame_rate(file: str) -> tuple[Fraction, int | None]:
+    """Frames per second of a video file and, if the file says so, their number. Raises ConfigError."""
     try:
         with av.open(str(Path(file).absolute())) as container:
             stream = _video(container, file, ConfigError)
@@ -60,7 +60,7 @@ def clock(file: str) -> tuple[Fraction, int | None]:
             rate = Fraction(told.numerator, told.denominator).limit_denominator(1001)
             return max(rate, Fraction(1, 1001)), stream.frames or None
     except av.FFmpegError as exc:
-        raise ConfigError(f"camera.source: {file} cannot be read ({exc.strerror}); name a video file") from exc
+        raise ConfigError("camera.source", f"{file} cannot be read ({exc.strerror})", "name a video file") from exc
 
 
 def _read_file(file: str, camera: Camera, scaled: "_Scaler") -> Reader:
@@ -88,7 +88,7 @@ def _read_file(file: str, camera: Camera, scaled: "_Scaler") -> Reader:
         except av.FFmpegError as exc:
             log.warning("%s breaks off after %d pictures: %s", file, count, exc.strerror)
         if not count:
-            raise CameraError(f"camera.source: nothing in {file} can be decoded; name another video file")
+            raise CameraError("camera.source", f"nothing in {file} can be decoded", "name another video file")
         if not camera.loop:
             return
 
@@ -99,12 +99,12 @@ def _read_stream(camera: Camera, scaled: "_Scaler") -> Reader:
         format_, options = "v4l2", {"video_size": f"{camera.width}x{camera.height}"}
         if camera.fps:
             options["framerate"] = f"{camera.fps:g}"
-        remedy = "see whether it is plugged in, and whether this user is in the group video"
+        remedy = "check that it is plugged in, and that this user is in the group video"
     else:
         analysis_s = min(ANALYSIS_S, camera.stall_s / 5)
         # By UDP a lost datagram smears the picture until the next key frame.
         format_, options = None, {"rtsp_transport": "tcp", "analyzeduration": f"{analysis_s * 1e6:.0f}"}
-        remedy = "see whether it is switched on, and whether address, user and password in camera.source are right"
+        remedy = "check that it is switched on, and that address, user and password are right"
     period_s = 1 / camera.fps if camera.fps else 0.0
     due_s = 0.0
     try:
@@ -125,7 +125,7 @@ def _read_stream(camera: Camera, scaled: "_Scaler") -> Reader:
     except av.FFmpegError as exc:
         reason = str(exc.strerror)
     # Outside of the handler: ffmpeg's error holds the whole address, with the password, and must not hang on to ours.
-    raise CameraError(f"camera.source: {shown} cannot be read ({reason}); {remedy}")
+    raise CameraError("camera.source", f"{shown} cannot be read ({reason})", remedy)
 
 
 def _video(container: InputContainer, source: str, error: type[EdgeError]) -> VideoStream:
@@ -134,7 +134,7 @@ def _video(container: InputContainer, source: str, error: type[EdgeError]) -> Vi
     for stream in streams:
         if stream.codec_context is not None:  # or there is no decoder
             return stream
-    raise error(f"camera.source: {source} has no video that can be decoded; name one that has")
+    raise error("camera.source", f"{source} has no video that can be decoded", "name one that has")
 
 
 def _frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | Skipped]:

@@ -184,11 +184,11 @@ def annotate(
         str, typer.Argument(metavar="IN", help="A picture or a video, or anything that camera.source takes.")
     ],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The picture or video to write; what it is to be shows in its name.")
+        Path, typer.Argument(metavar="OUT", help="The picture, video or animated GIF to write, by its suffix.")
     ],
     frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0; of a video the first.")] = 0,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="Of a video: no more than so many.", show_default=False)
+        int | None, typer.Option(min=1, help="Of a video or GIF: at most this many.", show_default=False)
     ] = None,
     config: OptionalConfigFile = None,
     model: ModelName = None,

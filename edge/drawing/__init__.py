@@ -1,1 +1,1 @@
-"""Skeletons on pictures, and the video writer."""
+"""Draw skeletons on pictures, and write pictures as a video or an animated GIF."""

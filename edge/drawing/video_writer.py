@@ -12,7 +12,7 @@ from edge.types import Image
 try:
     import av
 except ImportError as exc:
-    raise ConfigError(f"OUT: a video needs PyAV, which is not installed; do: {pip_install('video')}") from exc
+    raise ConfigError("OUT", "a video needs PyAV, which is not installed", f"run: {pip_install('video')}") from exc
 
 # Suffix -> encoders, the best first, of which PyAV may not have all.
 ENCODERS = {

@@ -108,8 +108,8 @@ def open_scene(name: str, *, width: int, height: int, seed: int = 0, painted: tu
     """
     if name not in SCENES:
         close = get_close_matches(name, SCENES, n=1)
-        hint = f' Did you mean "{close[0]}"?' if close else ""
-        raise ConfigError(f'camera.source: there is no scene "{name}".{hint} The scenes are {", ".join(SCENES)}.')
+        hint = f'did you mean "{close[0]}"? ' if close else ""
+        raise ConfigError("camera.source", f'there is no scene "{name}"', f"{hint}use one of {', '.join(SCENES)}")
     return Scene(SCENES[name], width, height, seed, painted)
 
 

@@ -1,7 +1,6 @@
 """Picture files: every picture here is written with Pillow, and broken by hand where it has to be broken."""
 
 import logging
-import os
 import struct
 import subprocess
 import sys
@@ -277,11 +276,13 @@ def test_a_picture_that_vanishes_is_unreadable(tmp_path: Path) -> None:
         assert feed.unreadable == 1
 
 
-def test_nothing_but_broken_pictures_is_an_error_even_in_a_loop(tmp_path: Path) -> None:
+def test_only_broken_pictures_are_an_error_even_in_a_loop(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     (tmp_path / "b.jpg").write_bytes(b"y")
-    with pytest.raises(CameraError, match=r"camera\.source: no picture of 2 in .* can be read"):
+    with pytest.raises(CameraError) as caught:
         read(tmp_path, loop=True)
+    assert caught.value.key == "camera.source"
+    assert caught.value.problem == f"none of the 2 pictures in {tmp_path} can be read"
 
 
 def test_loop(tmp_path: Path) -> None:
@@ -305,5 +306,8 @@ def test_nothing_to_read_is_an_error_at_once(tmp_path: Path, path: str, message:
     quarters().save(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/readme.md").touch()
-    with pytest.raises(ConfigError, match=rf"^camera\.source: .*{os.sep}{path}.*{message}"):
+    with pytest.raises(ConfigError) as caught:
         open_source(Camera(source=f"images:{tmp_path / path}"))
+    assert caught.value.key == "camera.source"
+    assert str(tmp_path / path) in caught.value.problem
+    assert message in caught.value.problem

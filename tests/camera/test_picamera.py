@@ -435,12 +435,10 @@ def test_a_dead_event_loop_does_not_matter(rig: Rig) -> None:
 @pytest.mark.parametrize("method", ["__init__", "configure", "start"])
 def test_who_starts_it_learns_at_once_what_is_wrong(rig: Rig, method: str) -> None:
     rig.break_next(method)
-    with (
-        rig.open() as feed,
-        pytest.raises(CameraError, match=rf"^camera.source: picamera2 failed .*{method} is broken") as caught,
-    ):
+    with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
-    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.key == "camera.source"
+    assert f"{method} is broken" in caught.value.problem
     rig.library(0).close()
 
 
@@ -487,25 +485,26 @@ def test_a_constructor_that_fails_when_it_has_the_camera(rig: Rig, caplog: pytes
 
 def test_who_may_not_open_it_learns_what_to_do(rig: Rig) -> None:
     rig.break_next("__init__", error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma"))
-    with rig.open() as feed, pytest.raises(CameraError, match=r"dma_heap/linux,cma'\); .*usermod -aG video <user>"):
+    with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
+    assert "/dev/dma_heap/linux,cma" in caught.value.problem
+    assert "usermod -aG video <user>" in caught.value.remedy
 
 
 @pytest.mark.parametrize("method", ["configure", "start"])
 def test_a_camera_that_somebody_streams_from_is_in_use_too(rig: Rig, method: str) -> None:
     rig.break_next(method, error=RuntimeError("Failed to start camera: Device or resource busy"))
-    with rig.open() as feed, pytest.raises(CameraError, match="picamera2 is in use by "):
+    with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
+    assert "in use by" in caught.value.problem
 
 
 def test_it_is_given_up_when_nothing_helps(rig: Rig) -> None:
     rig.patch.setattr(rig.module, "GIVE_UP_S", 1.0)
     rig.silence()
-    with (
-        rig.open(stall_s=0.1) as feed,
-        pytest.raises(CameraError, match=r"picamera2 gave no picture for 0\.3 s; check its cable"),
-    ):
+    with rig.open(stall_s=0.1) as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
+    assert caught.value.problem == "picamera2 gave no picture for 0.3 s"
     rig.library(0).close()
 
 
@@ -517,8 +516,9 @@ def test_a_driver_that_never_returns_is_given_up(pi: FakeRig) -> None:
         frames = iter(feed)
         next(frames)
         pi.silence()
-        with pytest.raises(CameraError, match=r"camera\.stall_s"):
+        with pytest.raises(CameraError) as caught:
             list(frames)
+        assert "camera.stall_s" in caught.value.remedy
         release.set()
 
 
@@ -541,67 +541,72 @@ def test_a_job_that_is_done_too_late_gives_its_buffer_back(rig: Rig) -> None:
 
 def test_no_camera(pi: FakeRig) -> None:
     pi.hardware.models = ()
-    with pi.open() as feed, pytest.raises(CameraError, match=r"no camera was found; .*rpicam-hello --list-cameras"):
+    with pi.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
+    assert "no camera was found" in caught.value.problem
+    assert "rpicam-hello --list-cameras" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("number", "text"), [(7, "there (is 1 camera|are 2 cameras), and the numbers begin with 0")])
-def test_a_number_that_is_too_high(rig: Rig, number: int, text: str) -> None:
-    with rig.open(source=f"picamera2:{number}") as feed, pytest.raises(CameraError, match=text):
+def test_a_number_without_a_camera_is_an_error(rig: Rig) -> None:
+    with rig.open(source="picamera2:7") as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
+    assert re.search("is only 1 camera|are only 2 cameras", caught.value.problem)
 
 
 @pytest.mark.parametrize("source", ["picamera2:x", "picamera2:-1", "picamera2:1:2"])
-def test_a_number_that_is_none(pi: FakeRig, source: str) -> None:
-    with pytest.raises(ConfigError, match=r'^camera\.source: .*"picamera2" is the first'):
+def test_a_suffix_that_is_no_number_is_refused(pi: FakeRig, source: str) -> None:
+    with pytest.raises(ConfigError) as caught:
         pi.open(source=source)
+    assert caught.value.key == "camera.source"
+    assert source in caught.value.problem
 
 
 def test_who_has_the_camera(rig: Rig, tmp_path: Path) -> None:
     device = tmp_path / "media0"
     device.touch()
     other = rig.library(0)
-    rig.patch.setattr(rig.module.remedies, "DEVICES", re.compile(re.escape(str(device))))
+    rig.patch.setattr(rig.module.picamera_help, "DEVICES", re.compile(re.escape(str(device))))
     with device.open("rb") as taken, subprocess.Popen(["sleep", "60"], stdin=taken) as holder:
-        with (
-            rig.open() as feed,
-            pytest.raises(CameraError, match=rf"in use by sleep \(process {holder.pid}\); end") as caught,
-        ):
+        with rig.open() as feed, pytest.raises(CameraError) as caught:
             some(feed, 1)
+        assert f"in use by sleep (process {holder.pid})" in caught.value.problem
         holder.terminate()
-    with rig.open() as feed, pytest.raises(CameraError, match=r"in use by another process.*sudo fuser -v"):
+    with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
-    assert len(str(caught.value).splitlines()) == 1
+    assert "in use by another process" in caught.value.problem
     other.close()
 
 
 @pytest.mark.parametrize("missing", ["picamera2", "libcamera"])
 def test_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    remedy = rf"picamera2 cannot be imported \(.*{missing}.*\); apt install .*python3-picamera2.*--system-site-packages"
     for name, module in (Hardware(still()).modules() | {missing: None}).items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.delitem(sys.modules, "edge.camera.picamera", raising=False)
-    with pytest.raises(ConfigError, match=rf"^camera\.source: {remedy}") as caught:
+    with pytest.raises(ConfigError) as caught:
         open_source(FAST)
-    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.key == "camera.source"
+    assert missing in caught.value.problem
+    assert "python3-picamera2" in caught.value.remedy
+    assert "--system-site-packages" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    ("fails", "remedy"),
+    ("fails", "problem", "remedy"),
     [
-        ("import pykms", "apt install python3-kms"),
-        ("raise ValueError('numpy.dtype size changed')", "numpy.dtype size changed.*pip uninstall numpy"),
+        ("import pykms", "pykms", "apt install python3-kms"),
+        ("raise ValueError('numpy.dtype size changed')", "numpy.dtype size changed", "pip uninstall numpy"),
         (
             "raise ImportError('numpy.core.multiarray failed' + 50 * '\\n\\nIMPORTANT: READ THIS')",
+            "numpy.core.multiarray failed",
             "pip uninstall numpy",
         ),
-        ("raise ImportError('no', name='libcamera._libcamera')", "make the environment with /usr/bin/python3"),
-        ("raise AttributeError('PixelFormat')", r"cannot be imported \(PixelFormat\); apt install"),
-        ("import ctypes; ctypes.CDLL('libnone.so')", r"cannot be imported \(libnone.so: .*\); apt install"),
+        ("raise ImportError('no', name='libcamera._libcamera')", "(no)", "/usr/bin/python3"),
+        ("raise AttributeError('PixelFormat')", "(PixelFormat)", "apt install"),
+        ("import ctypes; ctypes.CDLL('libnone.so')", "libnone.so: ", "apt install"),
     ],
 )
 def test_a_library_that_cannot_be_imported(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: str, remedy: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: str, problem: str, remedy: str
 ) -> None:
     (tmp_path / "picamera2.py").write_text(fails)
     monkeypatch.syspath_prepend(tmp_path)
@@ -609,9 +614,11 @@ def test_a_library_that_cannot_be_imported(
     monkeypatch.setitem(sys.modules, "pykms", None)
     for name in ("picamera2", "edge.camera.picamera"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(ConfigError, match=rf"^camera\.source: .*{remedy}") as caught:
+    with pytest.raises(ConfigError) as caught:
         open_source(FAST)
-    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.key == "camera.source"
+    assert problem in caught.value.problem
+    assert remedy in caught.value.remedy
     assert len(str(caught.value)) < 400
 
 

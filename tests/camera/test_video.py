@@ -238,15 +238,16 @@ def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
 def test_a_file_in_which_nothing_can_be_decoded_is_an_error(tmp_path: Path, loop: bool) -> None:
     encode(tmp_path / "a.mov", noise(4))
     spoil(tmp_path / "a.mov", {0, 1, 2, 3})
-    with pytest.raises(CameraError, match=r"camera\.source: nothing in .*a\.mov can be decoded"):
+    with pytest.raises(CameraError) as caught:
         read(tmp_path / "a.mov", loop=loop)
+    assert caught.value.problem == f"nothing in {tmp_path}/a.mov can be decoded"
 
 
 def test_a_file_that_vanishes_while_it_is_looped_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     encode(tmp_path / "a.mov", [plain(10)] * 3)
     with open_source(Camera(source=f"video:{tmp_path}/a.mov", fps=0, loop=True)) as feed:
         (tmp_path / "a.mov").unlink()
-        with caplog.at_level(logging.WARNING), pytest.raises(CameraError, match=r"a\.mov"):
+        with caplog.at_level(logging.WARNING), pytest.raises(CameraError):
             list(feed)
     assert ["No such file" in line for line in caplog.messages] == [True]
 
@@ -266,9 +267,10 @@ def test_what_is_no_video_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "folder").mkdir()
     for name in ("sound.wav", "text.txt", "text.mp4", "empty.mp4", "folder", "nowhere.mp4"):
-        with pytest.raises(ConfigError, match=rf"^camera\.source: .*/{name} .*; name ") as caught:
+        with pytest.raises(ConfigError) as caught:
             open_source(Camera(source=f"video:{tmp_path}/{name}"))
-        assert len(str(caught.value).splitlines()) == 1
+        assert caught.value.key == "camera.source"
+        assert f"{tmp_path}/{name} " in caught.value.problem
 
 
 def test_names_that_look_like_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,24 +324,22 @@ def transport_stream() -> bytes:
     return file.getvalue()
 
 
-# ffmpeg takes it for an error when an answer of unknown length ends.
-ENDED = r"^camera\.source: http://127\.0\.0\.1:\d+ cannot be read \((the stream has ended|Input/output error)\); see "
-
-
-def assert_tells_no_secret(error: BaseException) -> None:
+def assert_shows_no_secret(error: CameraError) -> None:
+    assert error.key == "camera.source"
+    assert "://127.0.0.1:" in error.problem
     assert "secret" not in "".join(traceback.format_exception(error))
-    assert error.__context__ is None
+    assert error.__context__ is None, "the error of ffmpeg holds the whole address"
 
 
 def test_a_stream_gives_frames_until_it_ends_which_is_an_error() -> None:
     with http_server(lambda: [transport_stream()], kind="video/mp2t") as source:
         frames: list[Frame] = []
         with open_source(Camera(source=source, fps=0, width=32, height=32)) as feed:
-            with pytest.raises(CameraError, match=ENDED) as caught:
+            with pytest.raises(CameraError) as caught:
                 frames.extend(feed)
             assert feed.live
             assert len(frames) + feed.dropped == 120
-    assert_tells_no_secret(caught.value)
+    assert_shows_no_secret(caught.value)
     assert levels(frames[-1:])[0] == pytest.approx(238, abs=6)
     assert (frames[-1].width, frames[-1].height, frames[-1].sequence) == (32, 24, 119)
 
@@ -392,10 +392,10 @@ def rtsp_server(content: bytes) -> Iterator[str]:
 def test_rtsp() -> None:
     with rtsp_server(transport_stream()) as source, open_source(Camera(source=source, fps=0)) as feed:
         frames: list[Frame] = []
-        with pytest.raises(CameraError, match=r"rtsp://127\.0\.0\.1:\d+ cannot be read") as caught:
+        with pytest.raises(CameraError) as caught:
             frames.extend(feed)
         assert len(frames) + feed.dropped + feed.unreadable > 100
-    assert_tells_no_secret(caught.value)
+    assert_shows_no_secret(caught.value)
     assert (frames[-1].width, frames[-1].height) == (64, 48)
     assert levels(frames[-1:])[0] == pytest.approx(2 * frames[-1].sequence, abs=12)
 
@@ -417,14 +417,14 @@ def test_a_slow_consumer_gets_the_newest_frame_of_a_stream() -> None:
         assert last.sequence == 119
         assert levels([last])[0] == pytest.approx(238, abs=3)
         assert feed.dropped == 118
-        with pytest.raises(CameraError, match=ENDED):
+        with pytest.raises(CameraError):
             next(frames)
 
 
 def test_what_comes_before_the_first_frame_of_a_stream_is_not_damaged() -> None:
     with http_server(lambda: parts([None] * 3 + [50] * 5 + [None] + [60] * 5)) as source:
         feed = open_source(Camera(source=source, fps=0))
-        with feed, pytest.raises(CameraError, match=ENDED):
+        with feed, pytest.raises(CameraError):
             list(feed)
     assert feed.unreadable == 1
 
@@ -433,17 +433,18 @@ def test_fps_is_the_most_that_is_taken_from_a_stream() -> None:
     frames: list[Frame] = []
     with http_server(lambda: parts(range(0, 240, 2))) as source:
         feed = open_source(Camera(source=source, fps=0.01, stall_s=PATIENCE_S))
-        with feed, pytest.raises(CameraError, match=ENDED):
+        with feed, pytest.raises(CameraError):
             frames.extend(feed)
     assert 1 <= len(frames) + feed.dropped <= 2  # of 120; the second because some unrest is allowed
 
 
 def test_a_refused_password_is_an_error_that_does_not_tell_it() -> None:
-    message = r"http://127\.0\.0\.1:\d+ cannot .*401.*; see .*password"
     with http_server(list, status=401) as source, open_source(Camera(source=source)) as feed:  # noqa: SIM117 - too long
-        with pytest.raises(CameraError, match=message) as caught:
+        with pytest.raises(CameraError) as caught:
             list(feed)
-    assert_tells_no_secret(caught.value)
+    assert "401" in caught.value.problem
+    assert "password" in caught.value.remedy
+    assert_shows_no_secret(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "https"])
@@ -451,9 +452,10 @@ def test_nobody_there_is_an_error(scheme: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # taken, but it does not listen
         source = f"{scheme}://me:secret@127.0.0.1:{nobody.getsockname()[1]}/live"
-        with open_source(Camera(source=source)) as feed, pytest.raises(CameraError, match="refused") as caught:
+        with open_source(Camera(source=source)) as feed, pytest.raises(CameraError) as caught:
             list(feed)
-    assert_tells_no_secret(caught.value)
+    assert "refused" in caught.value.problem
+    assert_shows_no_secret(caught.value)
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -461,20 +463,22 @@ def test_a_server_that_says_nothing_is_an_error(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         source = f"{scheme}://me:secret@127.0.0.1:{mute.getsockname()[1]}/live"
         with open_source(Camera(source=source, fps=0, stall_s=0.05)) as feed:
-            with pytest.raises(CameraError, match=r"gave no picture for 0\.05 s.*camera\.stall_s") as caught:
+            with pytest.raises(CameraError) as caught:
                 list(feed)
             connection, _ = mute.accept()
             connection.close()
             mute.close()
             feed._thread.join(PATIENCE_S)
             assert not feed._thread.is_alive()
-    assert_tells_no_secret(caught.value)
+    assert_shows_no_secret(caught.value)
 
 
 def test_no_such_device() -> None:
-    message = r"/dev/video250 cannot .*No such file or directory\); see .*group video"
-    with open_source(Camera(source="/dev/video250")) as feed, pytest.raises(CameraError, match=message):
+    with open_source(Camera(source="/dev/video250")) as feed, pytest.raises(CameraError) as caught:
         list(feed)
+    assert caught.value.key == "camera.source"
+    assert "/dev/video250" in caught.value.problem
+    assert "group video" in caught.value.remedy
 
 
 def test_nothing_leaks(tmp_path: Path) -> None:

@@ -1,97 +1,31 @@
-"""What `edge-pose annotate` draws, on pictures and on every frame of a video."""
+"""`edge-pose annotate`: skeletons on a picture, a video or a GIF."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import ImageSequence
 
-from edge import types
-from edge.cli.annotate import LEFT, NOBODYS, OWN, RIGHT, draw_skeletons, run
+from edge.cli.annotate import run
 from edge.config import Camera, Config
+from edge.drawing.skeletons import LEFT, PEOPLE, RIGHT, UNCONFIRMED
 from edge.errors import CameraError, UsageError
 from edge.skeleton import INDEX
-from edge.types import Pose
+from edge.types import Image
 from tests.support import ROOT
+from tests.support.pictures import SIZE, Clip, has_colour, hips
 from tests.support.scenes import picture_of, poses_of, scene
 from tests.support.sensor import run_edge
-
-SIZE = 640, 480
-
-
-def has(image: types.Image, colour: tuple[int, int, int], place: Any, *, within_px: int, tolerance: int = 40) -> bool:
-    """Whether that colour is near that place."""
-    x, y = np.rint(place).astype(int)
-    near = image[max(y - within_px, 0) : y + within_px + 1, max(x - within_px, 0) : x + within_px + 1].astype(int)
-    return bool((np.abs(near - colour).max(axis=-1) <= tolerance).any())
+from tests.support.waiting import until
 
 
-def test_keypoints_are_marked_where_they_are_and_nothing_else_is_touched() -> None:
-    of = scene("wave")
-    image, (pose,) = picture_of(of, 20), poses_of(of, 20)
-    drawn = np.asarray(draw_skeletons(Pillow.fromarray(image), [pose]))
-    for name, index in INDEX.items():
-        colour = LEFT if name.startswith("LEFT") else RIGHT if name.startswith("RIGHT") else OWN[0]
-        assert has(drawn, colour, pose.xy[index], within_px=2) is bool(pose.visible[index])
-        assert not has(image, colour, pose.xy[index], within_px=2)
-    left, top = pose.xy.min(axis=0).astype(int) - 20
-    right, bottom = pose.xy.max(axis=0).astype(int) + 20
-    same = (drawn == image).all(axis=-1)
-    same[top:bottom, left:right] = True
-    assert same.all()
-    assert np.count_nonzero((drawn != image).any(axis=-1)) < 0.05 * same.size
-
-
-@pytest.mark.parametrize("size", [5, 20, 60, 120, 300])
-def test_people_may_be_tiny(size: int) -> None:
-    (pose,) = poses_of(scene("wave"), 20)
-    tiny = replace(pose, xy=(pose.xy - pose.xy.min(axis=0)) * np.float32(size / np.ptp(pose.xy, axis=0).max()) + 50)
-    drawn = np.asarray(draw_skeletons(Pillow.new("RGB", SIZE), [tiny], [1]))
-    assert drawn[40 : 60 + size, 40 : 60 + size].any()
-
-
-def test_nobody_is_nothing() -> None:
-    image = picture_of(scene("empty"), 0)
-    np.testing.assert_array_equal(draw_skeletons(Pillow.fromarray(image), []), image)
-
-
-def hips(pose: Pose) -> Any:
-    return pose.xy[[INDEX["LEFT_HIP"], INDEX["RIGHT_HIP"]]].mean(axis=0)
-
-
-def test_people_have_colours_and_tags() -> None:
-    of = scene("three")
-    image, poses = Pillow.fromarray(picture_of(of, 30)), poses_of(of, 30)
-    plain, named = (np.asarray(draw_skeletons(image, poses, ids)) for ids in (None, [7, 1, None]))
-    for number, (pose, who) in enumerate(zip(poses, (7, 1, None), strict=True)):
-        assert has(plain, OWN[number], hips(pose), within_px=3)
-        own = NOBODYS if who is None else OWN[who % len(OWN)]
-        assert has(named, own, hips(pose), within_px=3)
-        above = pose.xy[pose.visible].min(axis=0) * (0, 1) + pose.xy[:5].mean(axis=0) * (1, 0) - (0, 48)
-        assert has(named, own, above, within_px=16, tolerance=3) is (who is not None)
-        assert not has(plain, OWN[number], above, within_px=16, tolerance=3)
-
-
-def test_a_tag_stays_in_the_picture() -> None:
-    pose = poses_of(scene("wave"), 20)[0]
-    for move in (-pose.xy.min(axis=0), np.array(SIZE) - 1 - pose.xy.max(axis=0)):
-        corner = Pose(pose.xy + move, pose.confidence, pose.visible, 1.0)
-        drawn = np.asarray(draw_skeletons(Pillow.new("RGB", SIZE), [corner], [123456]))
-        row, column = np.nonzero((drawn == OWN[123456 % len(OWN)]).all(axis=-1))
-        assert np.ptp(column[row < row.min() + 12]) > 40
-
-
-def test_a_picture(tmp_path: Path) -> None:
+def test_a_picture_shows_the_skeleton(tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     run(Config(), "synthetic:wave", out, first=20)
     with Pillow.open(out) as image:
@@ -100,7 +34,7 @@ def test_a_picture(tmp_path: Path) -> None:
         drawn = np.asarray(image)
     truth = poses_of(scene("wave"), 20)[0]
     for name in ("LEFT_KNEE", "LEFT_SHOULDER", "RIGHT_KNEE", "RIGHT_SHOULDER"):
-        assert has(drawn, LEFT if name.startswith("LEFT") else RIGHT, truth.xy[INDEX[name]], within_px=12)
+        assert has_colour(drawn, LEFT if name.startswith("LEFT") else RIGHT, truth.xy[INDEX[name]], within_px=12)
     run(Config(), str(out), tmp_path / "again.jpg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.jpg", "out.png"]
 
@@ -111,7 +45,7 @@ def test_a_mirrored_camera_does_not_move_the_skeleton(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_the_command_takes_model_and_size(tmp_path: Path) -> None:
+def test_the_command_accepts_a_model_and_an_input_size(tmp_path: Path) -> None:
     options = ("--model", "posenet-float16", "--input-size", "257x257", "--frame", "20")
     done = run_edge("annotate", "synthetic:wave", str(tmp_path / "a.png"), *options)
     assert done.returncode == 0, done.stderr
@@ -122,45 +56,52 @@ def test_the_command_takes_model_and_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "out", "problem"),
+    ("source", "out", "key", "problem"),
     [
-        ("synthetic:walk", "out.docx", "name a picture such as out.png, or a video"),
-        ("synthetic:walk", "out", "name a picture such as out.png, or a video"),
-        ("synthetic:walk", "out.mp4", "--frames: synthetic:walk has no end"),
-        ("rtsp://user:secret@camera/1", "out.mkv", r"--frames: rtsp://camera has no end"),
-        ("/dev/video0", "out.mp4", "--frames: /dev/video0 has no end"),
-        ("nothing.mp4", "out.mp4", "^IN: .*nothing.mp4 cannot be read"),
-        ("nothing.png", "out.mp4", "^IN: nothing.png cannot be read"),
-        (__file__, "out.png", f"^IN: no picture of 1 in {__file__} can be read"),
-        ("picamera2", "out.mp4", "--frames: picamera2 has no end"),
-        ("picamera2:1", "out.mp4", "--frames: picamera2:1 has no end"),
-        ("", "out.png", "^IN: it names no file"),
-        ("images:", "out.png", "^IN: it names no file"),
+        ("synthetic:walk", "out.docx", "OUT", "not a file type that can be written"),
+        ("synthetic:walk", "out", "OUT", "has no file type"),
+        ("synthetic:walk", "out.mp4", "--frames", "synthetic:walk has no end"),
+        ("synthetic:walk", "out.gif", "--frames", "synthetic:walk has no end"),
+        ("rtsp://user:secret@camera/1", "out.mkv", "--frames", "rtsp://camera has no end"),
+        ("/dev/video0", "out.mp4", "--frames", "/dev/video0 has no end"),
+        ("picamera2", "out.mp4", "--frames", "picamera2 has no end"),
+        ("picamera2:1", "out.mp4", "--frames", "picamera2:1 has no end"),
+        ("nothing.mp4", "out.mp4", "IN", "nothing.mp4 cannot be read"),
+        ("nothing.png", "out.mp4", "IN", "nothing.png cannot be read"),
+        (__file__, "out.png", "IN", f"{__file__} cannot be read"),
+        ("synthetic:wlak", "out.png", "IN", 'no scene "wlak"'),
+        ("", "out.png", "IN", "it names no file"),
+        ("images:", "out.png", "IN", "it names no file"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(tmp_path: Path, source: str, out: str, problem: str) -> None:
+def test_unusable_arguments_are_named_and_nothing_is_written(
+    tmp_path: Path, source: str, out: str, key: str, problem: str
+) -> None:
     (tmp_path / out).write_bytes(b"before")
-    with pytest.raises(UsageError, match=problem) as caught:
+    with pytest.raises(UsageError) as caught:
         run(Config(), source, tmp_path / out)
-    assert "\n" not in str(caught.value)
+    assert caught.value.key == key
+    assert problem in caught.value.problem
+    assert caught.value.remedy
     assert "secret" not in str(caught.value)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(out, b"before")]
 
 
 @pytest.mark.parametrize("form", ["{}", "images:{}", "video:{}"])
-def test_what_is_read_is_not_overwritten(tmp_path: Path, form: str) -> None:
+def test_the_input_is_not_overwritten(tmp_path: Path, form: str) -> None:
     picture, link = tmp_path / "a.png", tmp_path / "b.png"
     Pillow.new("RGB", SIZE).save(picture)
     link.symlink_to(picture)
     before = picture.read_bytes()
     for out in (picture, link):
-        with pytest.raises(UsageError, match=r"^OUT: .* is IN"):
+        with pytest.raises(UsageError) as caught:
             run(Config(), form.format(picture), out)
+        assert (caught.value.key, caught.value.problem) == ("OUT", f"{out} is IN, and would be overwritten")
     assert picture.read_bytes() == before
 
 
 @pytest.mark.parametrize("form", ["{}", "images:{}", "{}/"])
-def test_nor_is_any_picture_of_a_folder(tmp_path: Path, form: str) -> None:
+def test_no_picture_of_an_input_folder_is_overwritten(tmp_path: Path, form: str) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in ("a.png", "b.PNG"):
@@ -170,79 +111,60 @@ def test_nor_is_any_picture_of_a_folder(tmp_path: Path, form: str) -> None:
     linked.symlink_to(folder / "b.PNG")
     before = (folder / "b.PNG").read_bytes()
     for out in (folder / "a.png", folder / "b.PNG", linked):
-        with pytest.raises(UsageError, match=rf"^OUT: {out} is in IN, and would be lost; name another file$"):
+        with pytest.raises(UsageError) as caught:
             run(Config(), form.format(folder), out)
+        assert (caught.value.key, caught.value.problem) == ("OUT", f"{out} is in IN, and would be overwritten")
     assert (folder / "b.PNG").read_bytes() == before
     run(Config(), form.format(folder), folder / "new.png")
 
 
-def test_a_stream_that_is_not_there_is_told_of_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["http://127.0.0.1:1/x", "/dev/video63"])
+def test_an_unreachable_camera_stays_a_camera_error(tmp_path: Path, source: str) -> None:
     pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
-    with pytest.raises(CameraError, match=r"^IN: http://127\.0\.0\.1:1 cannot be read .* in IN are right$"):
-        run(Config(), "http://127.0.0.1:1/x", tmp_path / "out.png")
+    with pytest.raises(CameraError) as caught:
+        run(Config(), source, tmp_path / "out.png")
+    assert caught.value.key == "IN"
 
 
-def test_the_command_says_what_it_did(tmp_path: Path) -> None:
+def test_the_command_reports_how_many_people_it_saw(tmp_path: Path) -> None:
     picture, video, empty = tmp_path / "a b.png", tmp_path / "ü.mp4", tmp_path / "empty.mp4"
     done = run_edge("annotate", "synthetic:two", str(picture), "--frame", "20")
     assert (done.stdout, done.stderr.splitlines()[-1]) == ("", f"{picture} is written: 2 people")
     assert run(Config(), "synthetic:two", video, frames=4) == "4 frames, at most 2 people at once"
-    assert run(Config(), "synthetic:empty", empty, frames=1) == "1 frame, nobody"
+    assert run(Config(), "synthetic:empty", empty, frames=1) == "1 frame, no people"
     assert run(Config(), "synthetic:wave", picture, first=20) == "1 person"
 
 
-def test_the_arguments_are_called_as_errors_call_them() -> None:
+def test_usage_errors_name_the_arguments_like_other_errors() -> None:
     assert "Missing argument 'OUT'" in run_edge("annotate", "x.png").stderr
 
 
-def test_a_camera_that_is_not_there_may_be_back(tmp_path: Path) -> None:
-    pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
-    with pytest.raises(CameraError, match=r"^IN: /dev/video63 cannot be read"):
-        run(Config(), "/dev/video63", tmp_path / "out.png")
-
-
-def test_frames_are_for_videos(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--frames: .*out.png is one picture"):
+def test_frames_is_refused_for_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
         run(Config(), "synthetic:walk", tmp_path / "out.png", frames=3)
+    assert caught.value.key == "--frames"
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.mp4"])
+@pytest.mark.parametrize("name", ["out.png", "out.gif", "out.mp4"])
 def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path, name: str) -> None:
     picture = tmp_path / "in.png"
     Pillow.new("RGB", SIZE).save(picture)
     out = tmp_path / "there" / name
     out.parent.mkdir()
     out.write_bytes(b"before")
-    with pytest.raises(UsageError, match=rf"^--frame: {picture} has no frame 1; count from 0$"):
+    with pytest.raises(UsageError) as caught:
         run(Config(), str(picture), out, first=1)
+    assert (caught.value.key, caught.value.problem) == ("--frame", f"{picture} has no frame 1")
     assert [(path.name, path.read_bytes()) for path in out.parent.iterdir()] == [(name, b"before")]
     out.unlink()
-    out.mkdir()  # what cannot be replaced
-    with pytest.raises(UsageError, match=f"^OUT: .*{name} cannot be written"):
+    out.mkdir()  # a folder cannot be replaced by a file
+    with pytest.raises(UsageError) as caught:
         run(Config(), str(picture), out)
+    assert caught.value.key == "OUT"
     assert [path.name for path in out.parent.iterdir()] == [name]
 
 
-class Clip:
-    """A video that was read back."""
-
-    def __init__(self, file: Path) -> None:
-        av = pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
-        with av.open(str(file)) as container:
-            stream = container.streams.video[0]
-            frames = list(container.decode(stream))
-            self.codec = str(stream.codec_context.name)
-            self.pixels = str(stream.codec_context.pix_fmt)
-            self.rate: Fraction | None = stream.average_rate
-        self.images = [frame.to_ndarray(format="rgb24") for frame in frames]
-        self.times_s = [float(frame.time) for frame in frames]
-
-    @property
-    def steps_s(self) -> list[float]:
-        return [b - a for a, b in pairwise(self.times_s)]
-
-
-def encode(file: Path, images: list[types.Image], *, rate: int = 10, times: list[int] | None = None) -> None:
+def encode(file: Path, images: list[Image], *, rate: int = 10, times: list[int] | None = None) -> None:
     """Write a video, whose frames come at those ticks of `rate` a second."""
     av = pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
     with av.open(str(file), "w") as container:
@@ -256,7 +178,7 @@ def encode(file: Path, images: list[types.Image], *, rate: int = 10, times: list
         container.mux(stream.encode())
 
 
-def test_every_frame_of_a_scene(tmp_path: Path) -> None:
+def test_a_video_shows_the_skeleton_in_every_frame(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     run(Config(), "synthetic:two", out, first=5, frames=12)
     clip = Clip(out)
@@ -269,7 +191,7 @@ def test_every_frame_of_a_scene(tmp_path: Path) -> None:
     of = scene("two")
     sides = [("LEFT", LEFT), ("RIGHT", RIGHT)]
     there = [
-        has(image, colour, truth.xy[INDEX[f"{side}_{part}"]], within_px=16, tolerance=60)
+        has_colour(image, colour, truth.xy[INDEX[f"{side}_{part}"]], within_px=16, tolerance=60)
         for number, image in enumerate(clip.images, 5)
         for truth in poses_of(of, number)
         for side, colour in sides
@@ -280,17 +202,17 @@ def test_every_frame_of_a_scene(tmp_path: Path) -> None:
     assert np.mean(there) > 0.9
 
 
-def test_people_of_a_video_are_followed(tmp_path: Path) -> None:
+def test_people_in_a_video_are_tracked(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     run(Config(), "synthetic:wave", out, frames=10)
     first, *_, last = Clip(out).images
     place = hips(poses_of(scene("wave"), 0)[0])
-    assert has(first, NOBODYS, place, within_px=5)
-    assert any(has(last, own, place, within_px=5) for own in OWN[:3])
+    assert has_colour(first, UNCONFIRMED, place, within_px=5)
+    assert any(has_colour(last, own, place, within_px=5) for own in PEOPLE[:3])
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.M4V", "a.mov", "a.mkv", "a.webm", "a.avi"])
-def test_a_video_becomes_a_video_with_its_clock(tmp_path: Path, name: str) -> None:
+def test_a_video_keeps_the_times_of_its_frames(tmp_path: Path, name: str) -> None:
     source = tmp_path / "in.mov"
     images = [picture_of(scene("wave"), number)[:301, :401] for number in range(5)]
     encode(source, images, rate=10, times=[0, 1, 2, 5, 6])
@@ -306,7 +228,7 @@ def test_a_video_becomes_a_video_with_its_clock(tmp_path: Path, name: str) -> No
     assert len(Clip(tmp_path / "again.mp4").images) == 5
 
 
-def test_the_command_takes_a_part_of_a_video(tmp_path: Path) -> None:
+def test_the_command_accepts_a_range_of_frames(tmp_path: Path) -> None:
     source, out = tmp_path / "in.mov", tmp_path / "out.mp4"
     encode(source, [np.full((48, 64, 3), 20 * level, np.uint8) for level in range(10)])
     done = run_edge("annotate", str(source), str(out), "--frame", "3", "--frames", "4")
@@ -329,41 +251,21 @@ def test_pictures_of_a_folder_become_a_video(tmp_path: Path) -> None:
     assert clip.images[1][24, [2, 61]].max() < 20
 
 
-def broken(after: int) -> Iterator[tuple[types.Image, float]]:
-    for number in range(after):
-        yield np.zeros((48, 64, 3), np.uint8), number / 10
-    raise CameraError("gone")
-
-
-@pytest.mark.parametrize("after", [0, 3])
-def test_the_writer_hands_on_what_its_source_raises(tmp_path: Path, after: int) -> None:
-    pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
-    from edge.drawing.video_writer import write_video  # noqa: PLC0415
-
-    with pytest.raises(CameraError, match="gone"):
-        write_video(tmp_path / "a.mp4", broken(after), Fraction(10))
-    with pytest.raises(OSError, match="No such file"):
-        write_video(tmp_path / "no folder" / "a.mp4", [(np.zeros((48, 64, 3), np.uint8), 0.0)], Fraction(10))
+def test_a_gif_of_a_scene_is_animated_and_small(tmp_path: Path) -> None:
+    out = tmp_path / "out.gif"
+    assert run(Config(), "synthetic:three", out, frames=60) == "60 frames, at most 3 people at once"
+    with Pillow.open(out) as gif:
+        assert gif.size == (480, 360)
+        assert sum(1 for _ in ImageSequence.Iterator(gif)) == 30
+    assert out.stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing(tmp_path: Path, number: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "edge",
-        "annotate",
-        "synthetic:walk",
-        str(tmp_path / "out.mp4"),
-        "--frames",
-        "9999",
-    ]
+def test_ctrl_c_leaves_no_file(tmp_path: Path, number: int) -> None:
+    arguments = ["annotate", "synthetic:walk", str(tmp_path / "out.mp4"), "--frames", "9999"]
+    command = [sys.executable, "-m", "edge", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.iterdir()):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: process.poll() is not None or any(tmp_path.iterdir()))
     assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
     process.send_signal(number)
     process.communicate(timeout=20)

@@ -110,5 +110,5 @@ def test_check_tells_what_it_found() -> None:
         env=os.environ | {"EDGE_POSE_CAMERA__SOURCE": "picamera2:5", "EDGE_POSE_MQTT__HOST": "127.0.0.1"},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert "there are 2 cameras" in " ".join(found.stdout.split())
+    assert "there are only 2 cameras" in " ".join(found.stdout.split())
     assert found.returncode == 1
