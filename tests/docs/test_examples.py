@@ -15,6 +15,7 @@ from edge.config import load
 from edge.mqtt.messages import schemas
 from tests.docs.pages import Block, Page, blocks
 from tests.support.brokers import LOOPBACK, Mosquitto
+from tests.support.sensor import run_edge
 
 BROKER = '"192.168.1.10", 1883'
 EXAMPLES = [block for block in blocks("python") if block.mark == "example"]
@@ -46,6 +47,13 @@ def test_toml_examples_load(example: Block, tmp_path: Path) -> None:
     file = tmp_path / "edge-pose.toml"
     file.write_text(example.text, encoding="utf-8")
     load(file, {} if "host =" in example.text else {"EDGE_POSE_MQTT__HOST": LOOPBACK})
+
+
+def test_a_wrong_key_is_reported_as_shown(tmp_path: Path) -> None:
+    file = tmp_path / "edge-pose.toml"
+    file.write_text("[camera]\nfsp = 30\n", encoding="utf-8")
+    shown = Page("docs/configuration.md").section("Strict reading").replace("/etc/edge-pose/edge-pose.toml", str(file))
+    assert run_edge("run", "--config", str(file)).stderr in shown
 
 
 def test_the_subscriber_reports_a_raised_hand(mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
