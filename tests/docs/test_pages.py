@@ -15,7 +15,7 @@ from edge import __version__
 from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config
-from edge.mqtt.messages import PAYLOADS
+from edge.mqtt.messages import PAYLOADS, Topics
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
 from tests.docs.pages import Page, pages
@@ -61,6 +61,24 @@ def test_every_topic_has_a_section() -> None:
         assert MQTT.section(topic)
         assert f"| `{topic}` |" in MQTT.text
         assert f"| `{topic}` |" in Page("README.md").text
+
+
+def test_topics_are_sent_as_documented() -> None:
+    topics, heartbeat_s = Topics("edge-pose", "hall"), 60.0
+    examples = {block.mark.removeprefix("message: "): block.text for block in MQTT.blocks}
+    payloads: dict[str, Any] = {
+        topic: msgspec.json.decode(examples[topic], type=payload) for topic, payload in PAYLOADS.items()
+    }
+    messages = {
+        "status": topics.status_message(online=True),
+        "info": topics.info_message(payloads["info"]),
+        "keypoints": topics.keypoints_message(payloads["keypoints"]),
+        "health": topics.health_message(payloads["health"], heartbeat_s),
+    }
+    expiry = {None: "never", 5: "5 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
+    for topic, message in messages.items():
+        retained = "yes" if message.retain else "no"
+        assert f"| `{topic}` | {retained} | {message.qos} | {expiry[message.expiry_s]} |" in MQTT.text
 
 
 @pytest.mark.parametrize("topic", PAYLOADS)
