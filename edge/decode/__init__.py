@@ -1,1 +1,1 @@
-"""One file a decoder; pure numpy, from the model's raw outputs to keypoints in input space."""
+"""From the raw outputs of a network to keypoints in input pixels, in numpy; one file per network family."""

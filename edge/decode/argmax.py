@@ -1,4 +1,4 @@
-"""One person: the best cell of every heatmap, moved by that cell's short offset."""
+"""PoseNet for one person: the best cell of each heatmap, moved by the short offset of that cell."""
 
 import numpy as np
 
@@ -11,20 +11,20 @@ from edge.types import Array, Decoded, Floats, RawOutputs, Tensor
 def get_keypoints(heatmaps: Array, offsets: Array, output_stride: int = 32) -> list[KeyPoint]:
     """Decode one person from PoseNet's outputs.
 
-    heatmaps: (h, w, k) logits. offsets: (h, w, 2 k) in input px, first all y, then all x. output_stride: input px
-    from cell to cell (`edge.decode.heatmaps.output_stride` derives it from the sizes).
-    Returns k KeyPoints in input px. Raises ValueError if the shapes do not fit.
+    heatmaps: (h, w, k) logits. offsets: (h, w, 2 k) in input px, all y channels before all x channels. output_stride:
+    input px between neighbouring cells; `edge.decode.heatmaps.output_stride` derives it from the sizes.
+    Returns k KeyPoints in input px. Raises ValueError if the shapes do not fit each other.
     """
     if heatmaps.ndim != 3 or offsets.shape != (*heatmaps.shape[:2], 2 * heatmaps.shape[2]):
         raise ValueError(
-            f"heatmaps (h, w, k) and offsets (h, w, 2 k) are wanted, not {heatmaps.shape} and {offsets.shape}"
+            f"get_keypoints needs heatmaps (h, w, k) and offsets (h, w, 2 k), not {heatmaps.shape} and {offsets.shape}"
         )
     positions, logits = _best_positions(Tensor(heatmaps), Tensor(offsets), output_stride)
     return [KeyPoint(k, yx, v) for k, (yx, v) in enumerate(zip(positions, sigmoid(logits), strict=True))]
 
 
 def decode_argmax(outputs: RawOutputs, names: PoseNetOutputs) -> Decoded:
-    """Exactly one pose, however unlikely; its score is the mean of its keypoints' confidences."""
+    """Decode exactly one pose, however unlikely; its score is the mean confidence of its keypoints."""
     positions, logits = _best_positions(outputs[names.heatmaps], outputs[names.short_offsets], names.stride)
     confidences = sigmoid(logits)
     score = confidences.sum(keepdims=True) / np.float32(len(confidences))  # mean() takes twice the time
@@ -34,12 +34,11 @@ def decode_argmax(outputs: RawOutputs, names: PoseNetOutputs) -> Decoded:
 def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Floats, Floats]:
     """Positions (k, 2) as (y, x) in input px, and logits (k,), of the best cell of each heatmap.
 
-    Dequantising keeps the order of values, so the search runs on the raw ones and only 3 k values become real.
+    Dequantising keeps the order of values, so the search reads the raw tensor and only 3 k values are dequantised.
     """
     cells = argmax2d(heatmaps.data)
-    y_and_x = np.arange(offsets.data.shape[2]).reshape(2, -1)  # their channels
-    # The cell's row and column index both arrays, in that order: on a grid that is not square, swapping them
-    # reads another cell's offsets, or none.
+    y_and_x = np.arange(offsets.data.shape[2]).reshape(2, -1)  # channels of the offsets
+    # Rows before columns, in both arrays: swapped, they read the offsets of another cell if the grid is not square.
     logits = heatmaps.real(heatmaps.data[*cells, y_and_x[0]])
     moved = offsets.real(offsets.data[*cells, y_and_x])
     return (np.array(cells, np.float32) * stride + moved).T, logits

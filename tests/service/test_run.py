@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from edge.camera import open_source
 from edge.config import Config
-from edge.decode import posenet
+from edge.decode.families import Options
 from edge.inference import edgetpu, loading
 from edge.inference.tflite import CpuRuntime, dies_of_damage
 from edge.models import catalogue
@@ -43,8 +43,8 @@ def test_every_setting_reaches_its_stage() -> None:
         camera={"mirror": True},
     )
     stages, _, _ = opened(wanted)
-    settings = stages.decode.keywords["settings"]  # type: ignore[attr-defined]
-    assert (settings.max_poses, settings.score_threshold, settings.nms_radius_px) == (7, 0.23, 33.0)
+    options = stages.decode.keywords["options"]  # type: ignore[attr-defined]
+    assert (options.max_people, options.min_pose_score, options.nms_radius_px) == (7, 0.23, 33.0)
     assert stages.thresholds.confidence.tolist() == pytest.approx([0.7, *[0.41] * 16])
     assert (stages.thresholds.score, stages.thresholds.keypoints, stages.max_people) == (0.23, 6, 7)
     assert stages.tracker is not None
@@ -58,7 +58,7 @@ def test_every_setting_reaches_its_stage() -> None:
 
 def test_defaults_stand_in_two_places_and_are_the_same() -> None:
     stages, _, _ = opened(Config())
-    assert stages.decode.keywords["settings"] == posenet.Settings()  # type: ignore[attr-defined]
+    assert stages.decode.keywords["options"] == Options()  # type: ignore[attr-defined]
     assert Config().inference.library == edgetpu.LIBRARY
     assert stages.smoother is not None
     assert stages.smoother._settings == smoothing.Settings()
