@@ -1,11 +1,13 @@
 """Fixtures of the tests that run the whole daemon."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.models import catalogue
 from tests.support.delegate import StandIn, add_model
+from tests.support.systemd import Systemd
 
 
 @pytest.fixture
@@ -18,3 +20,10 @@ def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
         "XDG_DATA_HOME": str(tmp_path / "data"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
     }
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    systemd = Systemd(tmp_path)
+    yield systemd
+    systemd.close()

@@ -1,7 +1,6 @@
 """A stop takes less than two seconds, whatever hangs, and is no crash."""
 
 import json
-import os
 import signal
 import socket
 import time
@@ -14,19 +13,13 @@ from edge.service.run import STOP_S, TICK_S
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.delegate import StandIn
 from tests.support.sensor import Sensor, ear, sensor
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 STUBBORN = "tests.e2e.stubborn"
 HANGS: dict[str, object] = {"camera.source": "stubborn:close", "camera.fps": 0}
 LIMIT_S = 2.0
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.001)
 
 
 def stop(daemon: Sensor, *numbers: int) -> None:
@@ -69,12 +62,8 @@ def test_camera_edge_tpu_and_a_broker_that_sleeps_all_hang(
         with ear(server.port) as heard:
             heard.topic("keypoints")
         time.sleep(2)
-        assert server._process is not None
-        os.kill(server._process.pid, signal.SIGSTOP)
-        try:
+        with server.stalled():
             stop(daemon)
-        finally:
-            os.kill(server._process.pid, signal.SIGCONT)
     with ear(server.port) as late:
         assert late.topic("status").retain
         until(lambda: late.heard[-1].payload == b"offline" or late.topic("status").payload == b"offline")

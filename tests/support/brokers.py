@@ -1,34 +1,56 @@
 """Real brokers for tests: mosquitto on a free port of the loopback, to be stopped, killed and started again."""
 
+import random
 import shutil
+import signal
 import socket
 import subprocess
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.waiting import LONG_S, until
 
 LOOPBACK = "127.0.0.1"
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for_port(port: int, timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
+    """A port on which nothing listens. It is none that the kernel gives to others meanwhile, as those above 32768."""
     while True:
-        try:
-            socket.create_connection((LOOPBACK, port), timeout=0.2).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+
+
+def accepts_connections(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def publish(port: int, topic: str, payload: str, *options: str) -> None:
+    """Publish with QoS 1, so the broker has it when this returns."""
+    subprocess.run(["mosquitto_pub", "-p", str(port), "-t", topic, "-m", payload, "-q", "1", *options], check=True)
+
+
+@contextmanager
+def mosquitto_sub(port: int, topic: str, out: Path, *options: str) -> Iterator[Callable[[], list[str]]]:
+    """Subscribe with the program mosquitto_sub; gives a function that returns the lines it has printed into `out`."""
+    publish(port, "subscribed", "yes", "-r")
+    with out.open("wb") as file:
+        command = ["mosquitto_sub", "-p", str(port), "-t", topic, "-t", "subscribed", *options]
+        process = subprocess.Popen(command, stdout=file)
+    try:
+        until(lambda: out.stat().st_size)
+        yield lambda: out.read_text(encoding="utf-8").splitlines()[1:]
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @dataclass
@@ -47,18 +69,29 @@ class Mosquitto:
         if Path("/etc/mosquitto").exists():
             lines.append("user root")  # else it becomes a user who may not read our certificates
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self._process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
-        wait_for_port(self.port)
+        self._process = process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
+        until(lambda: process.poll() is not None or accepts_connections(self.port))
+        assert process.poll() is None, f"mosquitto ended with {process.returncode}"
         return self
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(10)
-            self._process = None
+        self._end(signal.SIGTERM)
 
     def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Stop it for a while: connections stay, and it reads nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, number: int) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
+            self._process.send_signal(number)
+            self._process.wait(LONG_S)
             self._process = None

@@ -1,4 +1,4 @@
-"""The daemon as its users run it: another process, a real broker, everything heard over MQTT."""
+"""The daemon as its users run it: in another process, with a real broker, observed over MQTT."""
 
 import json
 import os
@@ -16,23 +16,50 @@ import jsonschema
 import msgspec
 
 from edge.config import Mqtt
+from edge.mqtt.connection import send
 from edge.mqtt.messages import schemas
 from edge.mqtt.subscription import Subscription
 from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK
+from tests.support.waiting import LONG_S, until
 
 SCHEMAS = schemas()
+STOP_LIMIT_S = 2.0
 
 
 def run_edge(
     *arguments: str, environ: Mapping[str, str] | None = None, timeout_s: float = 60
 ) -> "subprocess.CompletedProcess[str]":
-    """`edge-pose ...` to its end."""
+    """Run `edge-pose ...` to its end."""
     return subprocess.run(
         [sys.executable, "-m", "edge", *arguments],
         capture_output=True, text=True, check=False, timeout=timeout_s, env=_environ(environ or {}),
     )  # fmt: skip
+
+
+@contextmanager
+def watch(folder: Path, *arguments: str, **environ: str) -> Iterator[Callable[[str], list[str]]]:
+    """Start `edge-pose watch`; gives a function that waits for a text and returns all lines so far."""
+    path = folder / f"watch-{time.monotonic_ns()}.log"
+    with path.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "watch", *arguments], stdout=out, stderr=out, env=_environ(environ)
+        )
+
+    def wait_for(text: str) -> list[str]:
+        until(lambda: text in path.read_text(encoding="utf-8") or process.poll() is not None)
+        printed = path.read_text(encoding="utf-8")
+        assert text in printed, printed
+        return printed.splitlines()
+
+    try:
+        yield wait_for
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LONG_S) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 @dataclass
@@ -46,11 +73,23 @@ class Sensor:
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
+    def wait_for_log(self, text: str, count: int = 1) -> None:
+        """Wait until the log has this text so many times."""
+        until(lambda: self.log.count(text) >= count or self.process.poll() is not None)
+        assert self.log.count(text) >= count, self.log
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
         """Send a signal; exit code and seconds that it took."""
         started_s = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(20), time.monotonic() - started_s
+        return self.process.wait(LONG_S), time.monotonic() - started_s
+
+    def assert_stops(self, number: int = signal.SIGTERM) -> None:
+        """It ends within the time that we promise, with exit code 0, and without a traceback."""
+        code, took_s = self.stop(number)
+        assert code == 0, self.log
+        assert took_s < STOP_LIMIT_S
+        assert "Traceback" not in self.log
 
 
 @contextmanager
@@ -84,14 +123,14 @@ def sensor(
 
 @dataclass
 class Ear:
-    """Everything that is said under edge-pose/, in order; JSON payloads are checked against their schemas."""
+    """All messages under edge-pose/, in order; JSON payloads are checked against their schemas."""
 
     subscription: Subscription
     heard: list[Message] = field(default_factory=list)
 
-    def listen(self, until: Callable[[Message], bool], timeout_s: float = 30) -> Message:
+    def listen(self, until: Callable[[Message], bool], timeout_s: float = LONG_S) -> Message:
         """The next message for which `until` holds."""
-        deadline = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + timeout_s
         while True:
             message = self.subscription.next(0.1)
             if message is not None:
@@ -99,10 +138,15 @@ class Ear:
                 self.heard.append(message)
                 if until(message):
                     return message
-            assert time.monotonic() < deadline, f"in vain; heard {[m.topic for m in self.heard[-10:]]}"
+            assert time.monotonic() < deadline_s, f"in vain; heard {[m.topic for m in self.heard[-10:]]}"
 
     def topic(self, name: str, payload: bytes | None = None) -> Message:
+        """The next message on a topic, with that payload if one is given."""
         return self.listen(lambda message: message.topic.endswith(f"/{name}") and payload in (None, message.payload))
+
+    def topics(self, name: str, count: int) -> None:
+        for _ in range(count):
+            self.topic(name)
 
     def all(self, name: str) -> list[Any]:
         """The payloads of a topic so far."""
@@ -119,13 +163,30 @@ class Ear:
 
 @contextmanager
 def ear(port: int) -> Iterator[Ear]:
-    subscription = Subscription(msgspec.convert({"host": LOOPBACK, "port": port}, Mqtt), ["edge-pose/#"])
-    deadline = time.monotonic() + 10
-    while not subscription.connection.connected:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    try:
+    with _subscription(port, "edge-pose/#") as subscription:
         yield Ear(subscription)
+
+
+def retained(port: int) -> dict[str, bytes]:
+    """What the broker retains under edge-pose/: topic -> payload."""
+    messages = {}
+    with _subscription(port, "edge-pose/#") as subscription:
+        # The broker sends what it retains before it reads our next message.
+        end = Message(f"edge-pose/end-{time.monotonic_ns()}", b"", qos=1)
+        with subscription.connection.lock:
+            send(subscription.connection.client, end)
+        while (message := subscription.next(LONG_S)) is not None and message.topic != end.topic:
+            assert message.retain
+            messages[message.topic] = message.payload
+    return messages
+
+
+@contextmanager
+def _subscription(port: int, topic: str) -> Iterator[Subscription]:
+    subscription = Subscription(msgspec.convert({"host": LOOPBACK, "port": port}, Mqtt), [topic])
+    try:
+        until(lambda: subscription.connection.connected)
+        yield subscription
     finally:
         subscription.close()
 
