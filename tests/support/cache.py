@@ -1,0 +1,41 @@
+"""Results that take long to make, kept from one run of the tests to the next."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-pose"
+
+
+def hash_of(folder: Path) -> str:
+    """A hash of the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_size} ".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` has filled. The key is text that changes with everything the contents depend on.
+
+    Other processes wait while one makes it. A damaged folder is made again.
+    """
+    shelf = CACHE / name
+    shelf.mkdir(parents=True, exist_ok=True)
+    folder = shelf / hashlib.sha256(key.encode()).hexdigest()[:16]
+    seal = folder.with_suffix(".sha256")
+    with (shelf / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (seal.is_file() and seal.read_text() == hash_of(folder)):
+            with TemporaryDirectory(dir=shelf) as temporary:
+                new = Path(temporary) / "new"
+                new.mkdir()
+                make(new)
+                shutil.rmtree(folder, ignore_errors=True)
+                new.rename(folder)
+            seal.write_text(hash_of(folder))
+    return folder
