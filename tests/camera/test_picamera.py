@@ -302,7 +302,9 @@ def test_whichever_clock_the_sensor_means(pi: FakeRig, slept_s: int, clock: int)
     assert pi.module._taken_s(told) == pytest.approx(taken_s, abs=1e-3)
 
 
-@pytest.mark.parametrize("told", [None, 0, 1, -1, 10**19, time.time_ns(), "now"])
+@pytest.mark.parametrize(
+    "told", [None, 0, 1, -1, 10**19, pytest.param(time.time_ns(), id="the time of day"), "now"], ids=str
+)
 def test_a_moment_that_makes_no_sense_is_unknown(rig: Rig, told: object) -> None:
     original = rig.request.get_metadata
     rig.patch.setattr(rig.request, "get_metadata", lambda one: original(one) | {"SensorTimestamp": told})
