@@ -1,4 +1,4 @@
-"""`edge-pose demo`: the real daemon, a broker and a subscriber on this machine alone."""
+"""`edge-pose demo`: the real service, a broker, and a subscriber, all on this machine."""
 
 import os
 import signal
@@ -7,28 +7,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from edge.camera import named_by_option, open_source
 from edge.camera.feed import redact_url
-from edge.config import ENV_PREFIX, Camera, Mqtt, host_and_port
+from edge.cli.demo_view import Lines, Screen, View
+from edge.config import Camera, Mqtt, host_and_port, variable_of
+from edge.config.load import ENV_PREFIX
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.failures import UNANSWERED
-from edge.mqtt.messages import Keypoints, Topics, read_keypoints
+from edge.mqtt.messages import Topics
 from edge.mqtt.subscription import Subscription
 
 LOOPBACK = "127.0.0.1"
-FPS_OVER = 30  # frames
-ENDING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+BROKER_S = 10.0  # to connect to the broker
+END_S = 5.0  # for the service to end
+SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
-# rumqttd's own configuration: a v5 listener on loopback, everything small.
+# rumqttd's own configuration: an MQTT 5 listener on loopback, everything small.
 _BROKER_TOML = """\
 id = 0
 
@@ -52,117 +53,101 @@ dynamic_filters = true
 """
 
 
-def run(broker: str | None, frames: int, source: str) -> int:
-    """Print every message until Ctrl-C, or `frames` of them; returns the exit code.
+def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) -> int:
+    """Show messages until Ctrl-C, or `frames` of them; returns the exit code.
 
-    On a broker that was named, nothing stays behind. Raises UsageError, ConfigError, BrokerError, CameraError.
+    On a terminal, unless `as_json`, a table shows the newest message; otherwise each message is one line.
+    Nothing stays on a broker that was named. Raises UsageError, ConfigError, BrokerError, CameraError.
     """
     out = Console(highlight=False, soft_wrap=True)
-    # Next to messages that are piped into another program, the summary would be in the way.
-    notes = out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True)
-    # So that whatever ends the demo ends what it has started; SIGINT too, which shells switch off in the background.
-    for number in ENDING:
+    lines = as_json or not out.is_terminal
+    # Only messages go to a pipe.
+    notes = Console(stderr=True, highlight=False, soft_wrap=True) if lines else out
+    # Every signal must end what the demo has started; shells disable SIGINT for programs in the background.
+    for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     with named_by_option("--source", source):
-        open_source(Camera(source=source)).close()  # a wrong name is found here, and not by the daemon
+        open_source(Camera(source=source)).close()  # so that a wrong source is our error and not the service's
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
-        # An id of its own: a sensor of this machine may be on that broker already.
-        device_id = f"demo-{os.getpid()}"
+        device_id = f"demo-{os.getpid()}"  # this machine's own sensor may be on that broker too
         topics = Topics(mqtt.base_topic, device_id)
-        subscription = Subscription(mqtt, [topics.keypoints])
-        if not subscription.connection.tried.wait(10) or subscription.connection.failure:
-            # The failure's own remedy names configuration keys, and the demo has no configuration.
-            failure = subscription.connection.failure or UNANSWERED
-            remedy = "name a running broker that requires neither a password nor TLS"
-            raise BrokerError(f"--broker {host}:{port}", failure.problem, remedy)
-        way = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}/{topics.keypoints}"
+        subscription = _subscribe(mqtt, topics)
+        way = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
         notes.print(Text.assemble(("edge-pose demo", "bold"), way))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
-        daemon = _start_daemon(mqtt, device_id, source)
+        service = _start_service(mqtt, device_id, source)
         try:
-            return _show(subscription, daemon, out, notes, frames)
+            return _show(subscription, service, Lines(out, notes) if lines else Screen(out), frames)
         finally:
-            for number in ENDING:  # a second one would leave behind what is to be cleared; this takes seconds at most
+            for number in SIGNALS:  # a second Ctrl-C would leave retained messages behind
                 signal.signal(number, signal.SIG_IGN)
-            # It got the same Ctrl-C as we did, if there was one; a second signal does no harm.
-            _end(daemon)  # which says `offline`
+            # A Ctrl-C has reached the service as well; a second signal does no harm.
+            _end(service)
             retained = [topics.status, topics.info, topics.health]
             if broker is not None and not subscription.clear(retained):
-                notes.print(f"{host}:{port} still has what is retained under {topics.root}/", style="red")
+                notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
             subscription.close()
 
 
-def _show(
-    subscription: Subscription, daemon: "subprocess.Popen[bytes]", out: Console, notes: Console, frames: int
-) -> int:
-    started_s = time.monotonic()
-    arrived_s: deque[float] = deque(maxlen=FPS_OVER)
+def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:
+    """A connected subscription to the keypoints. Raises BrokerError."""
+    subscription = Subscription(mqtt, [topics.keypoints])
+    connection = subscription.connection
+    if connection.tried.wait(BROKER_S) and connection.failure is None:
+        return subscription
+    subscription.close()
+    # The failure's own remedy names configuration keys, and the demo has no configuration.
+    failure = connection.failure or UNANSWERED
+    remedy = "name a running broker that requires neither a password nor TLS"
+    raise BrokerError(f"--broker {mqtt.host}:{mqtt.port}", failure.problem, remedy)
+
+
+def _show(subscription: Subscription, service: "subprocess.Popen[bytes]", view: View, frames: int) -> int:
+    """Show messages; returns the exit code."""
     count = 0
-    summary = Text("waiting for the first frame …", style="dim")
-    with (
-        suppress(KeyboardInterrupt),
-        Live(summary, console=notes, auto_refresh=False, transient=not out.is_terminal) as live,
-    ):
+    with suppress(KeyboardInterrupt), view:
         while not frames or count < frames:
             message = subscription.next(timeout_s=0.5)
-            if message is None:
-                if daemon.poll() is not None:
-                    break
-                continue
-            count += 1
-            arrived_s.append(time.monotonic())
-            out.print(message.payload.decode(), markup=False)
-            live.update(_summary(read_keypoints(message.payload), arrived_s), refresh=True)
-    notes.print(f"{count} message{'' if count == 1 else 's'} in {time.monotonic() - started_s:.1f} s", style="dim")
-    # Without any message, the daemon ended before us and has said why.
-    return EXIT_OK if count or daemon.returncode is None else daemon.returncode or EXIT_FAILURE
+            if message is not None:
+                count += 1
+                view.show(message.payload, time.monotonic())
+            elif service.poll() is not None:
+                break
+    view.end(count)
+    # Without a single message, the service ended by itself and has printed why.
+    return EXIT_OK if count or service.returncode is None else service.returncode or EXIT_FAILURE
 
 
-def _summary(keypoints: Keypoints, arrived_s: deque[float]) -> Text:
-    """A line of less than 80 columns."""
-    span_s = arrived_s[-1] - arrived_s[0]
-    fps = f"{(len(arrived_s) - 1) / span_s:5.1f}" if span_s > 0 else "    –"
-    people = len(keypoints.poses)
-    seen = sum(len(pose.keypoints) for pose in keypoints.poses)
-    return Text.assemble(
-        (f"{fps} fps", "bold green"),
-        " · ",
-        (f"{people} {'person' if people == 1 else 'people'}", "bold cyan"),
-        f" · {seen} keypoints · {keypoints.latency_ms.total:.1f} ms",
-        f" ({keypoints.latency_ms.inference:.1f} inference) · Ctrl-C ends",
-    )
-
-
-def _start_daemon(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[bytes]":
-    """The daemon as it comes, but for what the demo says in the environment, where nobody else is heard."""
+def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[bytes]":
+    """The service with defaults and with the demo's settings, passed as environment variables."""
     settings = {
-        "DEVICE__ID": device_id,
-        "CAMERA__SOURCE": source,
-        "CAMERA__LOOP": "true",
-        "MQTT__HOST": mqtt.host,
-        "MQTT__PORT": str(mqtt.port),
+        "device.id": device_id,
+        "camera.source": source,
+        "camera.loop": "true",
+        "mqtt.host": mqtt.host,
+        "mqtt.port": str(mqtt.port),
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", os.devnull, "--log-level", "warning"],
-        env=inherited | {ENV_PREFIX + key: value for key, value in settings.items()},
+        env=inherited | {variable_of(key): value for key, value in settings.items()},
     )
 
 
-def _end(daemon: "subprocess.Popen[bytes]") -> None:
-    if daemon.poll() is None:
-        daemon.send_signal(signal.SIGTERM)
+def _end(service: "subprocess.Popen[bytes]") -> None:
+    if service.poll() is None:
+        service.send_signal(signal.SIGTERM)
     try:
-        daemon.wait(5)
+        service.wait(END_S)
     except subprocess.TimeoutExpired:
-        daemon.kill()
-        daemon.wait()
+        service.kill()
+        service.wait()
 
 
 @contextmanager
 def _broker(named: str | None) -> Iterator[tuple[str, int]]:
-    """Host and port of the broker that was named, or of one of our own that listens on loopback alone."""
+    """Host and port of the broker that was named, or of one that the demo starts, which listens on loopback only."""
     if named is not None:
         host, port = host_and_port(named, "--broker")
         yield host, port or Mqtt().port
@@ -170,8 +155,8 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     try:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise ConfigError(f"the demo's own broker is not installed; do: {pip_install('demo')}, "
-                          "or name a broker with --broker HOST") from None  # fmt: skip
+        problem, remedy = "the demo's own broker is not installed", "or name a broker with --broker HOST"
+        raise ConfigError("demo", problem, f"run {pip_install('demo')}, {remedy}") from None
     port_number = _free_port()
     with tempfile.TemporaryDirectory(prefix="edge-pose-broker-") as folder:
         config = Path(folder) / "broker.toml"

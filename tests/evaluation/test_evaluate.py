@@ -255,7 +255,7 @@ def test_the_command_measures_painted_people(painted: Path, tmp_path: Path) -> N
     done = run_edge("evaluate", *given, "--json", "--out", str(out))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert done.stderr.splitlines()[-1] == f"{out} is written: {report['persons']['detected']} poses"
+    assert done.stderr.splitlines()[-1] == f"wrote {out}: {report['persons']['detected']} poses"
     assert report["oks"]["AP"] > 0.6
     assert report["keypoints"]["all"]["median_error_px"] < 10
     assert report["pictures"] == {"listed": 13, "evaluated": 13, "skipped": []}

@@ -1,0 +1,26 @@
+"""`edge-pose demo`."""
+
+from typing import Annotated
+
+import typer
+
+from edge.cli.log import log_problems
+from edge.cli.options import AsJson
+
+
+def demo(
+    broker: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Use this broker instead of one that the demo starts.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=0, help="End after this many frames; 0 = run until Ctrl-C.")] = 0,
+    source: Annotated[str, typer.Option(help="Where frames come from: a value for camera.source.")] = "synthetic:walk",
+    as_json: AsJson = False,
+) -> None:
+    """Show the sensor at work with nothing attached: a painted person, a broker, and the messages.
+
+    On a terminal it shows a table that updates. In a pipe, or with --json, it prints one message per line.
+    """
+    log_problems()
+    from edge.cli.demo import run
+
+    raise typer.Exit(run(broker, frames, source, as_json=as_json))

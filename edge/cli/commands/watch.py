@@ -1,0 +1,31 @@
+"""`edge-pose watch`."""
+
+from typing import Annotated
+
+import typer
+
+from edge.cli.log import log_problems
+from edge.cli.options import AsJson, ConfigFile
+
+
+def watch(
+    config: ConfigFile = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Broker, instead of the configured one. User and TLS then come from --config, or without it from "
+            "EDGE_POSE_MQTT__... in the environment.",
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Listen to every sensor on the broker and print one line per person."""
+    log_problems()
+    from edge.cli.watch import run
+    from edge.config import find_credential
+
+    if host is None or config is not None:
+        find_credential()
+    raise typer.Exit(run(config, host, port, as_json=as_json))

@@ -1,0 +1,79 @@
+"""Options that several commands share, and what follows from them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from edge.config import Config
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Configuration file instead of /etc/edge-pose/edge-pose.toml.", show_default=False,
+        readable=False,  # an unreadable file is an error of the configuration (78) and not of the command line (2)
+    ),
+]  # fmt: skip
+OptionalConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file instead of the defaults.", show_default=False)
+]
+ModelName = Annotated[
+    str | None, typer.Option("--model", metavar="NAME|FILE", help="Instead of model.name.", show_default=False)
+]
+InputSize = Annotated[
+    str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Instead of model.input_size, in px.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_writable(out: Path, option: str) -> None:
+    """Refuse an output file whose folder does not exist. Raises typer.BadParameter."""
+    if not os.path.isdir(out.parent):
+        raise typer.BadParameter(f"the folder {out.parent} does not exist; create it", param_hint=option)
+    if os.path.isdir(out):
+        raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
+
+
+def config_without_broker(
+    path: Path | None, model: str | None, input_size: str | None, defaults: Mapping[str, str] | None = None
+) -> "Config":
+    """The configuration with the options `--model` and `--input-size` applied.
+
+    `defaults` are environment variables that apply where the environment does not set them.
+    Raises ConfigError, typer.BadParameter.
+    """
+    import msgspec
+
+    from edge.config import InputPixels, load
+
+    config = load(path, {**(defaults or {}), **os.environ}, broker=False)
+    changed: dict[str, Any] = {}
+    if model is not None:
+        changed["name"] = model
+    if input_size is not None:
+        size = input_size.lower().split("x")
+        try:
+            changed["input_size"] = msgspec.convert(size, tuple[InputPixels, InputPixels], strict=False)
+        except msgspec.ValidationError:
+            problem = f"{input_size!r} is not HEIGHTxWIDTH in px from 33 to 2049, such as 353x481"
+            raise typer.BadParameter(problem, param_hint="--input-size") from None
+    return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **changed))
+
+
+@contextmanager
+def model_errors_name_options(model: str | None, input_size: str | None) -> Iterator[None]:
+    """Errors about a model that was given on the command line name the option instead of the key."""
+    options = {"model.name": ("--model", model), "model.input_size": ("--input-size", input_size)}
+    try:
+        yield
+    except ModelError as exc:
+        option, given = options.get(exc.key, ("", None))
+        if given is None:
+            raise
+        raise UsageError(option, exc.problem, exc.remedy) from exc
