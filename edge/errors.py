@@ -15,12 +15,31 @@ Exit code 78 (EX_CONFIG) tells systemd not to restart. Losing the broker is a st
 import copy
 import os
 import sys
+from enum import StrEnum
 from typing import Any, Self
 
 EXIT_OK = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_CONFIG = 78
+
+
+class ReasonCode(StrEnum):
+    """Why a network runs where it runs; `backend.code` in `info`, `backend_code` in `health`."""
+
+    CONFIGURED = "configured"  # inference.device names this backend
+    STARTING = "starting"  # the Edge TPU is being opened
+    READY = "ready"  # the Edge TPU works
+    ABSENT = "absent"  # no Edge TPU is attached
+    NO_MODEL = "no_model"  # no usable model for the Edge TPU is on this device
+    NO_LIBRARY = "no_library"  # libedgetpu cannot be loaded
+    REFUSED = "refused"  # the library opened no device
+    INCOMPATIBLE = "incompatible"  # the library does not take the model
+    FAILED = "failed"  # the library reported an error during an inference
+    CRASHED = "crashed"  # the library killed its worker process
+    EXITED = "exited"  # the library ended its worker process
+    HUNG = "hung"  # the worker did not answer in time
+    UNEXPECTED = "unexpected"  # anything else
 
 
 class EdgeError(Exception):
@@ -78,7 +97,13 @@ class CameraError(EdgeError, RuntimeError):
 
 
 class AcceleratorError(EdgeError, RuntimeError):
-    """The Edge TPU, its driver or its library failed."""
+    """The Edge TPU, its driver or its library failed; `code` says how."""
+
+    def __init__(
+        self, key: str, problem: str = "", remedy: str = "", *, code: ReasonCode = ReasonCode.UNEXPECTED
+    ) -> None:
+        super().__init__(key, problem, remedy)
+        self.code = code
 
 
 class AbsentError(AcceleratorError):

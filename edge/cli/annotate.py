@@ -22,10 +22,11 @@ from edge.config import Camera, Config
 from edge.drawing.gif_writer import write_gif
 from edge.drawing.skeletons import draw_frame
 from edge.errors import UsageError
-from edge.inference.loading import open_model
+from edge.inference.fallback import OneNetwork
+from edge.inference.loading import open_network
 from edge.pipeline.pipeline import Pipeline
 from edge.scenes.scenes import SCENE_FPS
-from edge.service.run import open_pipeline
+from edge.service.assembly import open_pipeline
 from edge.types import Frame, Image
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -46,15 +47,15 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
     _check(source, out, moving=moving, frames=frames)
     camera = _camera(config.camera, source)
     with named_by_option("IN", source), open_source(camera) as feed, _replacing(out) as part:
-        _, cpu = open_model(config)
-        pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), feed, cpu)
+        selector = OneNetwork(open_network(config), config.inference.device)
+        pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), selector, continuous=feed.continuous)
         wanted = islice(feed, first, None if frames is None else first + frames)
         # The image of a frame is valid only until the next frame is taken.
         frame = next(wanted, None)
         if frame is None:
             raise UsageError("--frame", f"{given} has no frame {first}", "count from 0")
         if not moving:
-            poses = pipeline.poses(frame)
+            poses = pipeline.detector.detect(frame).poses
             draw_frame(frame, poses).save(part)
             return _people(len(poses))
         rate, count = _frame_rate(source, config.camera.fps)
@@ -156,10 +157,10 @@ def _images(
     for number, frame in enumerate(frames):
         start_s = frame.monotonic_s if start_s is None else start_s
         if rate:
-            poses, at_s = pipeline.poses(frame), float(number / rate)
+            poses, at_s = pipeline.detector.detect(frame).poses, float(number / rate)
             drawn = draw_frame(frame, poses)
         else:
-            tracks, at_s = pipeline.result(frame).people, frame.monotonic_s - start_s
+            tracks, at_s = pipeline.update(frame).people, frame.monotonic_s - start_s
             poses = [track.pose for track in tracks]
             drawn = draw_frame(frame, poses, [track.id for track in tracks])
         people.append(len(poses))

@@ -76,10 +76,11 @@ def _check_models(config: configuration.Config) -> str:
 
 
 def _check_model(config: configuration.Config) -> str:
-    from edge.inference.loading import check_edge_tpu, open_decoder, open_model  # noqa: PLC0415 - pulls the runtime in
+    from edge.inference.loading import check_edge_tpu, open_network  # noqa: PLC0415 - pulls the runtime in
 
-    model, cpu = open_model(config)
-    open_decoder(config, cpu)
+    network = open_network(config)
+    model, cpu = network.model, network.runtime
+    cpu.close()
     vouched = "its checksum is right" if model.verified else "nobody vouches for its checksum"
     found = f"{model.path.name} runs on {cpu.name} at {cpu.input_size[0]}x{cpu.input_size[1]}; {vouched}"
     if config.inference.device != "auto":
@@ -87,7 +88,7 @@ def _check_model(config: configuration.Config) -> str:
     try:
         check_edge_tpu(config)
     except EdgeError as exc:
-        return f"{found}. On the CPU, because {str(exc).removeprefix('model.name: ')}"
+        return f"{found}. On the CPU: {exc.text}"
     return f"{found}. The Edge TPU works too, and takes over"
 
 

@@ -21,10 +21,10 @@ from edge.config import Config
 from edge.decode.families import Decoder
 from edge.errors import UsageError
 from edge.evaluation import coco
-from edge.inference.letterbox import Fit
-from edge.inference.loading import open_decoder, open_model
+from edge.inference.letterbox import Letterboxer
+from edge.inference.loading import open_network
+from edge.inference.network import Runtime
 from edge.people.filtering import Thresholds, keep_visible
-from edge.pipeline.pipeline import Runtime
 from edge.types import Frame, Image, Pose
 
 PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
@@ -38,7 +38,7 @@ class Timed:
     cpu: Runtime
     decode: Decoder
     thresholds: Thresholds
-    fit: Fit = field(default_factory=lambda: Fit(smooth=True))  # as well as a camera scales
+    fit: Letterboxer = field(default_factory=lambda: Letterboxer(smooth=True))  # as well as a camera scales
     inference_ms: list[float] = field(default_factory=list)
     decode_ms: list[float] = field(default_factory=list)
 
@@ -69,12 +69,13 @@ def run(
                 raise UsageError(f"--out: {out} is read, and would be lost; name another file")
     if not os.path.isdir(images):
         raise UsageError(f"--images: there is no folder {images}; name the one with the pictures of {annotations}")
-    model, cpu = open_model(config)
+    network = open_network(config)
+    model, cpu = network.model, network.runtime
     wanted = config.filter
     published = Thresholds.of(confidence=wanted.min_confidence, parts=wanted.parts, score=0, keypoints=1).confidence
     # Every keypoint of a pose, as OKS asks for a place of each; and every pose of the decoder, as others are measured.
     thresholds = Thresholds.of(confidence=0, parts={}, score=wanted.min_pose_score, keypoints=1, own=0)
-    timed = Timed(cpu, open_decoder(config, cpu).decode, thresholds)
+    timed = Timed(cpu, network.decoding.decode, thresholds)
     cpu.invoke()  # the first one takes longer
 
     found: list[coco.Detection] = []

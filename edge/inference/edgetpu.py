@@ -1,15 +1,21 @@
-"""What can be known of a Coral Edge TPU without its library, and how its troubles are told: what, and what to do."""
+"""What can be known of a Coral Edge TPU without its library, and the errors of the library."""
 
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-LIBRARY = "libedgetpu.so.1"
-# Google's own package fits runtimes of 2021 alone. docs/raspberry-pi.md has the commands.
-INSTALL = "install a libedgetpu1-std of the runtime's age: https://github.com/feranick/libedgetpu/releases"
-USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # whether its firmware is loaded: by the first inference
+from edge.errors import AbsentError, AcceleratorError, ReasonCode
+from edge.system.files import read_text
 
+KEY = "Edge TPU"  # in errors: the device itself is what is wrong, not a configuration key
+LIBRARY = "libedgetpu.so.1"
+# Google's own package only fits runtimes of 2021. docs/raspberry-pi.md has the commands.
+INSTALL = "install a libedgetpu1-std of the runtime's age: https://github.com/feranick/libedgetpu/releases"
+REPLUG = "unplug it and plug it in again, and check its cable and power supply"
+USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # -> firmware loaded, which the first inference does
+
+# What the runtimes add to the library's own text.
 _ADDED = r"Node number \d+ .* failed to \w+\.|Restored original execution plan .*"
 
 
@@ -18,7 +24,7 @@ class Device:
     """A Coral that the kernel sees."""
 
     kind: str  # usb or pci
-    node: Path  # what has to be opened to use it
+    node: Path  # the device file that has to be opened to use it
 
     @property
     def usable(self) -> bool:
@@ -27,87 +33,94 @@ class Device:
 
 
 def devices(root: Path = Path("/")) -> list[Device]:
-    """Every Coral that is plugged in, whether it can be used or not."""
+    """Every Coral that is plugged in, usable or not."""
     found = [Device("pci", node) for node in sorted((root / "dev").glob("apex_[0-9]*"))]
     for place in sorted((root / "sys/bus/usb/devices").glob("*")):
-        vendor, product, bus, number = (_read(place / name) for name in ("idVendor", "idProduct", "busnum", "devnum"))
+        vendor, product, bus, number = (
+            read_text(place / name) for name in ("idVendor", "idProduct", "busnum", "devnum")
+        )
         if (vendor, product) in USB_IDS:
             found.append(Device("usb", root / f"dev/bus/usb/{bus:0>3}/{number:0>3}"))
     return found
 
 
-def absent(wanted: str = "") -> str:
-    """That there is no Coral; `wanted` is "", "usb:0" etc."""
+def absent(wanted: str = "") -> AbsentError:
+    """No Coral is attached; `wanted` is "", "usb:0" etc."""
     where = {"usb": "on USB", "pci": "as /dev/apex_0"}.get(wanted.partition(":")[0], "on USB or as /dev/apex_0")
-    return f"no Coral Edge TPU is to be seen {where}; if there is one, plug it in again (PCIe: install gasket-dkms)"
+    return AbsentError(KEY, f"none is visible {where}", "if there is one, plug it in again (PCIe: install gasket-dkms)",
+                       code=ReasonCode.ABSENT)  # fmt: skip
 
 
-def missing(library: str, reason: str) -> str:
-    """That there is no such library, or that it is something else."""
-    remedy = INSTALL if library == LIBRARY else "see inference.library"
-    return f"{library} cannot be loaded ({_line(reason)}); {remedy}"
+def cannot_load(library: str, reason: str) -> AcceleratorError:
+    """There is no such library, or it is not a TFLite delegate."""
+    remedy = INSTALL if library == LIBRARY else "check inference.library"
+    return AcceleratorError(KEY, f"{library} cannot be loaded ({_line(reason)})", remedy, code=ReasonCode.NO_LIBRARY)
 
 
-def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> str:
-    """Why the library gave no device; it says nothing itself, most of the time."""
-    found = [one for one in devices(root) if one.kind == (wanted.partition(":")[0] or one.kind)]
+def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> AcceleratorError:
+    """The library gave no device. Most of the time it says nothing, so look at the machine for the reason."""
+    kind, _, number = wanted.partition(":")
+    found = [one for one in devices(root) if one.kind == (kind or one.kind)]
     if library == LIBRARY and not found:
         return absent(wanted)
     if library == LIBRARY and not any(one.usable for one in found):
-        return (f"{found[0].node} may not be opened by this user; add its udev rule, and the user to the group "
-                "plugdev (USB) or apex (PCIe)")  # fmt: skip
-    number = wanted.partition(":")[2]
+        return AcceleratorError(KEY, f"this user may not open {found[0].node}",
+                                "add its udev rule, and the user to the group plugdev (USB) or apex (PCIe)",
+                                code=ReasonCode.REFUSED)  # fmt: skip
     if library == LIBRARY and number and int(number) >= len(found):
-        return (f"inference.device: there is no {wanted}, counted from 0: {len(found)} of that kind can be seen; "
-                "name another one")  # fmt: skip
+        return AcceleratorError("inference.device", f"there is no {wanted}: numbers start at 0, and {len(found)} of "
+                                "that kind can be seen", "name another one", code=ReasonCode.REFUSED)  # fmt: skip
     said = _line(reason)
-    return (f"{library} opened no Edge TPU{f' ({said})' if said else ''}; see that no other program uses it, "
-            "unplug it and plug it in again")  # fmt: skip
+    return AcceleratorError(KEY, f"{library} opened no device{f' ({said})' if said else ''}",
+                            "end other programs that use it, then unplug it and plug it in again",
+                            code=ReasonCode.REFUSED)  # fmt: skip
 
 
-def unfit(label: str, library: str, reason: str) -> str:
-    """That the library does not take the model."""
+def incompatible(label: str, library: str, reason: str) -> AcceleratorError:
+    """The library does not take the model."""
     if "runtime version" in reason:
-        return f"{library} is too old for {label} ({_line(reason)}); {INSTALL}"
-    return (f"{library} does not take {label} ({_line(reason)}); is it compiled for the Edge TPU, and "
-            f"{library} as new as the runtime?")  # fmt: skip
+        return AcceleratorError(KEY, f"{library} is too old for {label} ({_line(reason)})", INSTALL,
+                                code=ReasonCode.INCOMPATIBLE)  # fmt: skip
+    return AcceleratorError(KEY, f"{library} does not take {label} ({_line(reason)})",
+                            f"check that the model is compiled for the Edge TPU and {library} is as new as the runtime",
+                            code=ReasonCode.INCOMPATIBLE)  # fmt: skip
 
 
-def failed(reason: str) -> str:
-    """That it stopped in the middle."""
-    return f"the Edge TPU failed while it computed ({_line(reason)}); check its cable and power supply"
+def failed(reason: str) -> AcceleratorError:
+    """The library reported an error during an inference."""
+    return AcceleratorError(KEY, f"inference failed ({_line(reason)})", "check its cable and power supply",
+                            code=ReasonCode.FAILED)  # fmt: skip
 
 
-def silent(for_s: float) -> str:
-    """That it does not come back from what it was to do."""
-    return (f"the Edge TPU has not answered for {for_s:g} s; unplug it and plug it in again, and check its cable and "
-            "power supply")  # fmt: skip
+def crashed(library: str, during: str, by: str) -> AcceleratorError:
+    """A signal such as SIGSEGV ended the worker."""
+    remedy = REPLUG if during == "an inference" else f"it may not fit the runtime for models: {INSTALL}"
+    return AcceleratorError(KEY, f"{library} crashed during {during} ({by})", remedy, code=ReasonCode.CRASHED)
 
 
-def crashed(library: str, by: str) -> str:
-    """That it killed the process in which it was tried."""
-    return f"{library} crashed when it was tried ({by}); most often it does not fit the runtime for models: {INSTALL}"
+def exited(library: str, during: str, exit_code: int) -> AcceleratorError:
+    """The library ended the worker as if all were well."""
+    return AcceleratorError(KEY, f"{library} ended its process during {during} (exit code {exit_code})", REPLUG,
+                            code=ReasonCode.EXITED)  # fmt: skip
 
 
-def hung(library: str, after_s: float) -> str:
-    """That it was given up."""
-    return (f"{library} was tried and did not answer for {after_s:g} s; unplug the Edge TPU and plug it in again, "
-            "and check its power supply")  # fmt: skip
+def hung(library: str, during: str, after_s: float) -> AcceleratorError:
+    """The worker did not answer and was killed."""
+    return AcceleratorError(KEY, f"{library} did not answer for {after_s:g} s during {during}", REPLUG,
+                            code=ReasonCode.HUNG)  # fmt: skip
 
 
-def unforeseen(error: Exception) -> str:
-    """That something went wrong with it of which nobody thought, be it in a library or in this program."""
-    return (f"the Edge TPU cannot be tried or opened ({type(error).__name__}: {_line(str(error))}); unplug it and plug "
-            "it in again; if that does not help, report this with the lines around it in the log")  # fmt: skip
+def cancelled() -> AcceleratorError:
+    """The program ends while the Edge TPU is being opened or used."""
+    return AcceleratorError(KEY, "it was closed while in use", "nothing to do", code=ReasonCode.UNEXPECTED)
+
+
+def unexpected(error: Exception) -> AcceleratorError:
+    """Any other error, of a library or of this program."""
+    return AcceleratorError(KEY, f"it cannot be opened ({type(error).__name__}: {_line(str(error))})",
+                            f"{REPLUG}; if that does not help, report this with the lines around it in the log",
+                            code=ReasonCode.UNEXPECTED)  # fmt: skip
 
 
 def _line(text: str) -> str:
-    """What the library said, without what the runtime adds to it."""
     return " ".join(re.sub(_ADDED, " ", text).split())
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""

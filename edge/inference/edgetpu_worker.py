@@ -1,102 +1,91 @@
-"""Try a model or the Edge TPU in another process, which may crash or hang of it without harm; that is this file too."""
+"""The process in which the Edge TPU works: `python -m edge.inference.edgetpu_worker`, started by `EdgeTpuRuntime`.
 
-import ctypes
+libedgetpu may crash, exit, hang, or stop all threads here without harm to the daemon.
+"""
+
+import fcntl
 import os
 import signal
-import subprocess
+import socket
 import sys
-from pathlib import Path
 
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, AcceleratorError, EdgeError, ModelError
+import msgspec
+import numpy as np
+
+from edge.errors import EdgeError
 from edge.inference import edgetpu
-from edge.inference.tflite import EdgeTpuRuntime, import_package, installed, refusal
-
-CHECK_S = 60
-EDGE_TPU_CHECK_S = 30  # a Coral on USB takes its firmware first
-_PR_SET_PDEATHSIG = 1
-_WORKS = "works"  # or else what is wrong
+from edge.inference.edgetpu_protocol import DONE, INVOKE, Ready, Refusal, SharedTensors, Spec, TensorSpec, encode
+from edge.inference.tflite import EdgeTpuInterpreter
 
 
-def check_model(path: Path, label: str = "") -> str:
-    """Load `path` and run it once in another process, since a damaged file kills tflite-runtime.
+def main(spec: Spec, control_fd: int, lifeline_fd: int, model_fd: int) -> None:
+    """Load the model, report, and answer INVOKE until the daemon closes the connection."""
+    end_with_the_daemon(lifeline_fd)
+    with socket.socket(fileno=control_fd) as control, os.fdopen(model_fd, "rb") as model:
+        try:
+            tpu = _load(model.read(), spec)
+            tensors = (_input_spec(tpu), *_output_specs(tpu))
+            shared = SharedTensors(tensors)
+        except EdgeError as exc:
+            control.send(encode(Refusal.of(exc)))
+            return
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the daemon has to hear of it
+            control.send(encode(Refusal.of(edgetpu.unexpected(exc))))
+            return
+        socket.send_fds(control, [encode(Ready(tpu.name, tensors))], [shared.descriptor])
+        while control.recv(len(INVOKE)) == INVOKE:
+            control.send(_invoke(tpu, shared))
 
-    Returns the name of the runtime. Raises ModelError, which calls the file by `label` or else by its path, if the
-    runtime refuses it or does not survive it.
+
+def end_with_the_daemon(lifeline_fd: int) -> None:
+    """Let the kernel end this process when the daemon's end of the pipe closes, however the daemon ends.
+
+    By SIGIO, whose default action needs no thread of Python: the library may hang while it holds the GIL. Unlike
+    PR_SET_PDEATHSIG this does not depend on which thread of the daemon started the worker.
     """
-    label = label or str(path)
-    command = [sys.executable, "-m", __name__, str(path)]
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECK_S)
-    except subprocess.TimeoutExpired as exc:
-        problem = f"{label} is damaged: it runs for more than {CHECK_S} s"
-        raise ModelError("model.name", problem, "fetch it again") from exc
-    if done.returncode < 0:
-        raise ModelError("model.name", f"{label} is damaged: the runtime crashed on it", "fetch it again")
-    if done.returncode > 0:
-        raise refusal(done.stderr.strip().rpartition("\n")[2], label, {})
-    return installed()
+        if os.read(lifeline_fd, 1) == b"":  # it closed before the signal was asked for
+            os._exit(1)
+    except BlockingIOError:
+        pass
+    # A stop of the service or Ctrl-C reaches this process too; the daemon decides when it ends.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
-def check_edge_tpu(path: Path, device: str, library: str) -> None:
-    """Load the model in `path` as EdgeTpuRuntime does, and run it once, in another process.
+def _load(model: bytes, spec: Spec) -> EdgeTpuInterpreter:
+    """The model, loaded and run once: the first run takes long, since it brings the weights to the device."""
+    tpu = EdgeTpuInterpreter(model, label=spec.label, device=spec.device, library=spec.library, threads=spec.threads)
+    tpu.invoke()
+    return tpu
 
-    Raises what EdgeTpuRuntime raises, and AcceleratorError if that process crashed or hung.
-    """
-    command = [sys.executable, "-m", __name__, str(path), device, library, str(os.getpid())]
+
+def _input_spec(tpu: EdgeTpuInterpreter) -> TensorSpec:
+    pixels = tpu.input()
+    return TensorSpec("", pixels.shape, pixels.dtype.str)
+
+
+def _output_specs(tpu: EdgeTpuInterpreter) -> list[TensorSpec]:
+    return [
+        TensorSpec(name, tensor.data.shape, tensor.data.dtype.str, float(tensor.scale), int(tensor.zero_point))
+        for name, tensor in tpu.outputs().items()
+    ]
+
+
+def _invoke(tpu: EdgeTpuInterpreter, shared: SharedTensors) -> bytes:
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False, timeout=EDGE_TPU_CHECK_S
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise AcceleratorError(edgetpu.hung(library, EDGE_TPU_CHECK_S)) from exc
-    except OSError as exc:
-        raise AcceleratorError(f"the Edge TPU cannot be tried ({exc.strerror}); see that there is memory left, or "
-                               "restart the machine") from exc  # fmt: skip
-    if done.returncode < 0:
-        raise AcceleratorError(edgetpu.crashed(library, _signal(-done.returncode)))
-    if done.stdout not in ("", _WORKS):
-        raise (ModelError if done.returncode == EXIT_CONFIG else AcceleratorError)(done.stdout)
-    if done.returncode > 0 or done.stdout != _WORKS:  # it may end the process as if all were well
-        raise AcceleratorError(edgetpu.crashed(library, f"exit code {done.returncode}"))
-
-
-def _signal(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-
-
-def _try_model(path: str) -> None:
-    """What `check_model` does there."""
-    _, package = import_package()
-    try:
-        interpreter = package.Interpreter(model_path=path)
-        interpreter.allocate_tensors()
-        interpreter.invoke()
-    except (ValueError, RuntimeError) as exc:
-        sys.exit(" ".join(str(exc).split()))
-
-
-def _try_edge_tpu(path: str, device: str, library: str, parent: str) -> None:
-    """What `check_edge_tpu` does there."""
-    # A libedgetpu that hangs must not outlive the daemon, and keep the Coral from the next one.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # which has ended before we came to this
-        sys.exit(EXIT_FAILURE)
-    # What comes that way is ours alone: libraries write to their standard output whatever they like.
-    to_parent = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        EdgeTpuRuntime(Path(path).read_bytes(), label=path, device=device, library=library, threads=1).invoke()
+        np.copyto(tpu.input(), shared.arrays[""])
+        tpu.invoke()
+        for name, tensor in tpu.outputs().items():
+            np.copyto(shared.arrays[name], tensor.data)
     except EdgeError as exc:
-        os.write(to_parent, f"{exc}".encode())
-        sys.exit(exc.exit_code)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, nobody else would hear of it
-        os.write(to_parent, edgetpu.unforeseen(exc).encode())
-        sys.exit(EXIT_FAILURE)
-    os.write(to_parent, _WORKS.encode())
+        return encode(Refusal.of(exc))
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the daemon has to hear of it
+        return encode(Refusal.of(edgetpu.unexpected(exc)))
+    return DONE
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _try_edge_tpu(*sys.argv[1:])
-    else:
-        _try_model(sys.argv[1])
+    main(msgspec.json.decode(sys.argv[1], type=Spec), *map(int, sys.argv[2:]))

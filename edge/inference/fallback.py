@@ -1,231 +1,189 @@
-"""Which network looks at the next frame where there are two, on the Edge TPU and on the CPU; and why.
+"""Which network each frame goes to where there are two, on the Edge TPU and on the CPU; and why.
 
-The Edge TPU is tried in a process of its own first, at the start and every `probe_s` while the CPU does the work: its
-library may hang or crash. When it fails in the middle it is opened once more, and then the CPU takes over, with the
-very same frame; also when that takes long, until it is open. Without a network for the CPU, its error is raised
-instead. When it hangs while it computes, the program has to end, as what hangs is in it; that counts like a crash. The
-reason is always at hand for the wire.
+With `inference.device = "auto"` the CPU's network is loaded first. A thread opens the Edge TPU, and whenever that
+fails or stops working, the very same frame goes to the CPU and the thread tries again with growing pauses. With
+`"edgetpu"` there is no CPU: a failure is answered by opening it once more, and if that does not help, raised.
 """
 
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from edge.errors import AbsentError, AcceleratorError, EdgeError
-from edge.inference import edgetpu
-from edge.inference.accelerator import Accelerator, Loaded, utc
-from edge.inference.crashes import CRASHES, SKIP_S, WITHIN_S
-from edge.pipeline.pipeline import Network
+from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError, ReasonCode
+from edge.inference.network import Network, Selected, State
+from edge.types import Backend
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 3.0  # then the Edge TPU is said not to answer
-REOPEN_S = 1.0  # how long a frame waits for an Edge TPU that failed, before the CPU takes it
+BACKOFF_S = 1.0  # before the first new try; twice as long after each further one, up to inference.retry_s
+OpenEdgeTpu = Callable[[threading.Event], Network]  # gives up once the event is set; raises EdgeError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """What is in use, and why."""
+class OneNetwork:
+    """A selector where there is one network and no other."""
 
-    loaded: Loaded
-    reason: str
+    def __init__(self, network: Network, device: str) -> None:
+        self.selected = Selected(network, _state(network.runtime.backend, ReasonCode.CONFIGURED, _setting(device)))
+
+    def network(self) -> Network:
+        return self.selected.network
+
+    def failed(self, error: AcceleratorError) -> None:
+        raise error
+
+    def close(self) -> None:
+        """There is nothing to end: the network is part of this process."""
 
 
-class Failover:
-    """Says which network is to be used, and goes from the Edge TPU to the CPU and back: the `Choice` of a Pipeline.
+class EdgeTpuOnly:
+    """A selector for an Edge TPU without a fall-back."""
 
-    `network` and `failed` are for the inference thread, `slow` and `hung` for the one that watches it; `state` may be
-    read by any.
+    def __init__(self, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
+        """Open it. Raises EdgeError."""
+        self._open = open_edge_tpu
+        self._closed = threading.Event()
+        self._setting = _setting(device)
+        self._retry_s = retry_s
+        self._restarted_s = float("-inf")
+        network = open_edge_tpu(self._closed)
+        self.selected = Selected(network, _state("edgetpu", ReasonCode.CONFIGURED, self._setting))
+
+    def network(self) -> Network:
+        return self.selected.network
+
+    def failed(self, error: AcceleratorError) -> None:
+        """Open the Edge TPU again, at most once in `retry_s`. Raises the error of the last try."""
+        network = self.selected.network
+        now_s = time.monotonic()
+        try:
+            if now_s - self._restarted_s < self._retry_s:
+                raise error
+            self._restarted_s = now_s
+            log.warning("%s; opening it again", error)
+            self.selected = Selected(network, _state("edgetpu", error.code, f"{self._setting}; {error}"))
+            network = self._open(self._closed)
+        except EdgeError as exc:
+            code = exc.code if isinstance(exc, AcceleratorError) else ReasonCode.NO_MODEL
+            self.selected = Selected(network, _state("edgetpu", code, f"{self._setting}; the daemon ended: {exc}"))
+            raise
+        detail = f"{self._setting}; it was opened again after: {error}"
+        self.selected = Selected(network, _state("edgetpu", ReasonCode.READY, detail))
+
+    def close(self) -> None:
+        self._closed.set()
+        self.selected.network.runtime.close()
+
+
+class Fallback:
+    """A selector that uses the Edge TPU while it works, and the CPU otherwise.
+
+    `network` and `failed` are for the inference thread; `selected` may be read by any thread.
     """
 
-    def __init__(
-        self, first: Loaded, reason: str, *, cpu: Loaded | None = None, accelerator: Accelerator | None = None,
-        probe_s: float = 0,
-    ) -> None:  # fmt: skip
-        """Begin with `first`. With `cpu`, that takes over when the Edge TPU fails."""
-        self._slow: tuple[State, State] | None = None  # which of them is slow, and what to tell instead
-        self._why = reason
+    def __init__(self, cpu: Network, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
         self._cpu = cpu
-        self._accelerator = accelerator
-        self._probe_s = probe_s
-        self._opened_again_s = float("-inf")
-        self._since = utc()  # the CPU is in use, if it is
-        self._lost = ""  # how the Edge TPU failed in the middle, before what is wrong with it now
-        self._found: State | None = None  # is used from the next frame on
-        self._settled = threading.Event()
+        self._open = open_edge_tpu
+        self._setting = _setting(device)
+        self._retry_s = retry_s
+        self._backoff_s = min(BACKOFF_S, retry_s)
+        self._failures = 0  # of an Edge TPU that had worked
+        self._last_failure = ""
+        self._opened: Selected | None = None  # taken over by the next frame
+        self._tried = threading.Event()  # the first try has come to something
+        self._wanted = threading.Event()  # the Edge TPU is not in use and should be opened
+        self._wanted.set()
         self._closed = threading.Event()
-        self._lock = threading.Lock()  # for who tells the state while it is opened again
-        on_edge_tpu = accelerator is not None and cpu is None
-        self._state = State(first, reason + self._crashed() if on_edge_tpu else reason)  # replaced as a whole
+        starting = _state("cpu", ReasonCode.STARTING, f"{self._setting}; the Edge TPU is being opened")
+        self.selected = Selected(cpu, starting)
+        self._thread = threading.Thread(target=self._keep_open, name="edgetpu", daemon=True)
 
-    @property
-    def state(self) -> State:
-        """What is in use, and why."""
-        state, slow = self._state, self._slow
-        return slow[1] if slow is not None and slow[0] is state else state
-
-    def try_accelerator(self, timeout_s: float, stopping: threading.Event) -> None:
-        """Begin to try the Edge TPU, now and every `probe_s`, and wait for what comes of it, but not too long."""
-        self._state = State(self._state.loaded, f"{self._on_cpu()}, while the Edge TPU is being tried")
-        self._probe(0)
+    def start(self, timeout_s: float, stopping: threading.Event) -> None:
+        """Begin to open the Edge TPU, and wait up to `timeout_s` for the first try to succeed or fail."""
+        self._thread.start()
         deadline_s = time.monotonic() + timeout_s
-        while not (self._settled.wait(0.05) or stopping.is_set() or time.monotonic() > deadline_s):
+        while not (self._tried.wait(0.05) or stopping.is_set() or time.monotonic() > deadline_s):
             pass
         self.network()
 
     def network(self) -> Network:
         """The network for the next frame."""
-        if self._found is not None:
-            self._state, self._found = self._found, None
-            log.info("%s is used from now on: %s", *_told(self._state))
-        return self._state.loaded.network
+        if self._opened is not None:
+            self.selected, self._opened = self._opened, None
+            log.info("the Edge TPU is used from now on: %s", self.selected.state.detail)
+        return self.selected.network
 
     def failed(self, error: AcceleratorError) -> None:
-        """The Edge TPU failed: from now on, another network is used. Raises AcceleratorError if there is none."""
-        if self._accelerator is None:
-            raise error
-        lost = self._state.loaded
-        # Stands for ever if it hangs from here on, and there is no CPU.
-        self._state = State(lost, f"{self._why}; it failed at {utc()}: {error}")
-        if self._cpu is None:
-            try:
-                self._found = self._again(lost, error)
-            except AcceleratorError as exc:
-                self._state = self._ended(exc)
-                raise
-            self.network()
-            return
-        self._since = utc()
-        self._settled.clear()
-        threading.Thread(target=self._reopen, args=(lost, error), name="reopening", daemon=True).start()
-        if not self._settled.wait(REOPEN_S):
-            with self._lock:
-                if not self._settled.is_set():
-                    self._state = State(self._cpu, f"{self._on_cpu()}, because {error}; it is {_opening(' again')}")
-                    log.warning("%s is used: %s", *_told(self._state))
-        self.network()
-
-    def _reopen(self, lost: Loaded, error: AcceleratorError) -> None:
-        """Open again what failed, and if that fails as well, go on trying."""
-        try:
-            self._found = self._again(lost, error)
-        except AcceleratorError as exc:
-            with self._lock:
-                self._fall_back(str(exc))
-                self._settled.set()
-            self._lost = f"{error}; now: "
-            self._try(self._probe_s)
-        else:
-            self._settled.set()
-
-    def _again(self, lost: Loaded, error: AcceleratorError) -> State:
-        """Let go of what failed, and open it again, but not too often. Raises AcceleratorError, and is done with it."""
-        assert self._accelerator is not None
-        lost.network.runtime.close()
-        now_s = time.monotonic()
-        if now_s - self._opened_again_s >= self._probe_s:
-            self._opened_again_s = now_s
-            log.warning("%s; it is opened again", error)
-            try:
-                again = self._accelerator.opened()
-            except EdgeError as exc:
-                error = AcceleratorError(f"{error}; it could not be opened again: {exc}")
-            else:
-                return State(again, f"{self._why}; it was opened again at {utc()}, because {error}")
-        self._accelerator.crashes.end()
-        raise error
-
-    def slow(self, for_s: float, hung_s: float) -> None:
-        """The network has been at work for so long: if it is that of the Edge TPU, say so in time, and take it back."""
-        state = self._state
-        if for_s < SLOW_S or state.loaded.network.runtime.backend == "cpu":
-            self._slow = None
-        elif self._slow is None or self._slow[0] is not state:
-            reason = f"{self._why}; it has not answered since {utc(-for_s)}; {hung_s:g} s after that, the daemon ends"
-            self._slow = state, State(state.loaded, reason)
-            log.warning("the Edge TPU has not answered for %g s", SLOW_S)
-
-    def hung(self, for_s: float) -> None:
-        """The network has not come back for so long. Raises AcceleratorError if it is that of the Edge TPU."""
-        if self._state.loaded.network.runtime.backend == "cpu":
-            return
-        error = AcceleratorError(edgetpu.silent(for_s))
-        self._state = self._ended(error)
-        if self._accelerator is not None:
-            self._accelerator.crashes.close(crashed=True)
-        raise error
+        """The Edge TPU failed: the same frame and the next ones go to the CPU."""
+        self.selected.network.runtime.close()
+        self._failures += 1
+        self._last_failure = str(error)
+        self._fall_back(error)
+        self._wanted.set()
 
     def close(self) -> None:
-        """End in good order, as far as the record of crashes is concerned. Any number of times is fine."""
+        """End the worker, also one that is still being opened. Any number of times is fine."""
         self._closed.set()
-        if self._accelerator is not None:
-            self._accelerator.close()
+        self._wanted.set()
+        for selected in (self.selected, self._opened):
+            if selected is not None and selected.network is not self._cpu:
+                selected.network.runtime.close()
 
-    def _probe(self, wait_s: float) -> None:
-        # A daemon, because what it tries may hang. The process that it started ends with it.
-        threading.Thread(target=self._try, args=(wait_s,), name="probe", daemon=True).start()
-
-    def _try(self, wait_s: float) -> None:
-        """Try the Edge TPU again and again until it is there."""
-        assert self._accelerator is not None
-        assert self._cpu is not None
-        while not self._closed.wait(wait_s):
-            wait_s = self._probe_s
+    def _keep_open(self) -> None:
+        """Open the Edge TPU whenever it is wanted, with growing pauses while that fails."""
+        pause_s, opened_s = 0.0, 0.0
+        while True:
+            self._wanted.wait()
+            if opened_s:  # it was in use and failed
+                lasted = time.monotonic() - opened_s > self._retry_s
+                pause_s = self._backoff_s if lasted or not pause_s else self._longer(pause_s)
+            if self._closed.wait(pause_s):
+                return
             try:
-                self._accelerator.tried()
+                network = self._open(self._closed)
+            except EdgeError as exc:
                 if self._closed.is_set():
                     return
-                # Stands for ever if that hangs here, after it worked in the other process.
-                self._state = State(
-                    self._cpu,
-                    f"{self._on_cpu()}, because {self._lost}the Edge TPU is there, but {_opening()}",
-                )
-                loaded = self._accelerator.opened()
-            except EdgeError as exc:
-                usual = isinstance(exc, AbsentError) and not self._lost  # as on most machines
-                self._fall_back(
-                    f"{self._lost}{str(exc).removeprefix('model.name: ')}{self._crashed()}",
-                    logging.INFO if usual else logging.WARNING,
-                )
-                self._settled.set()
-                continue
-            self._found = State(loaded, f"{self._why}; it is there and works{self._crashed()}")
-            self._settled.set()
-            return
+                # Without a Coral or a model the owner has to do something first.
+                waits = isinstance(exc, (AbsentError, ModelError))
+                pause_s = self._retry_s if waits else self._longer(pause_s)
+                opened_s = 0.0
+                self._fall_back(exc)
+            else:
+                opened_s = time.monotonic()
+                self._wanted.clear()
+                self._opened = Selected(network, _state("edgetpu", ReasonCode.READY, self._ready_detail()))
+                if self._closed.is_set():
+                    network.runtime.close()
+                    return
+            self._tried.set()
 
-    def _crashed(self) -> str:
-        """A note of crashes that are too few to do anything about."""
-        assert self._accelerator is not None
-        count = self._accelerator.crashes.of_late
-        if not count or self._accelerator.crashes.skip_s:
-            return ""
-        times = "once" if count == 1 else f"{count} times"
-        # With the time, since this is told for as long as the Edge TPU works.
-        last = utc(-self._accelerator.crashes.last_ago_s)
-        return (f"; but this program died {times} while the Edge TPU was in use, last at {last}; if it dies {CRASHES} "
-                f"times within {WITHIN_S / 60:g} minutes, that is left alone for {SKIP_S / 60:g} minutes")  # fmt: skip
+    def _longer(self, pause_s: float) -> float:
+        return min(max(2 * pause_s, self._backoff_s), self._retry_s)
 
-    def _on_cpu(self) -> str:
-        return f"{self._why}; on the CPU since {self._since}"
+    def _ready_detail(self) -> str:
+        if not self._failures:
+            return f"{self._setting}; the Edge TPU works"
+        times = "once" if self._failures == 1 else f"{self._failures} times"
+        return f"{self._setting}; the Edge TPU works; it failed {times} before, last: {self._last_failure}"
 
-    def _ended(self, error: AcceleratorError) -> State:
-        return State(self._state.loaded, f"{self._why}; the daemon ended at {utc()}, because {error}")
-
-    def _fall_back(self, problem: str, level: int = logging.WARNING) -> None:
-        assert self._cpu is not None
-        assert self._accelerator is not None
-        again = "" if self._accelerator.crashes.skip_s else f"; it is tried again every {self._probe_s:g} s"
-        state = State(self._cpu, f"{self._on_cpu()}, because {problem}{again}")
-        if state.reason != self._state.reason:
-            self._state = state
-            log.log(level, "%s is used: %s", *_told(state))
+    def _fall_back(self, error: EdgeError) -> None:
+        """Say why the CPU is in use; the same reason again is no news."""
+        code = error.code if isinstance(error, AcceleratorError) else ReasonCode.NO_MODEL
+        before = f"{self._last_failure}; now: " if self._last_failure and str(error) != self._last_failure else ""
+        detail = f"{self._setting}; on the CPU: {before}{error}; tried again at least every {self._retry_s:g} s"
+        if detail != self.selected.state.detail:
+            # Most machines have no Coral: that is no warning, unless it was there before.
+            level = logging.INFO if isinstance(error, AbsentError) and not self._failures else logging.WARNING
+            log.log(level, "the CPU is used: %s", detail)
+            now = self.selected.state
+            since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()
+            self.selected = Selected(self._cpu, State("cpu", code, detail, since_s))
 
 
-def _told(state: State) -> tuple[str, str]:
-    return {"cpu": "the CPU", "edgetpu": "the Edge TPU"}[state.loaded.network.runtime.backend], state.reason
+def _state(backend: Backend, code: ReasonCode, detail: str) -> State:
+    return State(backend, code, detail, time.time())
 
 
-def _opening(again: str = "") -> str:
-    return (f"still being opened{again}, since {utc()}; if that takes more than a minute, plug it in anew and restart "
-            "the sensor")  # fmt: skip
+def _setting(device: str) -> str:
+    return f"inference.device = {device}"

@@ -32,7 +32,7 @@ class _Plan:
     scratch: Image  # as large as the input
 
 
-class Fit:
+class Letterboxer:
     """Letterbox frames into an input tensor; what depends on sizes alone is worked out once.
 
     `mirror` makes the mapping back to the frame flip x: the network sees people as they are, so that their left

@@ -1,132 +1,113 @@
 """Open the networks that the configuration asks for: model files, their runtimes, and the decoders of their outputs."""
 
+import threading
 from contextlib import suppress
+from typing import TypeAlias
 
 from edge.config import Config
-from edge.decode import families
-from edge.decode.families import Decoding, Options
-from edge.errors import AbsentError, ModelError
-from edge.inference import crashes, edgetpu, edgetpu_worker
-from edge.inference.accelerator import Accelerator, Loaded
-from edge.inference.fallback import Failover
-from edge.inference.tflite import CpuRuntime, EdgeTpuRuntime, dies_of_damage
+from edge.decode.families import Decoding, Options, open_decoder
+from edge.errors import ModelError
+from edge.inference import edgetpu
+from edge.inference.edgetpu_protocol import Spec
+from edge.inference.edgetpu_runtime import EdgeTpuRuntime, Limits
+from edge.inference.fallback import EdgeTpuOnly, Fallback, OneNetwork
+from edge.inference.model_trial import check_model
+from edge.inference.network import Network, Runtime
+from edge.inference.tflite import CpuRuntime, crashes_on_damage
 from edge.models import catalogue
 from edge.models.selection import preferred_size, select_model
 from edge.models.strip_decoder import outline
-from edge.pipeline.pipeline import Network, Runtime
 from edge.types import Backend
 
+AnySelector: TypeAlias = OneNetwork | EdgeTpuOnly | Fallback
 
-def open_model(config: Config) -> tuple[catalogue.ModelFile, CpuRuntime]:
-    """Read, check and load the configured model, on the Edge TPU if `inference.device` says so, and not «auto».
+
+def open_selector(config: Config) -> AnySelector:
+    """The networks of a daemon. With "auto" the CPU's is loaded, and `Fallback.start` opens the Edge TPU.
 
     Raises ModelError, AcceleratorError.
     """
-    if config.inference.device.startswith("edgetpu"):
-        check_edge_tpu(config)
-        return _open_edge_tpu(config)
-    return _open_cpu(config)
+    device, retry_s = config.inference.device, config.inference.retry_s
+
+    def open_it(cancelled: threading.Event) -> Network:
+        return _open_edge_tpu(config, cancelled)
+
+    if device == "cpu":
+        return OneNetwork(_open_cpu(config), device)
+    if device == "auto":
+        return Fallback(_open_cpu(config), open_it, device, retry_s)
+    return EdgeTpuOnly(open_it, device, retry_s)
+
+
+def open_network(config: Config) -> Network:
+    """The network for a command that runs once: on the Edge TPU if `inference.device` names it, else on the CPU.
+
+    Raises ModelError, AcceleratorError.
+    """
+    return _open_edge_tpu(config) if config.inference.device.startswith("edgetpu") else _open_cpu(config)
 
 
 def check_models(config: Config) -> catalogue.ModelFile:
-    """The configured model, if it can be used, as far as that can be told without the Coral, which may be in use.
-
-    Raises ModelError.
-    """
+    """The configured model, checked without the Edge TPU, which a running daemon may have in use. Raises ModelError."""
     if config.inference.device.startswith("edgetpu"):
         return _edge_tpu_model(config)
-    model, cpu = _open_cpu(config)
-    open_decoder(config, cpu)
-    return model
-
-
-def _open_cpu(config: Config) -> tuple[catalogue.ModelFile, CpuRuntime]:
-    name = config.model.name if config.inference.device == "cpu" else _select_model(config, "cpu")
-    model = catalogue.read(name)
-    if not model.verified and dies_of_damage():
-        edgetpu_worker.check_model(model.path)
-    size = config.model.size or (None if name == config.model.name else preferred_size(config.model.name))
-    cpu = CpuRuntime(model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count)
-    return model, cpu
-
-
-def find_accelerator(config: Config) -> Accelerator | None:
-    """How to get at the Edge TPU that `inference.device` asks for, if it does; nothing is tried yet."""
-    if config.inference.device == "cpu":
-        return None
-    return Accelerator(
-        check=lambda: check_edge_tpu(config),
-        load=lambda: _loaded(config, *_open_edge_tpu(config)),
-        crashes=crashes.Crashes(crashes.place(config.device.topic_id)),
-    )
-
-
-def open_failover(config: Config, accelerator: Accelerator | None) -> Failover:
-    """Load what `inference.device` asks for: with «auto» the CPU, which the Edge TPU may then take over from.
-
-    Raises ModelError, AcceleratorError.
-    """
-    wanted = config.inference
-    reason = f"inference.device = {wanted.device}"
-    if accelerator is not None and wanted.device != "auto":
-        accelerator.tried()
-        return Failover(accelerator.opened(), reason, accelerator=accelerator, probe_s=wanted.retry_s)
-    cpu = _loaded(config, *_open_cpu(config))
-    return Failover(cpu, reason, cpu=cpu, accelerator=accelerator, probe_s=wanted.retry_s)
-
-
-def _loaded(config: Config, model: catalogue.ModelFile, on: CpuRuntime) -> Loaded:
-    return Loaded(model, Network(on, open_decoder(config, on).decode))
+    return _open_cpu(config).model
 
 
 def check_edge_tpu(config: Config) -> None:
-    """Try the Edge TPU in another process. Raises AcceleratorError, ModelError."""
-    wanted = config.inference
-    _look_for_edge_tpu(config)
-    edgetpu_worker.check_edge_tpu(_edge_tpu_model(config).path, _edge_tpu(config), wanted.library)
+    """Open the Edge TPU, run its model once, and close it. Raises AcceleratorError, ModelError."""
+    _open_edge_tpu(config).runtime.close()
 
 
-def _open_edge_tpu(config: Config) -> tuple[catalogue.ModelFile, EdgeTpuRuntime]:
+def input_sizes(config: Config, network: Network) -> list[tuple[int, int]]:
+    """Height and width of every input that frames may be laid into: of `network`, and of the Edge TPU's model."""
+    sizes = [network.runtime.input_size]
+    if config.inference.device == "auto":
+        with suppress(ModelError):
+            sizes.append(outline(_edge_tpu_model(config).content).input_size)
+    return sizes
+
+
+def decoding(config: Config, runtime: Runtime) -> Decoding:
+    """How the outputs of this runtime are decoded. Raises ModelError."""
+    wanted = config.decode
+    options = Options(wanted.mode, wanted.max_people, config.filter.min_pose_score, wanted.nms_radius_px)
+    return open_decoder(runtime.output_shapes, runtime.input_size, options)
+
+
+def _open_cpu(config: Config) -> Network:
+    name = config.model.name if config.inference.device == "cpu" else _select_model(config, "cpu")
+    model = catalogue.read(name)
+    if not model.verified and crashes_on_damage():
+        check_model(model.path)
+    size = config.model.size or (None if name == config.model.name else preferred_size(config.model.name))
+    cpu = CpuRuntime(model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count)
+    return Network(model, cpu, decoding(config, cpu))
+
+
+def _open_edge_tpu(config: Config, cancelled: threading.Event | None = None) -> Network:
     wanted = config.inference
-    _look_for_edge_tpu(config)
+    # With "auto", libedgetpu is not even loaded on the many machines without a Coral.
+    if wanted.device == "auto" and wanted.library == edgetpu.LIBRARY and not edgetpu.devices():
+        raise edgetpu.absent()
     model = _edge_tpu_model(config)
-    tpu = EdgeTpuRuntime(
-        model.content, label=model.name, device=_edge_tpu(config), library=wanted.library, threads=wanted.thread_count
-    )
-    tpu.invoke()  # the first one takes long: it brings the weights there
-    return model, tpu
+    spec = Spec(model.name, edge_tpu_name(wanted.device), wanted.library, wanted.thread_count)
+    tpu = EdgeTpuRuntime(model.content, spec, limits=Limits(), cancelled=cancelled)
+    try:
+        return Network(model, tpu, decoding(config, tpu))
+    except ModelError:
+        tpu.close()
+        raise
 
 
-def _look_for_edge_tpu(config: Config) -> None:
-    """With «auto», libedgetpu is not even loaded where there is no Coral, be it that there never was one."""
-    if config.inference.device == "auto" and config.inference.library == edgetpu.LIBRARY and not edgetpu.devices():
-        raise AbsentError(edgetpu.absent())
+def edge_tpu_name(device: str) -> str:
+    """`inference.device` as libedgetpu calls it: "" for any, "usb", "pci:0"."""
+    return device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
 
 
 def _edge_tpu_model(config: Config) -> catalogue.ModelFile:
     return catalogue.read(_select_model(config, "edgetpu"))
 
 
-def edge_tpu_size(config: Config) -> list[tuple[int, int]]:
-    """The input size of the model that may take over on the Edge TPU, if there is one."""
-    if config.inference.device == "auto":
-        with suppress(ModelError):
-            return [outline(_edge_tpu_model(config).content).input_size]
-    return []
-
-
 def _select_model(config: Config, device: Backend) -> str:
     return select_model(config.model.name, device, config.model.size)
-
-
-def _edge_tpu(config: Config) -> str:
-    """Which one, as libedgetpu calls it: "" for any, "usb", "pci:0"."""
-    return config.inference.device.removeprefix("auto").removeprefix("edgetpu").removeprefix(":")
-
-
-def open_decoder(config: Config, runtime: Runtime) -> Decoding:
-    """The decoder for the outputs of this model. Raises ModelError if none knows them, or the input size is odd."""
-    options = Options(
-        config.decode.mode, config.decode.max_people, config.filter.min_pose_score, config.decode.nms_radius_px
-    )
-    return families.open_decoder(runtime.output_shapes, runtime.input_size, options)

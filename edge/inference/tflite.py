@@ -1,4 +1,4 @@
-"""Run a TFLite model; knows nothing of poses. The only file that imports LiteRT, tflite-runtime or pycoral."""
+"""Run a TFLite model with LiteRT, tflite-runtime or pycoral. Only this file imports them; it knows nothing of poses."""
 
 import ctypes
 import importlib
@@ -9,27 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from edge.errors import AcceleratorError, ModelError
+from edge.errors import ModelError
 from edge.inference import edgetpu
 from edge.types import Array, Backend, RawOutputs, Tensor
 
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
-LEAST_PX = 33  # of model.input_size; files that leave it open declare 1
+LEAST_PX = 33  # of model.input_size; files that leave the size open declare 1
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
+_UNRESOLVED_EDGE_TPU, _UNRESOLVED_DECODER = "edgetpu-custom-op", "PosenetDecoderOp"  # in the runtimes' error texts
 
 
 class CpuRuntime:
-    """A model on the CPU, with an input of `input_size` (height, width), or else of the size that it declares."""
+    """A model on the CPU, with an input of `input_size` (height, width) px, or of the size that the model declares."""
 
     backend: Backend = "cpu"
 
     def __init__(self, model: bytes, *, label: str, input_size: tuple[int, int] | None, threads: int) -> None:
-        """Load `model`, the contents of a .tflite file that `label` names in errors.
+        """Load `model`, the contents of a .tflite file; `label` names it in errors.
 
-        Raises ModelError if it cannot be loaded, has no single (1, h, w, 3) input, no floats or 8-bit integers in and
-        out, or declares no size where one is needed. tflite-runtime does not survive damaged files: check them before
-        (`edge.inference.edgetpu_worker`).
+        Raises ModelError if the runtime refuses it, if it has no single (1, h, w, 3) input, if inputs or outputs are
+        neither floats nor 8-bit integers, or if it declares no size where one is needed. tflite-runtime crashes on
+        damaged files: try those in another process first (`edge.inference.model_trial`).
         """
         self.name, package = import_package()
         self._outputs: dict[str, Any] = {}
@@ -47,21 +48,21 @@ class CpuRuntime:
             raise
         except (ValueError, RuntimeError) as exc:
             if input_size and own_size != input_size:
-                # Raises what is wrong with the model itself, if it is not the size.
+                # Raises what is wrong with the model itself, if the size is not the reason.
                 CpuRuntime(model, label=label, input_size=own_size, threads=threads)
-                raise ModelError(f"model.input_size: {label} takes pictures of {own_size[0]}x{own_size[1]} alone; "
+                raise ModelError("model.input_size", f"{label} takes only pictures of {own_size[0]}x{own_size[1]}",
                                  f"set input_size = {list(own_size)}") from exc  # fmt: skip
             raise refusal(str(exc), label, self.output_shapes) from exc
         self._take(interpreter, label)
 
     def _take(self, interpreter: Any, label: str) -> None:
-        """Settle on an interpreter whose tensors are allocated. Raises ModelError if nobody could read its outputs."""
+        """Keep an interpreter whose tensors are allocated. Raises ModelError if its outputs cannot be read."""
         self._input = _image_input(interpreter, label)
         self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
         for name, detail in self._outputs.items():
             if detail["dtype"] != np.float32 and not detail["quantization"][0] > 0:
-                raise ModelError(f"model.name: {label} gives {name} as {detail['dtype'].__name__} without the scale of "
-                                 "its values; use a model that was quantised by TFLite's tools")  # fmt: skip
+                problem = f"{label} gives {name} as {detail['dtype'].__name__} without the scale of its values"
+                raise ModelError("model.name", problem, "use a model that was quantised by TFLite's tools")
         self.input_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
         self._interpreter = interpreter
 
@@ -71,7 +72,7 @@ class CpuRuntime:
         return {name: tuple(int(n) for n in detail["shape"][1:]) for name, detail in self._outputs.items()}
 
     def input(self) -> Array:
-        """The memory of the input, (h, w, 3), to be filled; let go of it before `invoke`."""
+        """The memory of the input, (h, w, 3), to be filled in place; drop the reference before `invoke`."""
         view: Array = self._interpreter.tensor(self._input["index"])()[0]
         return view
 
@@ -82,54 +83,53 @@ class CpuRuntime:
     def outputs(self) -> RawOutputs:
         """Copies of the outputs, still quantised."""
         return {
-            name: Tensor(self._interpreter.get_tensor(detail["index"])[0], *detail["quantization"])
-            if detail["dtype"] != np.float32
-            else Tensor(self._interpreter.get_tensor(detail["index"])[0])
+            name: Tensor(self._interpreter.get_tensor(detail["index"])[0], *_quantization(detail))
             for name, detail in self._outputs.items()
         }
 
     def close(self) -> None:
-        """Let go of the model and, if it has one, its device; not while `invoke` runs. Nothing works afterwards."""
+        """Release the model and, if it has one, its device; not while `invoke` runs. Nothing works afterwards."""
         self._interpreter = None
 
 
-class EdgeTpuRuntime(CpuRuntime):
-    """A model that was compiled for the Edge TPU, on a Coral; its input has the size that it was compiled for."""
+class EdgeTpuInterpreter(CpuRuntime):
+    """A model that was compiled for the Edge TPU, run on a Coral in this very process.
+
+    libedgetpu can crash this process, hang in it, or stop all of its threads: only `edgetpu_worker` uses this class.
+    """
 
     backend: Backend = "edgetpu"
 
     def __init__(self, model: bytes, *, label: str, device: str, library: str, threads: int) -> None:
         """Load `model` with `library`, which is libedgetpu; `device` is "" (any Coral), "usb", "usb:1", "pci:0"...
 
-        A wrong or broken libedgetpu kills the process or never returns: try it in `edgetpu_worker` first.
-        Raises AcceleratorError; ModelError if the model is none that we can use.
+        Raises AcceleratorError; ModelError if the model itself cannot be used.
         """
         try:
             self.name, interpreter = _on_edge_tpu(model, device, library, threads)
             interpreter.allocate_tensors()
         except (OSError, AttributeError) as exc:
-            raise AcceleratorError(edgetpu.missing(library, str(exc))) from exc
+            raise edgetpu.cannot_load(library, str(exc)) from exc
         except ValueError as exc:
-            raise AcceleratorError(edgetpu.refused(device, library, str(exc))) from exc
+            raise edgetpu.refused(device, library, str(exc)) from exc
         except RuntimeError as exc:
-            if "PosenetDecoderOp" in str(exc):
+            if _UNRESOLVED_DECODER in str(exc):
                 raise refusal(str(exc), label, {}) from exc
-            raise AcceleratorError(edgetpu.unfit(label, library, str(exc))) from exc
+            raise edgetpu.incompatible(label, library, str(exc)) from exc
         self._take(interpreter, label)
 
     def invoke(self) -> None:
-        """Compute the outputs. Releases the GIL. Raises AcceleratorError if the Coral does not, e.g. is unplugged."""
+        """Compute the outputs. Raises AcceleratorError if the library reports an error, e.g. an unplugged Coral."""
         try:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as exc:
-            # With the traceback, the error would keep the interpreter, and so the Coral, beyond `close`.
-            raise AcceleratorError(edgetpu.failed(str(exc))) from exc.with_traceback(None)
+            raise edgetpu.failed(str(exc)) from exc
 
 
 class _Delegate:
-    """What the runtimes' own `load_delegate` gives, which stops all other threads until the library has its device.
+    """The runtimes' own `load_delegate`, without their check of the Python implementation.
 
-    Raises OSError if there is no such library, AttributeError if it is none for this, ValueError if it has no device.
+    Raises OSError if there is no such library, AttributeError if it is not a delegate, ValueError if it has no device.
     """
 
     def __init__(self, library: str, options: Mapping[str, str]) -> None:
@@ -158,7 +158,7 @@ def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple
     """Name of the runtime, and an interpreter that uses the Coral. Raises whatever the runtime and the library do."""
     if library == edgetpu.LIBRARY:
         try:
-            # PyPI's pycoral is an atlas of reefs. Google's brings the runtime that its libedgetpu was made for.
+            # PyPI's pycoral is about coral reefs. Google's brings the runtime that its libedgetpu was made for.
             pycoral = importlib.import_module("pycoral.utils.edgetpu")
         except ImportError:
             pass
@@ -170,8 +170,8 @@ def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple
     return f"{name} with {library.rpartition('/')[2]}", interpreter
 
 
-def dies_of_damage() -> bool:
-    """Whether the runtime that is installed dies of damaged models instead of refusing them."""
+def crashes_on_damage() -> bool:
+    """Whether the installed runtime crashes on damaged models instead of refusing them."""
     return import_package()[0].startswith("tflite-runtime")
 
 
@@ -181,6 +181,7 @@ def installed() -> str:
 
 
 def import_package() -> tuple[str, ModuleType]:
+    """Name with version, and module, of the runtime. Raises ModelError if none can be imported."""
     for distribution, name in _PACKAGES.items():
         try:
             module = importlib.import_module(f"{name}.interpreter")
@@ -189,41 +190,46 @@ def import_package() -> tuple[str, ModuleType]:
         from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms that --help need not pay
 
         return f"{distribution} {version(distribution)}", module
-    raise ModelError(f"no runtime for models is installed; do: pip install {' (or '.join(_PACKAGES)})")
+    raise ModelError("runtime", "no runtime for models is installed", f"pip install {' (or '.join(_PACKAGES)})")
+
+
+def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
+    """The error for a model that the runtime does not load, whatever the size of the pictures."""
+    if _UNRESOLVED_EDGE_TPU in reason:
+        return ModelError("model.name", f"{label} is compiled for a Coral Edge TPU and does not run on the CPU",
+                          'use the file that it was compiled from, or the model "posenet"')  # fmt: skip
+    if _UNRESOLVED_DECODER in reason:
+        return ModelError("model.name", f"{label} cannot be loaded with the decoder that it ends in",
+                          f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
+    known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
+    outputs = f"; its outputs are {known}" if known else ""
+    return ModelError("model.name", f"{label} cannot be loaded ({' '.join(reason.split())}){outputs}",
+                      'check that the file is a complete PoseNet or MoveNet, or use the model "posenet"')  # fmt: skip
 
 
 def _image_input(interpreter: Any, label: str) -> Any:
     inputs = interpreter.get_input_details()
-    shape = [list(map(int, detail["shape"])) for detail in inputs]
-    if len(shape) != 1 or len(shape[0]) != 4 or shape[0][0] != 1 or shape[0][3] != 3:
-        raise ModelError(f"model.name: {label} does not take one picture [1, h, w, 3] but {shape}; use another model")
+    shapes = [list(map(int, detail["shape"])) for detail in inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
+        raise ModelError("model.name", f"{label} takes {shapes} instead of one picture [1, h, w, 3]",
+                         "use another model")  # fmt: skip
     if inputs[0]["dtype"] not in _INPUT_TYPES:
-        raise ModelError(f"model.name: {label} takes {inputs[0]['dtype'].__name__} pixels; "
-                         "uint8, int8 or float32 are supported")  # fmt: skip
+        raise ModelError("model.name", f"{label} takes {inputs[0]['dtype'].__name__} pixels",
+                         "use a model that takes uint8, int8 or float32")  # fmt: skip
     return inputs[0]
 
 
 def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
     if min(size) < LEAST_PX:
-        raise ModelError(f"model.input_size: {label} leaves the size of pictures open; set [height, width], "
-                         "such as [353, 481]")  # fmt: skip
+        raise ModelError("model.input_size", f"{label} leaves the size of pictures open",
+                         "set [height, width], such as [353, 481]")  # fmt: skip
     return size
 
 
-def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
-    """What to tell of a model that the runtime does not load at all, whatever the size of the pictures."""
-    if "edgetpu-custom-op" in reason:
-        return ModelError("model.name", f"{label} is compiled for a Coral Edge TPU and does not run on the CPU",
-                          "use the file that it was compiled from, or the model «posenet»")  # fmt: skip
-    if "PosenetDecoderOp" in reason:
-        return ModelError("model.name", f"{label} cannot be loaded with the decoder that it ends in",
-                          f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
-    known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
-    outputs = f"its outputs are {known}; " if known else ""
-    return ModelError("model.name", f"{label} cannot be loaded ({' '.join(reason.split())})",
-                      f"{outputs}is it whole, and a PoseNet? If in doubt, use the model «posenet»")  # fmt: skip
+def _quantization(detail: Mapping[str, Any]) -> tuple[float, int]:
+    return (1.0, 0) if detail["dtype"] == np.float32 else detail["quantization"]
 
 
 def _plain_name(detail: Mapping[str, Any]) -> str:
-    """`StatefulPartitionedCall:0` and `heatmaps;extra` as people would write them."""
+    """`StatefulPartitionedCall:0` and `heatmaps;extra` without what the converter added."""
     return str(detail["name"]).split(";")[0].removesuffix(":0")

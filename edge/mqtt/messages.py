@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from edge.errors import ReasonCode
 from edge.skeleton import PARTS
 from edge.types import Backend, Frame, Message, Track
 
@@ -84,6 +85,7 @@ class RuntimeOut(Payload, frozen=True):
 
 class BackendOut(Payload, frozen=True):
     name: Backend
+    code: ReasonCode
     reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
 
 
@@ -153,6 +155,7 @@ class Health(Payload, frozen=True):
     camera: Literal["starting", "ok", "stalled"]
     camera_reopened: Annotated[int, Meta(ge=0, description="times that a camera which had failed could be opened")]
     backend: Backend
+    backend_code: ReasonCode
     backend_reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
     soc_temperature_c: float | None
     throttled: bool | None

@@ -1,11 +1,17 @@
-"""How the daemon and its machine are: counted and measured for the `health` message."""
+"""The `health` message: what the daemon counted, and what the machine reports."""
 
 import ctypes
 import statistics
+import time
 from collections import deque
 from pathlib import Path
 
+from edge.inference.network import State
+from edge.mqtt import messages
 from edge.mqtt.messages import Quantiles
+from edge.mqtt.publisher import Publisher
+from edge.pipeline.seams import FrameSource, Update
+from edge.system.files import read_text
 
 WINDOW_S = 5.0
 LATENCIES_KEPT = 200
@@ -22,21 +28,24 @@ class Meter:
         self.started_s = now_s
         self.processed = 0
         self.last_frame_s: float | None = None
+        self.frame_age_ms: float | None = None  # of the newest frame when inference took it, by the sensor's clock
         self._done_s: deque[float] = deque()
         self._inference_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
         self._total_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
-    def count(self, now_s: float, inference_ms: float, total_ms: float) -> None:
-        """Count a frame whose poses are known."""
+    def count(self, update: Update, now_s: float) -> None:
+        """Count a frame whose people are known."""
         self.processed += 1
         self.last_frame_s = now_s
         self._done_s.append(now_s)
         self._forget(now_s)
-        self._inference_ms.append(inference_ms)
-        self._total_ms.append(total_ms)
+        self._inference_ms.append(update.inference_s * 1e3)
+        self._total_ms.append((now_s - update.started_s) * 1e3)
+        age_ms = (update.started_s - update.frame.monotonic_s) * 1e3
+        self.frame_age_ms = round(age_ms, 1) if update.frame.dated else None
 
     def fps(self, now_s: float) -> float:
-        """Frames a second over the last seconds; falls when none come any more."""
+        """Frames a second over the last seconds; falls to 0 when none come."""
         self._forget(now_s)
         intervals = len(self._done_s) - 1
         return intervals / (now_s - self._done_s[0]) if intervals > 0 and now_s > self._done_s[0] else 0.0
@@ -52,19 +61,39 @@ class Meter:
             self._done_s.popleft()
 
 
-def _quantiles(values: deque[float]) -> Quantiles | None:
-    if not values:
-        return None
-    ordered = sorted(values)
-    p95 = ordered[min(round(0.95 * len(ordered)), len(ordered) - 1)]
-    return Quantiles(median=round(statistics.median(ordered), 2), p95=round(p95, 2))
+def assemble(  # noqa: PLR0913 - what the message is made of
+    *, meter: Meter, source: FrameSource, publisher: Publisher, state: State, stalled: bool, now_s: float
+) -> messages.Health:
+    """The payload of `health`. A stalled camera has no latencies: old values are not repeated."""
+    age_s = None if meter.last_frame_s is None else now_s - meter.last_frame_s
+    return messages.Health(
+        v=messages.SCHEMA_VERSION,
+        time=messages.timestamp(time.time()),
+        uptime_s=round(now_s - meter.started_s, 1),
+        fps=round(meter.fps(now_s), 2),
+        latency_ms=messages.HealthLatency(
+            inference=None if stalled else meter.inference(), total=None if stalled else meter.total()
+        ),
+        frames=messages.FrameCounts(processed=meter.processed, dropped=source.dropped, unreadable=source.unreadable),
+        messages_dropped=publisher.dropped,
+        connects=publisher.connection.connects,
+        last_frame_age_s=None if age_s is None else round(age_s, 3),
+        frame_age_ms=None if stalled else meter.frame_age_ms,
+        camera="starting" if age_s is None else "stalled" if stalled else "ok",
+        camera_reopened=source.reopened,
+        backend=state.backend,
+        backend_code=state.code,
+        backend_reason=state.text,
+        soc_temperature_c=soc_temperature_c(),
+        throttled=throttled(),
+        rss_mb=rss_mb(),
+    )
 
 
 def soc_temperature_c() -> float | None:
-    """Of the system on a chip; None where the kernel does not tell."""
-    raw = _read(_TEMPERATURE)
+    """Of the system on a chip; None where the kernel does not report it."""
     try:
-        return round(int(raw) / 1000, 1) if raw else None
+        return round(int(read_text(_TEMPERATURE)) / 1000, 1)
     except ValueError:
         return None
 
@@ -76,30 +105,30 @@ def throttled() -> bool | None:
 
 
 def throttled_flags() -> int | None:
-    """The firmware's four flags of now and, from bit 16, of ever since boot; None where the kernel does not tell."""
-    raw = _read(_THROTTLED)
+    """The firmware's four flags of now and, from bit 16, since boot; None where the kernel does not report them."""
     try:
-        return int(raw, 16) if raw else None
+        return int(read_text(_THROTTLED), 16)
     except ValueError:
         return None
 
 
 def rss_mb() -> float | None:
-    """Memory of this process that is resident, in MiB; None where /proc does not tell."""
-    for line in _read(Path("/proc/self/status")).splitlines():
+    """Resident memory of this process, MiB; None without /proc."""
+    for line in read_text(Path("/proc/self/status")).splitlines():
         if line.startswith("VmRSS:"):
             return round(int(line.split()[1]) / 1024, 1)
     return None
 
 
-def give_memory_back() -> None:
-    """Let go of free memory that the C library keeps: a large picture would otherwise count for ever."""
+def trim_memory() -> None:
+    """Return free memory that the C library keeps: a large picture would otherwise count for ever."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
         trim(0)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+def _quantiles(values: deque[float]) -> Quantiles | None:
+    if not values:
+        return None
+    ordered = sorted(values)
+    p95 = ordered[min(round(0.95 * len(ordered)), len(ordered) - 1)]
+    return Quantiles(median=round(statistics.median(ordered), 2), p95=round(p95, 2))

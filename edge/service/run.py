@@ -1,4 +1,4 @@
-"""The composition root: a Config becomes objects, they run until the source ends or a signal comes."""
+"""The composition root: a Config becomes objects, and they run until the source ends or a signal comes."""
 
 import logging
 import os
@@ -9,116 +9,53 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field
 
 from edge.camera import open_source
-from edge.config import Config, Smoothing
-from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
-from edge.inference.fallback import Failover
-from edge.inference.letterbox import Fit
-from edge.inference.loading import check_models, edge_tpu_size, find_accelerator, open_decoder, open_failover
+from edge.config import Config
+from edge.errors import EXIT_OK, CameraError, EdgeError
+from edge.inference.fallback import Fallback
+from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
 from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
-from edge.people.crop import crop_around
-from edge.people.filtering import Thresholds
-from edge.people.rotation import RotationPlanner
-from edge.people.smoothing import Settings as SmootherSettings
-from edge.people.smoothing import Smoother
-from edge.people.tracking import Tracker
-from edge.pipeline.pipeline import Choice, FrameSource, Pipeline, Runtime, Stages
-from edge.service import sd_notify
-from edge.service.info import Profile
-from edge.service.reporter import Daemon, Sensor
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.seams import FrameSource
+from edge.service import info
+from edge.service.assembly import TICK_S, largest_picture, open_pipeline
+from edge.service.reporter import Reporter
+from edge.service.sd_notify import Notifier
+from edge.service.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-# How long a thread that wants the GIL waits before it asks for it. With Python's 5 ms, the inference thread comes back
-# from invoke() and idles while another one decodes or reads: with two cores, that cost 3 % of the frame rate.
-SWITCH_INTERVAL_S = 1e-4
-ACCELERATOR_S = 10.0  # how long the start waits for an Edge TPU before it goes on without
-HUNG_S = 15.0  # before the Edge TPU counts as hung; less than systemd's watchdog leaves after the last frame
-TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
-STOP_S = 1.2  # then all that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
-# Until the process ends, beyond run(): the library of an Edge TPU may hang or crash when it is let go of.
-_kept: list[Failover] = []
+EDGE_TPU_S = 10.0  # how long the start waits for the Edge TPU before the CPU takes the first frames
+STOP_S = 1.2  # everything that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
 
 
-def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
-    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, which subscribers learn.
+@dataclass(slots=True, eq=False)
+class _Signals:
+    """What signals asked for."""
 
-    On SIGHUP, `reread` gives the new configuration: if it can be run, the program starts itself anew with it in this
-    very process, and otherwise the old one goes on. Without `reread`, SIGHUP means nothing special.
-    """
-    stopping, hung_up = threading.Event(), threading.Event()
-    accepted = False
-    notifier = sd_notify.Notifier()
-    with ExitStack() as stack:
-        events = {signal.SIGTERM: stopping, signal.SIGINT: stopping}
-        stack.enter_context(_signals(events | {signal.SIGHUP: hung_up} if reread else events))
-        stack.callback(notifier.close)
-        topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-        broker = Publisher(
-            config.mqtt,
-            config.device.topic_id,
-            online=topics.status_message(online=True),
-            offline=topics.status_message(online=False),
-        )
-        left_s = _Allowance(STOP_S)
-        stack.callback(lambda: broker.close(left_s()))
-        profile = Profile(config, topics)
-        with _told(broker, profile, stopping):
-            accelerator = find_accelerator(config)
-            if accelerator is not None:
-                stack.callback(accelerator.close)  # also of one that is still being opened
-            failover = profile.failover = _unless_set(stopping, partial(open_failover, config, accelerator))
-            if failover is None:
-                log.info("stopped before the model was loaded")
-                return EXIT_OK
-            _kept.append(failover)
-            stack.callback(failover.close)
-            opened = failover.state.loaded.network.runtime
-            if config.inference.device == "auto":
-                failover.try_accelerator(ACCELERATOR_S, stopping)
-            source = open_source(config.camera, largest=_largest(config, opened, *edge_tpu_size(config)))
-            stack.callback(lambda: source.close(left_s()))
-            profile.source = source
-            pipeline = open_pipeline(config, source, opened, failover)
-            # Camera and network come to their ends while the broker hears of ours.
-            stack.callback(lambda: pipeline.close(left_s()))
-            stack.callback(lambda: broker.close(left_s()))
-            stack.callback(lambda: pipeline.close(0))
-            # Not when we start anew: systemd would wait for our end, and then kill us.
-            stack.callback(lambda: None if accepted else notifier.send("STOPPING=1"))
-            daemon = Daemon(
-                Sensor(config, failover, source, broker, topics, profile),
-                notifier,
-                interrupted=lambda: stopping.is_set() or hung_up.is_set(),
-            )
-            used = failover.state.loaded
-            log.info(
-                "%s -> %s on %s -> %s/...", source.description, used.model.name, used.network.runtime.name, topics.root
-            )
-            broker.open()
+    stopping: threading.Event = field(default_factory=threading.Event)
+    hung_up: threading.Event = field(default_factory=threading.Event)
 
-            def ended() -> bool:
-                nonlocal accepted
-                if hung_up.is_set() and reread is not None:
-                    hung_up.clear()
-                    accepted = _reload(config, reread, daemon) and not stopping.is_set()
-                return stopping.is_set() or accepted
+    def any(self) -> bool:
+        return self.stopping.is_set() or self.hung_up.is_set()
 
-            _follow(pipeline, failover, daemon, ended)
-    if accepted:
-        # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
-        # SIGHUP must not end us before somebody listens again.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
-    return EXIT_OK
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sensor:
+    """The parts of a running sensor."""
+
+    source: FrameSource
+    selector: AnySelector
+    pipeline: Pipeline
+    supervisor: Supervisor
+    reporter: Reporter
 
 
 class _Allowance:
-    """Seconds that several who come one after the other have together, from when the first one asks what is left."""
+    """Seconds that several parts have together to close, from when the first one asks what is left."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -131,40 +68,116 @@ class _Allowance:
         return max(self._end_s - now_s, 0)
 
 
-def _follow(pipeline: Pipeline, failover: Failover, daemon: Daemon, ended: Callable[[], bool]) -> None:
-    """Publish what the pipeline finds until its source ends, or `ended` says that it is over. Raises EdgeError."""
-    asked = False
-    try:
-        for result in pipeline.results(TICK_S):
-            if result is not None:
-                daemon.frame_done(result)
-            daemon.tick(time.monotonic())
-            busy_s = pipeline.busy_s
-            failover.slow(busy_s, HUNG_S)
-            if busy_s > HUNG_S:
-                failover.hung(HUNG_S)
-            if asked := ended():
-                break
-    except AcceleratorError:
-        daemon.report(time.monotonic())  # tells subscribers why
-        raise
-    daemon.report(time.monotonic())
-    log.info("%s after %d frames", "stopped" if asked else "the source has ended", daemon.frames)
+def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
+    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, after publishing it.
+
+    On SIGHUP, `reread` gives the new configuration: if it can be used, the program starts itself again with it in this
+    very process, otherwise the old one stays in use. Without `reread`, SIGHUP has its usual meaning.
+    """
+    signals = _Signals()
+    notifier = Notifier()
+    restart = False
+    with ExitStack() as stack:
+        events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
+        stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.hung_up} if reread else events))
+        stack.callback(notifier.close)
+        topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+        publisher = Publisher(
+            config.mqtt,
+            config.device.topic_id,
+            online=topics.status_message(online=True),
+            offline=topics.status_message(online=False),
+        )
+        left_s = _Allowance(STOP_S)
+        stack.callback(lambda: publisher.close(left_s()))
+        facts = info.Facts(config)
+        with _problem_published(publisher, topics, facts, signals.stopping):
+            sensor = _open(config, facts, publisher, topics, notifier, signals, stack, left_s)
+            if sensor is None:
+                return EXIT_OK
+            # Not when we start again: systemd would wait for our end, and then kill us.
+            stack.callback(lambda: None if restart else notifier.send("STOPPING=1"))
+            publisher.open()
+            for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
+                sensor.supervisor.tick()
+                if signals.hung_up.is_set() and reread is not None:
+                    signals.hung_up.clear()
+                    restart = _can_reload(config, reread, sensor.supervisor) and not signals.stopping.is_set()
+                if signals.stopping.is_set() or restart:
+                    break
+            sensor.supervisor.publish_health()
+            log.info("%s after %d frames", "stopped" if signals.any() or restart else "the source has ended",
+                     sensor.supervisor.frames)  # fmt: skip
+    if restart:
+        # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
+        # SIGHUP must not end us before its handler is installed again.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
+    return EXIT_OK
+
+
+def _open(  # noqa: PLR0913, PLR0917 - the parts that exist by now
+    config: Config,
+    facts: info.Facts,
+    publisher: Publisher,
+    topics: Topics,
+    notifier: Notifier,
+    signals: _Signals,
+    stack: ExitStack,
+    left_s: Callable[[], float],
+) -> _Sensor | None:
+    """Open network, source and pipeline, and register how they close; None if a signal came first. Raises EdgeError."""
+    selector = _unless_set(signals.stopping, lambda: open_selector(config))
+    if selector is None:
+        log.info("stopped before the model was loaded")
+        return None
+    facts.selector = selector
+    stack.callback(selector.close)
+    network = selector.selected.network
+    if isinstance(selector, Fallback):
+        selector.start(EDGE_TPU_S, signals.stopping)
+    sizes = input_sizes(config, network)
+    source = open_source(
+        config.camera, largest=largest_picture(config.camera, sizes, cropped=network.decoding.one_person)
+    )
+    facts.source = source
+    stack.callback(lambda: source.close(left_s()))
+    pipeline = open_pipeline(config, selector, continuous=source.continuous)
+    # In reverse: the pipeline stops taking frames, the broker hears of our end, a hanging Edge TPU is ended, and
+    # then the threads have what is left of the time.
+    stack.callback(lambda: pipeline.detector.close(left_s()))
+    stack.callback(selector.close)
+    stack.callback(lambda: publisher.close(left_s()))
+    stack.callback(lambda: pipeline.detector.close(0))
+    reporter = Reporter(
+        publisher,
+        topics,
+        max_rate_hz=config.mqtt.max_rate_hz,
+        wait_for_room=None if source.live else lambda: supervisor.wait_for_room(signals.any),
+    )
+    supervisor = Supervisor(
+        facts=facts, source=source, selector=selector, publisher=publisher, reporter=reporter, notifier=notifier
+    )
+    used = selector.selected.network
+    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, topics.root)
+    return _Sensor(source, selector, pipeline, supervisor, reporter)
 
 
 @contextmanager
-def _told(broker: Publisher, profile: Profile, stopping: threading.Event) -> Iterator[None]:
-    """Whoever has nothing but MQTT learns which error ends the block."""
+def _problem_published(
+    publisher: Publisher, topics: Topics, facts: info.Facts, stopping: threading.Event
+) -> Iterator[None]:
+    """Publish a fatal error to `info`, so that MQTT-only users see it."""
     try:
         yield
     except Exception as exc:
-        broker.publish_final(profile.message(exc), stopping)
+        publisher.publish_final(topics.info_message(info.assemble(facts, exc)), stopping)
         raise
 
 
-def _unless_set(stopping: threading.Event, work: Callable[[], Failover]) -> Failover | None:
-    """What `work` gives or raises; None if the event comes first, as the library of an Edge TPU may hang."""
-    done: Future[Failover] = Future()
+def _unless_set(stopping: threading.Event, work: Callable[[], AnySelector]) -> AnySelector | None:
+    """What `work` returns or raises; None if the event comes first: a library or a disk may hang."""
+    done: Future[AnySelector] = Future()
 
     def settle() -> None:
         try:
@@ -179,81 +192,26 @@ def _unless_set(stopping: threading.Event, work: Callable[[], Failover]) -> Fail
     return None
 
 
-def _reload(config: Config, reread: Callable[[], Config], daemon: Daemon) -> bool:
-    """Whether the new configuration can be run, as far as that can be told while the old one is running."""
-    daemon.reloading()
+def _can_reload(config: Config, reread: Callable[[], Config], supervisor: Supervisor) -> bool:
+    """Whether the new configuration can be used, as far as that can be checked while the old one is running."""
+    supervisor.reloading()
     try:
         new = reread()
         check_models(new)
         if new.camera != config.camera:
-            with suppress(CameraError):  # we may be the ones who keep it busy
+            with suppress(CameraError):  # this very daemon may keep it busy
                 open_source(new.camera).close()
     except EdgeError as exc:
-        log.error("the new configuration is refused, the old one goes on: %s", exc)  # noqa: TRY400 - one line tells all
-        daemon.refused(str(exc))
+        log.error("the new configuration is refused, the old one stays in use: %s", exc)  # noqa: TRY400 - one line
+        supervisor.reload_refused(str(exc))
         return False
-    log.info("the new configuration is taken")
+    log.info("the new configuration is accepted")
     return True
 
 
-def _largest(config: Config, opened: Runtime, *others: tuple[int, int]) -> tuple[int, int] | None:
-    """Width and height beyond which pictures need not be larger for the model, upright or turned.
-
-    `others` are input sizes of those that may take over. None where it may be shown a part of the pictures alone.
-    """
-    if open_decoder(config, opened).one_person:
-        return None
-    camera = config.camera
-    width, height = camera.width, camera.height
-    if camera.rotation % 180:
-        width, height = height, width
-    low, high = map(max, zip(*map(sorted, (opened.input_size, *others)), strict=True))
-    return (high, low) if width >= height else (low, high)
-
-
-def open_pipeline(config: Config, source: FrameSource, cpu: Runtime, choice: Choice | None = None) -> Pipeline:
-    """Put the stages together. Raises ModelError."""
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    wanted = config.filter
-    thresholds = Thresholds.of(
-        confidence=wanted.min_confidence,
-        parts=wanted.parts,
-        score=wanted.min_pose_score,
-        keypoints=wanted.min_keypoints,
-    )
-    decoding = open_decoder(config, cpu)
-    if decoding.one_person and config.decode.mode == "multi":
-        log.info('this model finds one person alone, whom it sees best; decode.mode = "multi" changes nothing')
-    stages = Stages(
-        Fit(mirror=config.camera.mirror, smooth=not source.continuous),
-        decoding.decode,
-        thresholds,
-        max_people=config.decode.max_people if config.decode.mode == "multi" and not decoding.one_person else 1,
-    )
-    if source.continuous:
-        stages = replace(
-            stages,
-            tracker=_tracker(config),
-            smoother=_smoother(config.smoothing, thresholds) if config.smoothing.enabled else None,
-            lookout=RotationPlanner() if config.people.detect_lying else None,
-            crop=crop_around if decoding.one_person else None,
-        )
-    return Pipeline(source, cpu, stages, choice)
-
-
-def _tracker(config: Config) -> Tracker:
-    # Who is in every frame of a slow camera must not grow too old between two of them.
-    period_s = 1 / config.camera.fps if config.camera.fps else 0.0
-    return Tracker(min_hits=config.tracking.min_hits, max_age_s=max(config.tracking.max_age_s, 2.5 * period_s))
-
-
-def _smoother(wanted: Smoothing, thresholds: Thresholds) -> Smoother:
-    return Smoother(thresholds, SmootherSettings(wanted.min_cutoff_hz, wanted.beta_hz, wanted.hysteresis))
-
-
 @contextmanager
-def _signals(events: Mapping[signal.Signals, threading.Event]) -> Iterator[None]:
-    """Signals set their events, for as long as the block runs."""
+def _set_by_signals(events: Mapping[signal.Signals, threading.Event]) -> Iterator[None]:
+    """Signals set their events while the block runs."""
 
     def note(number: int, _frame: object) -> None:
         events[signal.Signals(number)].set()

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,24 +28,26 @@ from rich.table import Table
 from edge.camera import open_source
 from edge.config import Camera, Config
 from edge.inference import loading
-from edge.inference.accelerator import Loaded
-from edge.inference.fallback import Failover
-from edge.inference.letterbox import Fit
-from edge.inference.tflite import CpuRuntime
+from edge.inference.fallback import OneNetwork
+from edge.inference.letterbox import Letterboxer
+from edge.inference.network import Network
 from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
-from edge.people.filtering import keep_visible
+from edge.people.filtering import Thresholds, keep_visible
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
-from edge.pipeline.pipeline import FrameSource, Network, Pipeline
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.seams import FrameSource
 from edge.scenes.scenes import SCENE_FPS, open_scene
-from edge.service import run as service
-from edge.service import sd_notify
-from edge.service.info import Profile
-from edge.service.reporter import Daemon, Sensor
+from edge.service.assembly import open_pipeline
+from edge.service.info import Facts
+from edge.service.reporter import Reporter
+from edge.service.sd_notify import Notifier
+from edge.service.supervisor import Supervisor
 from edge.types import Frame, Letterbox, RawOutputs, fitted
 from tests.bench import steadiness
 from tests.support.brokers import LOOPBACK, MOSQUITTO, Mosquitto
+from tests.support.pipelines import Collector
 from tests.support.sensor import ear, sensor
 
 console = Console(stderr=True)
@@ -114,29 +117,46 @@ def configured(port: int, threads: int, name: str = "bench") -> Config:
     return msgspec.convert(settings, Config)
 
 
-def assemble(config: Config, source: FrameSource) -> tuple[CpuRuntime, Pipeline, Daemon, Publisher]:
+@dataclass(frozen=True)
+class Assembled:
     """A whole sensor that is connected to its broker."""
-    model, cpu = loading.open_model(config)
+
+    network: Network
+    pipeline: Pipeline
+    supervisor: Supervisor
+    reporter: Reporter
+    publisher: Publisher
+
+    def close(self) -> None:
+        self.pipeline.detector.close()
+        self.publisher.close()
+
+
+def assemble(config: Config, source: FrameSource) -> Assembled:
+    network = loading.open_network(config)
+    selector = OneNetwork(network, "cpu")
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-    broker = Publisher(
+    publisher = Publisher(
         config.mqtt,
         config.device.topic_id,
         online=topics.status_message(online=True),
         offline=topics.status_message(online=False),
     )
-    failover = Failover(Loaded(model, Network(cpu, loading.open_decoder(config, cpu).decode)), "benchmark")
-    pipeline = service.open_pipeline(config, source, cpu, failover)
-    sensor = Sensor(config, failover, source, broker, topics, Profile(config, topics, failover, source))
-    daemon = Daemon(sensor, sd_notify.Notifier({}), interrupted=lambda: False)
-    broker.open()
-    daemon.wait_for_broker()
-    return cpu, pipeline, daemon, broker
+    pipeline = open_pipeline(config, selector, continuous=True)
+    reporter = Reporter(publisher, topics, max_rate_hz=0, wait_for_room=lambda: supervisor.wait_for_room(lambda: False))
+    supervisor = Supervisor(
+        facts=Facts(config, selector, source), source=source, selector=selector, publisher=publisher,
+        reporter=reporter, notifier=Notifier({}),
+    )  # fmt: skip
+    publisher.open()
+    supervisor.wait_for_room(lambda: False)
+    return Assembled(network, pipeline, supervisor, reporter, publisher)
 
 
 @contextmanager
 def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
     """Seconds that one of so many calls of invoke() takes, with nothing in between."""
-    _, cpu = loading.open_model(config)
+    cpu = loading.open_network(config).runtime
     cpu.input()[:] = 128
 
     def run(frames: int) -> float:
@@ -154,15 +174,14 @@ def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
 def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Callable[[int], float]]:
     """Seconds that one of so many frames takes from source to broker, in the midst of others."""
     source = Gated(frames)
-    _, pipeline, daemon, broker = assemble(config, source)
-    results = pipeline.results(service.TICK_S)
+    sensor = assemble(config, source)
+    done = sensor.pipeline.run(source, [sensor.supervisor, sensor.reporter])
 
     def follow(frames: int) -> None:
-        while frames:
-            if (result := next(results)) is not None:
-                daemon.frame_done(result)
-                frames -= 1
-            daemon.tick(time.monotonic())
+        wanted = sensor.supervisor.frames + frames
+        while sensor.supervisor.frames < wanted:
+            next(done)
+            sensor.supervisor.tick()
 
     def run(frames: int) -> float:
         source.allow(UNCOUNTED + frames)
@@ -174,8 +193,7 @@ def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Calla
     try:
         yield run
     finally:
-        pipeline.close()
-        broker.close()
+        sensor.close()
 
 
 def throughput(port: int, threads: int, rounds: int, frames: int) -> dict[str, Any]:
@@ -215,10 +233,11 @@ def stages(port: int) -> dict[str, dict[str, float]]:
     """Median microseconds of each stage alone, and its share of an invoke with one thread that came right after."""
     config = configured(port, 1)
     source = Gated(Memory(), 1)
-    cpu, pipeline, daemon, broker = assemble(config, source)
+    sensor = assemble(config, source)
+    cpu = sensor.network.runtime
     single = msgspec.structs.replace(config, decode=msgspec.structs.replace(config.decode, mode="single"))
-    decoders = {"single": loading.open_decoder(single, cpu).decode, "multi": loading.open_decoder(config, cpu).decode}
-    fit = Fit()
+    decoders = {"single": loading.decoding(single, cpu).decode, "multi": loading.decoding(config, cpu).decode}
+    fit = Letterboxer()
 
     def outputs_of(scene: str, sequence: int) -> tuple[RawOutputs, Letterbox]:
         letterbox = fit(painted(scene, sequence), cpu.input())
@@ -228,7 +247,8 @@ def stages(port: int) -> dict[str, dict[str, float]]:
     # Not one picture alone: how much there is to decode differs from one to the next.
     walkers, pairs, threes = ([outputs_of(scene, 7 * n) for n in range(20)] for scene in ("walk", "two", "three"))
     nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, FITTED)
-    thresholds, letterbox = pipeline._stages.thresholds, pairs[0][1]
+    thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
+    letterbox = pairs[0][1]
     decoded = [decoders["multi"](outputs) for outputs, _ in pairs]
     poses = [keep_visible(one, letterbox, thresholds) for one in decoded]
     clock, turn = count(), count()
@@ -238,7 +258,15 @@ def stages(port: int) -> dict[str, dict[str, float]]:
     image = np.empty((*FITTED[::-1], 3), np.uint8)
     for sequence in range(2000):
         scene.paint(sequence, image)
-    result = next(one for one in pipeline.results(1) if one is not None)
+    collector = Collector()
+    done = sensor.pipeline.run(source, [collector])
+    while not collector.updates:
+        next(done)
+    (update,) = collector.updates
+
+    def published() -> None:
+        sensor.supervisor.publish(update)
+        sensor.reporter.publish(update)
 
     def each(rows: Sequence[Any], run: Callable[[Any], object]) -> Callable[[], object]:
         return lambda: run(rows[next(turn) % len(rows)])
@@ -256,7 +284,7 @@ def stages(port: int) -> dict[str, dict[str, float]]:
         "filter": each(decoded, lambda one: keep_visible(one, letterbox, thresholds)),
         "track": each(poses, lambda one: tracker.update(one, next(clock) / 15)),
         "smooth": each(tracks, lambda one: smoother.smooth(one, next(clock) / 15)),
-        "message + publish": lambda: daemon.frame_done(result),
+        "message + publish": published,
         "invoke": cpu.invoke,
     }
     rounds: dict[str, list[float]] = {name: [] for name in parts}
@@ -271,8 +299,7 @@ def stages(port: int) -> dict[str, dict[str, float]]:
                 if name == "message + publish":
                     time.sleep(0.002)  # at this rate the network thread would be what is measured
             rounds[name].append(statistics.median(times))
-    pipeline.close()
-    broker.close()
+    sensor.close()
     return {
         name: {
             "us": statistics.median(times) * 1e6,
@@ -335,7 +362,7 @@ def main() -> None:
     with broker() as port:
         found: dict[str, Any] = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}",
-            "runtime": loading.open_model(configured(port, 1))[1].name,
+            "runtime": loading.open_network(configured(port, 1)).runtime.name,
             "throughput": [throughput(port, threads, wanted.rounds, wanted.frames) for threads in (1, 2)],
             "stages": stages(port),
             "start_up": start_up(port, 5),

@@ -3,15 +3,13 @@
 import numpy as np
 
 from edge.config import Config
-from edge.inference import loading
 from edge.people.filtering import Thresholds
 from edge.people.smoothing import Settings, Smoother
 from edge.pipeline.pipeline import Pipeline
 from edge.scenes.scenes import SCENE_FPS, open_scene
-from edge.service import run
 from edge.skeleton import INDEX
 from edge.types import Array, Frame, Image, Pose, Track
-from tests.support.fakes import ListSource
+from tests.support.pipelines import configured
 
 STILL_FRAMES = 200
 NOISE = 3.0  # standard deviation of a pixel's, besides the painter's own
@@ -86,10 +84,8 @@ def measure() -> dict[str, float]:
 
 
 def _pipeline() -> Pipeline:
-    config = Config()
-    _, cpu = loading.open_model(config)
-    return run.open_pipeline(config, ListSource([]), cpu)
+    return configured(Config())[1]
 
 
 def _best(running: Pipeline, picture: Image) -> Pose:
-    return running.poses(Frame(picture, 640, 480, 0, 0.0, 0.0))[0]
+    return running.detector.detect(Frame(picture, 640, 480, 0, 0.0, 0.0)).poses[0]

@@ -15,15 +15,18 @@ from edge.config import Config
 from edge.decode.movenet import decode_movenet
 from edge.errors import ModelError
 from edge.inference import loading
-from edge.inference.edgetpu_worker import check_model
-from edge.inference.letterbox import Fit
+from edge.inference.letterbox import Letterboxer
+from edge.inference.model_trial import check_model
 from edge.models import catalogue, folders, importing
-from edge.people.filtering import keep_visible
+from edge.people.filtering import Thresholds, keep_visible
+from edge.people.rotation import RotationPlanner
 from edge.pipeline.pipeline import Pipeline
-from edge.service import run
+from edge.pipeline.views import Views
+from edge.service.assembly import largest_picture
 from edge.types import Crop, Floats, Frame, Tensor
-from tests.support.fakes import ListSource, blank_frame
+from tests.support.fakes import blank_frame
 from tests.support.paint import quantise
+from tests.support.pipelines import configured
 from tests.support.scenes import frame_of, scene
 from tests.support.tiny_posenet import INPUT_SIZE, tiny_movenet
 
@@ -71,36 +74,35 @@ def config(name: str, **tables: dict[str, object]) -> Config:
 @pytest.mark.parametrize("mode", ["multi", "single"])
 def test_an_imported_one_runs_with_its_name_alone(imported: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
     wanted = config(imported, decode={"mode": mode}, filter={"min_confidence": 0.0})
-    _, cpu = loading.open_model(wanted)
-    assert cpu.input_size == INPUT_SIZE
     with caplog.at_level(logging.INFO):
-        running = run.open_pipeline(wanted, ListSource([]), cpu)
+        network, running = configured(wanted)
+    assert network.runtime.input_size == INPUT_SIZE
     assert [record.message for record in caplog.records if "one person" in record.message] == [
-        'this model finds one person alone, whom it sees best; decode.mode = "multi" changes nothing'
+        'this network finds one person only, the best one; decode.mode = "multi" changes nothing'
     ] * (mode == "multi")
     for number in range(3):
-        (person,) = running.result(blank_frame(number, size=INPUT_SIZE)).people
+        (person,) = running.update(blank_frame(number, size=INPUT_SIZE)).people
     assert person.id == 1
     assert person.pose.score == pytest.approx(KEYPOINTS[0, :, 2].mean())
-    (alone,) = running.poses(blank_frame(0, size=INPUT_SIZE))
+    (alone,) = running.detector.detect(blank_frame(0, size=INPUT_SIZE)).poses
     assert alone.xy == pytest.approx(KEYPOINTS[0, :, 1::-1] * INPUT_SIZE[::-1], abs=0.01)
 
 
 def test_its_input_has_the_size_that_was_asked_for_or_it_says_why_not(imported: str, tmp_path: Path) -> None:
     wanted = config(imported, model={"input_size": [65, 65]})
-    _, cpu = loading.open_model(wanted)
-    assert cpu.input_size == (65, 65)
+    assert loading.open_network(wanted).runtime.input_size == (65, 65)
     open_size = tmp_path / "open.tflite"
     open_size.write_bytes(tiny_movenet(KEYPOINTS.reshape(-1).tolist(), (1, 1)))
     with pytest.raises(ModelError, match=r"^model\.input_size: .*open\.tflite leaves the size of pictures open; set "):
-        loading.open_model(config(str(open_size)))
-    assert loading.open_model(config(str(open_size), model={"input_size": [192, 192]}))[1].input_size == (192, 192)
+        loading.open_network(config(str(open_size)))
+    sized = loading.open_network(config(str(open_size), model={"input_size": [192, 192]}))
+    assert sized.runtime.input_size == (192, 192)
 
 
-def test_pictures_are_left_as_large_as_they_are_because_parts_of_them_are_shown(imported: str) -> None:
-    wanted = config(imported)
-    _, cpu = loading.open_model(wanted)
-    assert run._largest(wanted, cpu) is None
+def test_pictures_keep_their_size_because_parts_of_them_are_shown(imported: str) -> None:
+    network = loading.open_network(config(imported))
+    assert network.decoding.one_person
+    assert largest_picture(Config().camera, [network.runtime.input_size], cropped=True) is None
 
 
 # With Coral's network.
@@ -113,18 +115,15 @@ def movenet(coral: Path) -> Path:
 
 def opened(model: Path, *, crop: bool = True, turned: bool = True) -> Pipeline:
     wanted = config(str(model), people={"detect_lying": turned}, smoothing={"enabled": False})
-    _, cpu = loading.open_model(wanted)
-    running = run.open_pipeline(wanted, ListSource([]), cpu)
-    if not crop:
-        running._stages = replace(running._stages, crop=None)
-    return running
+    _, running = configured(wanted)
+    return running if crop else replace(running, views=Views(RotationPlanner() if turned else None))
 
 
 def seen(running: Pipeline, name: str, frames: Iterable[int]) -> Iterator[tuple[set[int | None], Floats]]:
     """Of each frame, the ids, and how far the visible keypoints are from where they were painted, in px."""
     painter = scene(name)
     for number in frames:
-        people = running.result(frame_of(painter, number)).people
+        people = running.update(frame_of(painter, number)).people
         errors = [np.zeros(0, np.float32)]
         for truth, one in zip(painter.truth(number), people, strict=False):
             both = one.pose.visible & truth.visible
@@ -165,8 +164,8 @@ def test_two_networks_agree_on_two_people(movenet: Path, coral: Path) -> None:
     with (coral / "posenet_mobilenet_v1_075_481_641_quant_decoder_reference.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     wanted = config(str(movenet))
-    _, cpu = loading.open_model(wanted)
-    stages = run.open_pipeline(wanted, ListSource([]), cpu)._stages
+    network = loading.open_network(wanted)
+    cpu, thresholds = network.runtime, Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
     people = sorted({row["pose_id"] for row in rows})
     assert len(people) == 2
     for number in people:
@@ -178,9 +177,9 @@ def test_two_networks_agree_on_two_people(movenet: Path, coral: Path) -> None:
         low, high = xy[sure].min(axis=0), xy[sure].max(axis=0)
         side = 1.2 * float((high - low).max())
         left, top = ((low + high) / 2 - side / 2).tolist()
-        letterbox = Fit()(Frame(image, width, height, 0, 0.0, 0.0), cpu.input(), 0, Crop(left, top, side))
+        letterbox = Letterboxer()(Frame(image, width, height, 0, 0.0, 0.0), cpu.input(), 0, Crop(left, top, side))
         cpu.invoke()
-        (pose,) = keep_visible(stages.decode(cpu.outputs()), letterbox, stages.thresholds)
+        (pose,) = keep_visible(network.decoding.decode(cpu.outputs()), letterbox, thresholds)
         both = sure & pose.visible
         assert np.count_nonzero(both) >= 12
         assert np.linalg.norm(pose.xy[both] - xy[both], axis=1).max() < 0.08 * np.linalg.norm(high - low)

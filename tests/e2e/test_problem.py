@@ -22,8 +22,8 @@ Start = Callable[..., Mosquitto]
 STUBBORN = "tests.e2e.stubborn"
 WALK: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": "cpu"}
 EDGE_TPU = WALK | {"inference.device": "edgetpu"}
-STAYS_OFF = "; the sensor stays off until that is mended and it is started again"
-COMES_BACK = "; the sensor has ended, and under systemd it is started again after some seconds"
+STAYS_OFF = "; the sensor stays off until you fix it and restart the service"
+COMES_BACK = "; the sensor has stopped, and systemd restarts it after a few seconds"
 
 
 def retained(port: int) -> dict[str, Any]:
@@ -61,7 +61,7 @@ NOTHING: dict[str, object] = {"model": None, "runtime": None, "backend": None, "
 
 @pytest.mark.parametrize(
     ("plan", "words"),
-    [("load fail", "opened no Edge TPU"), ("load crash", "crashed when it was tried"), ("1 fail", "while it computed")],
+    [("load fail", "opened no device"), ("load crash", "crashed during loading"), ("1 fail", "inference failed")],
 )
 def test_an_edge_tpu_that_is_not_there(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, words: str
@@ -122,7 +122,7 @@ def test_an_unexpected_error(mosquitto: Start, tmp_path: Path) -> None:
     with sensor(tmp_path, port, WALK | {"camera.source": "stubborn:bug"}, module=STUBBORN) as daemon:
         assert daemon.process.wait(LONG_S) == 1
     assert "Traceback" in daemon.log
-    assert retained(port)["problem"].startswith("an error that nobody foresaw (LookupError: of the library's own); ")
+    assert retained(port)["problem"].startswith("unexpected error (LookupError: of the library's own); ")
 
 
 def test_an_edge_tpu_that_dies_in_the_middle(
@@ -130,7 +130,7 @@ def test_an_edge_tpu_that_dies_in_the_middle(
 ) -> None:
     standin.will("20 fail")
     info, said = failed(tmp_path, mosquitto().port, EDGE_TPU | {"camera.fps": 0}, home, code=1)
-    assert "the Edge TPU failed while it computed (stand-in: transfer 20 failed)" in info["problem"]
+    assert "inference failed (stand-in: transfer 20 failed)" in info["problem"]
     assert info["backend"]["name"] == "edgetpu"
     assert said == [b"online", b"offline"]
 

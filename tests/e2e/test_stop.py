@@ -1,17 +1,18 @@
 """A stop takes less than two seconds, whatever hangs, and is no crash."""
 
-import json
 import signal
 import socket
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from edge.service.run import STOP_S, TICK_S
+from edge.service.assembly import TICK_S
+from edge.service.run import STOP_S
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.delegate import StandIn
+from tests.support.processes import is_gone
 from tests.support.sensor import Sensor, ear, sensor
 from tests.support.waiting import until
 
@@ -47,7 +48,7 @@ def test_camera_and_edge_tpu_hang_and_the_broker_hears_of_the_end(
         sensor(tmp_path, port, HANGS | {"inference.device": device}, home, module=STUBBORN) as daemon,
     ):
         heard.topic("keypoints")
-        time.sleep(2)  # it hangs by now
+        until(lambda: standin.hangs)
         stop(daemon)
         heard.topic("status", b"offline")
         assert heard.all("info")[-1]["problem"] is None
@@ -61,7 +62,7 @@ def test_camera_edge_tpu_and_a_broker_that_sleeps_all_hang(
     with sensor(tmp_path, server.port, HANGS, home, module=STUBBORN) as daemon:
         with ear(server.port) as heard:
             heard.topic("keypoints")
-        time.sleep(2)
+        until(lambda: standin.hangs)
         with server.stalled():
             stop(daemon)
     with ear(server.port) as late:
@@ -81,42 +82,25 @@ def test_camera_edge_tpu_and_a_broker_that_never_answers_all_hang(
         peer, _ = silent.accept()
         with peer:
             peer.recv(1)
-            time.sleep(2)
+            until(lambda: standin.hangs)
             stop(daemon)
 
 
-def opening(daemon: Sensor, standin: StandIn) -> None:
-    """Wait until the daemon itself hangs in the library, after the Edge TPU worked in another process."""
-    until(lambda: bool(standin.diary))
-    standin.will("load hang")  # from the next load on
-    until(lambda: any(line.startswith(f"{daemon.process.pid} load") for line in standin.diary))
-
-
-def record(folder: Path) -> dict[str, object]:
-    (path,) = (folder / "state/edge-pose").glob("edge-tpu-*.json")
-    return dict(json.loads(path.read_bytes()))
-
-
 @pytest.mark.parametrize("device", ["auto", "edgetpu"])
-def test_a_stop_while_the_edge_tpu_is_opened_is_no_crash_but_a_death_is(
-    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
+@pytest.mark.parametrize("stage", ["load", "prepare"])
+def test_a_hang_while_the_edge_tpu_is_opened_does_not_delay_a_stop(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str, stage: str
 ) -> None:
+    """And the worker is gone with the daemon, also when that is killed."""
+    standin.will(f"{stage} hang")
     port = mosquitto().port
     walk: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": device}
-    with sensor(tmp_path, port, walk, home) as daemon:
-        opening(daemon, standin)
-        assert record(tmp_path)["in_use"] is True
-        stop(daemon)
-    assert (record(tmp_path)["in_use"], record(tmp_path)["crashes_s"]) == (False, [])
-    standin.will()
-    Path(f"{standin.plan}.diary").unlink()
-    with sensor(tmp_path, port, walk, home) as daemon:
-        opening(daemon, standin)
-        daemon.stop(signal.SIGKILL)
-    assert record(tmp_path)["in_use"] is True
-    standin.will()
-    with ear(port) as heard, sensor(tmp_path, port, walk, home) as daemon:
-        heard.topic("keypoints")
-        assert "the process before this one died while it used the Edge TPU" in daemon.log
-        stop(daemon)
-    (_crash,) = record(tmp_path)["crashes_s"]  # type: ignore[misc]
+    for number, code in ((signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)):
+        Path(f"{standin.plan}.diary").unlink(missing_ok=True)
+        with sensor(tmp_path, port, walk, home) as daemon:
+            until(lambda: standin.hangs)
+            worker = int(standin.diary[0].split()[0])
+            ended, took_s = daemon.stop(number)
+            assert ended == code
+            assert took_s < LIMIT_S
+            until(partial(is_gone, worker))

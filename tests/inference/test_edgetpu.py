@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.errors import AbsentError, ReasonCode
 from edge.inference import edgetpu
 
 
@@ -30,34 +31,37 @@ def test_what_is_plugged_in(tmp_path: Path) -> None:
     assert edgetpu.Device("pci", tmp_path / "dev/apex_0") in edgetpu.devices(tmp_path)
 
 
-def test_a_refusal_without_words_is_told_by_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = [edgetpu.refused("", edgetpu.LIBRARY, "", tmp_path)]
+def test_a_silent_refusal_is_explained_by_what_is_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def problem(wanted: str) -> str:
+        return edgetpu.refused(wanted, edgetpu.LIBRARY, "", tmp_path).problem
+
+    assert problem("") == "none is visible on USB or as /dev/apex_0"
     node = usb(tmp_path, "2-2", "1a6e", "089a")
-    refused.append(edgetpu.refused("usb:0", edgetpu.LIBRARY, "", tmp_path))
-    refused.append(edgetpu.refused("pci", edgetpu.LIBRARY, "", tmp_path))
-    refused.append(edgetpu.refused("usb:1", edgetpu.LIBRARY, "", tmp_path))
-    assert "no Coral Edge TPU is to be seen on USB or as /dev/apex_0" in refused[0]
-    assert "see that no other program uses it" in refused[1]
-    assert "no Coral Edge TPU is to be seen as /dev/apex_0" in refused[2]
-    assert "there is no usb:1, counted from 0: 1 of that kind can be seen" in refused[3]
+    assert problem("usb:0") == "libedgetpu.so.1 opened no device"
+    assert problem("pci") == "none is visible as /dev/apex_0"
+    assert problem("usb:1") == "there is no usb:1: numbers start at 0, and 1 of that kind can be seen"
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may open everything
-    assert f"{node} may not be opened by this user" in edgetpu.refused("", edgetpu.LIBRARY, "", tmp_path)
+    assert problem("") == f"this user may not open {node}"
 
 
-def test_every_trouble_is_one_line_with_a_remedy() -> None:
-    said = [
+def test_every_error_has_a_code_and_a_remedy_and_is_one_line() -> None:
+    errors = [
         edgetpu.absent(),
-        edgetpu.missing(edgetpu.LIBRARY, "no such\nfile"),
-        edgetpu.missing("/opt/mine.so", "no such file"),
+        edgetpu.cannot_load(edgetpu.LIBRARY, "no such\nfile"),
+        edgetpu.cannot_load("/opt/mine.so", "no such file"),
         edgetpu.refused("", "/opt/mine.so", "busy\n"),
-        edgetpu.unfit("tpu", edgetpu.LIBRARY, "Package requires runtime version (14), but this is (13)"),
-        edgetpu.unfit("tpu", edgetpu.LIBRARY, "unresolved custom op\nNode number 0 (x) failed to prepare."),
+        edgetpu.incompatible("tpu", edgetpu.LIBRARY, "Package requires runtime version (14), but this is (13)"),
+        edgetpu.incompatible("tpu", edgetpu.LIBRARY, "unresolved custom op\nNode number 0 (x) failed to prepare."),
         edgetpu.failed("transfer failed\nNode number 3 (EdgeTpuDelegateForCustomOp) failed to invoke."),
-        edgetpu.crashed(edgetpu.LIBRARY, "SIGSEGV"),
-        edgetpu.hung(edgetpu.LIBRARY, 30),
+        edgetpu.crashed(edgetpu.LIBRARY, "loading", "SIGSEGV"),
+        edgetpu.exited(edgetpu.LIBRARY, "loading", 0),
+        edgetpu.hung(edgetpu.LIBRARY, "loading", 30),
+        edgetpu.unexpected(OSError("out of\nmemory")),
     ]
-    assert len({*said}) == len(said)
-    for line in said:
-        assert "\n" not in line
-        assert "Node number" not in line
-        assert ";" in line, line
+    assert len({str(error) for error in errors}) == len(errors)
+    assert isinstance(errors[0], AbsentError)
+    for error in errors:
+        assert isinstance(error.code, ReasonCode)
+        assert error.remedy
+        assert "\n" not in str(error)
+        assert "Node number" not in str(error)

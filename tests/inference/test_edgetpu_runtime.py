@@ -1,137 +1,250 @@
-"""EdgeTpuRuntime with a stand-in for libedgetpu, on whichever runtime is installed."""
+"""The Edge TPU in its worker process, with a stand-in for libedgetpu that fails in every way that a library can."""
 
+import os
+import signal
+import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.errors import AcceleratorError, ModelError
-from edge.inference import edgetpu, tflite
-from edge.inference.tflite import CpuRuntime, EdgeTpuRuntime
+from edge.errors import AcceleratorError, ModelError, ReasonCode
+from edge.inference.edgetpu_protocol import Spec
+from edge.inference.edgetpu_runtime import EdgeTpuRuntime, Limits
+from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue
 from edge.models.strip_decoder import strip_decoder
+from tests.support import ROOT
 from tests.support.delegate import StandIn
+from tests.support.processes import is_gone
 from tests.support.tiny_posenet import INPUT_SIZE, OUTPUTS, tiny_posenet
+from tests.support.waiting import until
 
 COMPILED = strip_decoder(tiny_posenet(edge_tpu=True))
+SHORT = Limits(load_s=2, invoke_s=0.5)
+PATIENT = Limits(load_s=60, invoke_s=60)
 
 
-def opened(library: Path | str, model: bytes = COMPILED, device: str = "") -> EdgeTpuRuntime:
-    return EdgeTpuRuntime(model, label="mine", device=device, library=str(library), threads=1)
+def opened(
+    standin: StandIn, model: bytes = COMPILED, device: str = "", limits: Limits = PATIENT, *, library: str = ""
+) -> EdgeTpuRuntime:
+    spec = Spec("mine", device, library or str(standin.library), 1)
+    return EdgeTpuRuntime(model, spec, limits=limits)
 
 
-def test_a_model_that_is_compiled_for_it_runs(standin: StandIn) -> None:
-    tpu = opened(standin.library, device="usb:1")
-    assert (tpu.backend, tpu.input_size) == ("edgetpu", INPUT_SIZE)
+def test_a_compiled_model_runs_in_another_process(standin: StandIn) -> None:
+    tpu = opened(standin, device="usb:1")
+    assert (tpu.backend, tpu.input_size, tpu.output_shapes) == ("edgetpu", INPUT_SIZE, OUTPUTS)
     assert tpu.name.endswith(" with standin.so")
     tpu.input()[:] = 200
     tpu.invoke()
-    assert tpu.output_shapes == OUTPUTS
     assert {name: tensor.data.shape for name, tensor in tpu.outputs().items()} == OUTPUTS
-    assert standin.diary[0].endswith(" load device=usb:1")
+    pid, what = standin.diary[0].split(" ", 1)
+    assert what == "load device=usb:1"
+    assert int(pid) != os.getpid()
     tpu.close()
     tpu.close()
-    assert standin.diary[1].endswith(" destroy")
+    assert is_gone(int(pid))
 
 
 def test_it_computes_what_the_cpu_computes(standin: StandIn) -> None:
     model = catalogue.read("posenet").content
-    cpu, tpu = CpuRuntime(model, label="", input_size=(353, 481), threads=1), opened(standin.library, model)
-    picture = np.random.default_rng(0).integers(0, 256, (353, 481, 3), np.uint8)
-    for one in (cpu, tpu):
-        one.input()[:] = picture
-        one.invoke()
-    for name, tensor in cpu.outputs().items():
-        assert np.array_equal(tensor.data, tpu.outputs()[name].data)
+    cpu, tpu = CpuRuntime(model, label="", input_size=(353, 481), threads=1), opened(standin, model)
+    for seed in range(3):
+        picture = np.random.default_rng(seed).integers(0, 256, (353, 481, 3), np.uint8)
+        for one in (cpu, tpu):
+            one.input()[:] = picture
+            one.invoke()
+        for name, tensor in cpu.outputs().items():
+            same = tpu.outputs()[name]
+            assert np.array_equal(tensor.data, same.data)
+            assert (tensor.scale, tensor.zero_point) == pytest.approx((same.scale, same.zero_point))
+    tpu.close()
 
 
-@pytest.mark.parametrize(
-    ("plan", "words"),
-    [("load fail", "opened no Edge TPU (stand-in: no device)"), ("prepare fail", "is too old for mine")],
-)
-def test_what_it_says_when_it_cannot_be_opened(standin: StandIn, plan: str, words: str) -> None:
+def test_outputs_are_copies_that_the_next_inference_does_not_change(standin: StandIn) -> None:
+    tpu = opened(standin, catalogue.read("posenet").content)
+    tpu.input()[:] = 0
+    tpu.invoke()
+    first = tpu.outputs()
+    kept = {name: tensor.data.copy() for name, tensor in first.items()}
+    tpu.input()[:] = np.random.default_rng(0).integers(0, 256, (353, 481, 3), np.uint8)
+    tpu.invoke()
+    assert all(np.array_equal(first[name].data, data) for name, data in kept.items())
+    assert any(not np.array_equal(tpu.outputs()[name].data, data) for name, data in kept.items())
+    tpu.close()
+
+
+LOADING = [
+    ("load fail", ReasonCode.REFUSED, "stand-in: no device"),
+    ("prepare fail", ReasonCode.INCOMPATIBLE, "is too old for mine"),
+    ("1 fail", ReasonCode.FAILED, "stand-in: transfer 1 failed"),
+    ("load crash", ReasonCode.CRASHED, "SIGSEGV"),
+    ("prepare crash", ReasonCode.CRASHED, "SIGSEGV"),
+    ("1 crash", ReasonCode.CRASHED, "SIGSEGV"),
+    ("load exit", ReasonCode.EXITED, "exit code 3"),
+    ("load leave", ReasonCode.EXITED, "exit code 0"),
+    ("prepare leave", ReasonCode.EXITED, "exit code 0"),
+    ("load hang", ReasonCode.HUNG, "did not answer for 2 s during loading"),
+    ("prepare hang", ReasonCode.HUNG, "did not answer for 2 s during loading"),
+    ("1 hang", ReasonCode.HUNG, "did not answer for 2 s during loading"),
+]
+
+
+@pytest.mark.parametrize(("plan", "code", "words"), LOADING, ids=[plan for plan, *_ in LOADING])
+def test_a_failure_while_loading_is_an_error_with_its_code(
+    standin: StandIn, *, plan: str, code: ReasonCode, words: str
+) -> None:
     standin.will(plan)
     with pytest.raises(AcceleratorError) as raised:
-        opened(standin.library)
-    assert words in str(raised.value)
-    standin.will()
-    opened(standin.library).invoke()
+        opened(standin, limits=SHORT if "hang" in plan else PATIENT)
+    assert raised.value.code is code
+    assert words in raised.value.problem
+    assert raised.value.remedy
+    pid = int(standin.diary[0].split()[0])
+    until(lambda: is_gone(pid))
 
 
-def test_an_invoke_that_fails_is_told_and_the_device_can_be_let_go(standin: StandIn) -> None:
-    standin.will("3 fail")
-    tpu = opened(standin.library)
-    tpu.invoke()
-    tpu.invoke()
-    with pytest.raises(
-        AcceleratorError, match=r"failed while it computed \(stand-in: transfer 3 failed\); check"
-    ) as raised:
+INFERENCE = [
+    ("4 fail", ReasonCode.FAILED),
+    ("4 crash", ReasonCode.CRASHED),
+    ("4 exit", ReasonCode.EXITED),
+    ("4 leave", ReasonCode.EXITED),
+    ("4 hang", ReasonCode.HUNG),
+]
+
+
+@pytest.mark.parametrize(("plan", "code"), INFERENCE, ids=[plan for plan, _ in INFERENCE])
+def test_a_failure_during_an_inference_ends_the_worker(standin: StandIn, *, plan: str, code: ReasonCode) -> None:
+    standin.will(plan)
+    tpu = opened(standin, limits=Limits(60, 0.5 if "hang" in plan else 60))
+    for _ in range(2):  # the first inference was part of loading
+        tpu.invoke()
+    with pytest.raises(AcceleratorError) as raised:
+        tpu.invoke()
+    assert raised.value.code is code
+    pid = int(standin.diary[0].split()[0])
+    until(lambda: is_gone(pid))
+    with pytest.raises(AcceleratorError):
         tpu.invoke()
     tpu.close()
-    assert standin.diary[-1].endswith(" destroy"), "although the error is still here"
-    assert raised.value.__cause__ is not None
+
+
+def test_what_the_library_prints_is_not_taken_for_an_answer(standin: StandIn) -> None:
+    standin.will("load babble", "prepare babble", "1 babble", "2 babble", "3 flood", "4 fail")
+    tpu = opened(standin)
+    tpu.invoke()
+    tpu.invoke()
+    with pytest.raises(AcceleratorError) as raised:
+        tpu.invoke()
+    assert raised.value.code is ReasonCode.FAILED
+
+
+def test_a_model_that_cannot_be_used_is_a_model_error(standin: StandIn) -> None:
+    with pytest.raises(ModelError) as raised:
+        opened(standin, tiny_posenet(edge_tpu=True))
+    assert "models import mine" in raised.value.remedy
 
 
 @pytest.mark.parametrize("library", ["libnothing.so.1", "libm.so.6", __file__])
-def test_libraries_that_are_none(library: str) -> None:
-    with pytest.raises(AcceleratorError, match=rf"^{library} cannot be loaded .*; see inference\.library"):
-        opened(library)
-    with pytest.raises(AcceleratorError, match="install a libedgetpu1-std of the runtime's age"):
-        raise AcceleratorError(edgetpu.missing(edgetpu.LIBRARY, ""))
+def test_a_library_that_is_not_a_delegate_cannot_be_loaded(standin: StandIn, library: str) -> None:
+    with pytest.raises(AcceleratorError) as raised:
+        opened(standin, library=library)
+    assert raised.value.code is ReasonCode.NO_LIBRARY
+    assert raised.value.remedy == "check inference.library"
 
 
-def test_models_that_are_none(standin: StandIn) -> None:
-    with pytest.raises(ModelError, match="models import mine"):
-        opened(standin.library, tiny_posenet(edge_tpu=True))
-    assert str(tflite.refusal("PosenetDecoderOp", "/my model", {})).endswith("edge-pose models import '/my model'")
+def test_opening_is_given_up_when_it_is_cancelled(standin: StandIn) -> None:
+    standin.will("load hang")
+    cancelled = threading.Event()
+    failed: list[AcceleratorError] = []
+
+    def open_it() -> None:
+        try:
+            EdgeTpuRuntime(COMPILED, Spec("mine", "", str(standin.library), 1), limits=PATIENT, cancelled=cancelled)
+        except AcceleratorError as exc:
+            failed.append(exc)
+
+    opening = threading.Thread(target=open_it)
+    opening.start()
+    until(lambda: bool(standin.diary))
+    cancelled.set()
+    opening.join(10)
+    assert failed
+    assert is_gone(int(standin.diary[0].split()[0]))
 
 
-def test_other_threads_go_on_while_it_is_opened(standin: StandIn) -> None:
-    standin.will("load slow")
-    ended = threading.Event()
-    turns = []
+def test_close_ends_a_worker_that_hangs_and_the_inference_that_waits_for_it(standin: StandIn) -> None:
+    standin.will("2 hang")
+    tpu = opened(standin)
+    failed: list[AcceleratorError] = []
 
-    def count() -> None:
-        while not ended.wait(0.01):
-            turns.append(1)
+    def invoke() -> None:
+        try:
+            tpu.invoke()
+        except AcceleratorError as exc:
+            failed.append(exc)
 
-    counting = threading.Thread(target=count)
-    counting.start()
-    before = len(turns)
-    opened(standin.library)
-    ended.set()
-    counting.join()
-    assert len(turns) > before + 20
+    waiting = threading.Thread(target=invoke)
+    waiting.start()
+    tpu.close()
+    waiting.join(10)
+    assert len(failed) == 1
 
 
-@pytest.mark.parametrize("right", [True, False])
-def test_pycoral_is_used_if_it_is_the_right_one(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, right: bool
-) -> None:
-    """PyPI's has another subject, and no `utils.edgetpu`."""
-    package = tmp_path / "pycoral/utils"
-    package.mkdir(parents=True)
-    for file in (package.parent / "__init__.py", package / "__init__.py"):
-        file.touch()
-    _, installed = tflite.import_package()
-    if right:
-        (package / "edgetpu.py").write_text(
-            f"from {installed.__name__} import Interpreter, load_delegate\n"
-            "def make_interpreter(model_path_or_content, device=None, delegate=None):\n"
-            f"    delegates = [load_delegate({str(standin.library)!r}, {{'device': device or 'any'}})]\n"
-            "    return Interpreter(model_content=model_path_or_content, experimental_delegates=delegates)\n"
-        )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(edgetpu, "LIBRARY", str(standin.library))
-    try:
-        tpu = opened(standin.library, device="pci:0")
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == "pycoral"]:
-            del sys.modules[name]
-    tpu.invoke()
-    assert (tpu.name == "pycoral") == right
-    # What an earlier test left to the garbage collector may be let go of in between.
-    (loaded,) = [line for line in standin.diary if " load" in line]
-    assert loaded.endswith(" load device=pci:0")
+@pytest.mark.parametrize("plan", ["2 hang", "prepare hang"])
+def test_the_worker_ends_with_its_daemon_however_that_ends(standin: StandIn, *, plan: str) -> None:
+    """Also while the library stops all threads of the worker."""
+    standin.will(plan)
+    program = (
+        "import sys\n"
+        "from edge.inference.edgetpu_protocol import Spec\n"
+        "from edge.inference.edgetpu_runtime import EdgeTpuRuntime\n"
+        f"EdgeTpuRuntime(sys.stdin.buffer.read(), Spec('mine', '', {str(standin.library)!r}, 1)).invoke()\n"
+    )
+    daemon = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, cwd=ROOT)
+    assert daemon.stdin is not None
+    with daemon.stdin as pipe:
+        pipe.write(COMPILED)
+    until(lambda: bool(standin.diary))
+    worker = int(standin.diary[0].split()[0])
+    assert not is_gone(worker)
+    daemon.kill()
+    daemon.wait(10)
+    until(lambda: is_gone(worker))
+
+
+def test_a_suspended_daemon_does_not_take_a_late_answer_for_a_hang(standin: StandIn) -> None:
+    """SIGSTOP for longer than the limit, in the middle of inferences."""
+    program = (
+        "import sys\n"
+        "from edge.system import clock\n"
+        "from edge.inference.edgetpu_protocol import Spec\n"
+        "from edge.inference.edgetpu_runtime import EdgeTpuRuntime, Limits\n"
+        "clock.LONGEST_GAP_S = 0.2\n"
+        f"spec = Spec('mine', '', {str(standin.library)!r}, 1)\n"
+        "tpu = EdgeTpuRuntime(sys.stdin.buffer.read(), spec, limits=Limits(60, 2))\n"
+        "print('ready', flush=True)\n"
+        "for n in range(2000):\n"
+        "    tpu.invoke()\n"
+        "print('done', flush=True)\n"
+    )
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=False
+    )
+    assert daemon.stdin is not None
+    assert daemon.stdout is not None
+    with daemon.stdin as pipe:
+        pipe.write(COMPILED)
+    assert daemon.stdout.readline() == b"ready\n"
+    stopped = threading.Event()
+    worker = int(standin.diary[0].split()[0])
+    for pid in (daemon.pid, worker):
+        os.kill(pid, signal.SIGSTOP)
+    stopped.wait(2.5)  # longer than the limit; nothing can be awaited in processes that do not run
+    for pid in (daemon.pid, worker):
+        os.kill(pid, signal.SIGCONT)
+    with daemon.stdout as out:
+        assert out.read() == b"done\n"
+    assert daemon.wait(10) == 0

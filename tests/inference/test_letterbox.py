@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from edge.inference.letterbox import PADDING, Fit
+from edge.inference.letterbox import PADDING, Letterboxer
 from edge.types import Array, Crop, Frame, Image
 
 
@@ -29,7 +29,7 @@ def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[fl
     height, width = size
     y, x = round(at[0] * height), round(at[1] * width)
     into = np.empty((353, 481, 3), np.uint8)
-    letterbox = Fit(smooth=smooth)(frame(dotted(height, width, y, x, max(height, width) // 60)), into)
+    letterbox = Letterboxer(smooth=smooth)(frame(dotted(height, width, y, x, max(height, width) // 60)), into)
     bright = np.argwhere(into[:, :, 0] > 190)
     found = letterbox.to_frame(bright.mean(axis=0).astype(np.float32))
     assert found == pytest.approx((x, y), abs=0.75 / letterbox.scale)
@@ -40,7 +40,7 @@ def test_what_is_in_a_turned_frame_is_found_again(size: tuple[int, int], turn: i
     height, width = size
     y, x = round(0.2 * height), round(0.7 * width)
     into = np.empty((353, 481, 3), np.uint8)
-    letterbox = Fit(mirror=mirror)(frame(dotted(height, width, y, x, max(height, width) // 60)), into, turn)
+    letterbox = Letterboxer(mirror=mirror)(frame(dotted(height, width, y, x, max(height, width) // 60)), into, turn)
     found = letterbox.to_frame(np.argwhere(into[:, :, 0] > 190).mean(axis=0).astype(np.float32))
     assert found == pytest.approx((width - 1 - x if mirror else x, y), abs=0.75 / letterbox.scale)
 
@@ -57,7 +57,7 @@ def test_what_is_in_a_crop_is_found_again(size: tuple[int, int], turn: int, mirr
         into = np.empty((192, 256, 3), np.uint8)
         shown_x = width - 1 - x if mirror else x
         crop = Crop(shown_x - 0.3 * side_px, y - 0.6 * side_px, side_px)
-        letterbox = Fit(mirror=mirror, smooth=turn == 1)(frame(image, (width, height)), into, turn, crop)
+        letterbox = Letterboxer(mirror=mirror, smooth=turn == 1)(frame(image, (width, height)), into, turn, crop)
         assert letterbox.scale == pytest.approx(192 / side_px)
         bright = np.argwhere(into[:, :, 0] > 190)
         assert len(bright)
@@ -72,7 +72,7 @@ def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> No
     image = np.full((size, size, 3), 7, np.uint8)
     image[: side // 2, : side // 2] = 200
     into = np.empty((192, 192, 3), np.uint8)
-    fit = Fit()
+    fit = Letterboxer()
     for left, top in ((-0.5, -0.5), (0.0, 0.0), (1.5, 1.5), (-0.5, 1.0)):
         fit(frame(image), into, 0, Crop(left * side, top * side, side))
         shown = into[::8, ::8, 0].astype(int)
@@ -91,11 +91,11 @@ def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> No
 @pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])
 def test_a_turn_is_anticlockwise_as_numpy_turns(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    fit = Fit()
+    fit = Letterboxer()
     for turn in range(4):
         into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
         fit(frame(picture), into, turn)
-        Fit()(frame(np.ascontiguousarray(np.rot90(picture, turn))), again)
+        Letterboxer()(frame(np.ascontiguousarray(np.rot90(picture, turn))), again)
         assert np.array_equal(into, again)
 
 
@@ -103,7 +103,7 @@ def test_a_turn_is_anticlockwise_as_numpy_turns(size: tuple[int, int]) -> None:
 def test_the_aspect_is_kept_and_the_rest_is_padding(size: tuple[int, int]) -> None:
     height, width = size
     into = np.zeros((353, 481, 3), np.uint8)
-    letterbox = Fit()(frame(np.full((height, width, 3), 7, np.uint8)), into)
+    letterbox = Letterboxer()(frame(np.full((height, width, 3), 7, np.uint8)), into)
     assert letterbox.scale == pytest.approx(min(353 / height, 481 / width))
     covered = into[:, :, 1] == 7
     assert set(np.unique(into[~covered])) <= {PADDING}
@@ -116,7 +116,7 @@ def test_the_aspect_is_kept_and_the_rest_is_padding(size: tuple[int, int]) -> No
 def test_a_picture_that_was_reduced_is_reported_in_the_pixels_of_the_original() -> None:
     into = np.empty((353, 481, 3), np.uint8)
     small, large = dotted(600, 800, 450, 200, 12), (8000, 6000)
-    letterbox = Fit()(frame(small, large), into)
+    letterbox = Letterboxer()(frame(small, large), into)
     bright = np.argwhere(into[:, :, 0] > 190).mean(axis=0).astype(np.float32)
     assert letterbox.to_frame(bright) == pytest.approx((2005, 4505), abs=10)
 
@@ -124,7 +124,7 @@ def test_a_picture_that_was_reduced_is_reported_in_the_pixels_of_the_original() 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (2, 2)])
 def test_tiny_and_thin_pictures_fit(size: tuple[int, int]) -> None:
     into = np.zeros((353, 481, 3), np.uint8)
-    letterbox = Fit()(frame(np.full((*size, 3), 200, np.uint8)), into)
+    letterbox = Letterboxer()(frame(np.full((*size, 3), 200, np.uint8)), into)
     centre = letterbox.to_frame(np.array((176, 240), np.float32))
     assert centre == pytest.approx(((size[1] - 1) / 2, (size[0] - 1) / 2), abs=1 / letterbox.scale + 0.5)
     assert (into == 200).any()
@@ -133,7 +133,7 @@ def test_tiny_and_thin_pictures_fit(size: tuple[int, int]) -> None:
 def test_every_kind_of_input_carries_the_same_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     inputs: dict[type, Array] = {kind: np.empty((353, 481, 3), kind) for kind in (np.uint8, np.int8, np.float32)}
-    letterboxes = {Fit()(frame(picture), into) for into in inputs.values()}
+    letterboxes = {Letterboxer()(frame(picture), into) for into in inputs.values()}
     assert len(letterboxes) == 1
     pixels = inputs[np.uint8]
     assert np.array_equal(inputs[np.int8], pixels.astype(int) - 128)
@@ -141,12 +141,12 @@ def test_every_kind_of_input_carries_the_same_picture() -> None:
 
 
 def test_one_fit_serves_frames_of_changing_size() -> None:
-    fit = Fit()
+    fit = Letterboxer()
     into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
     rng = np.random.default_rng(0)
     for size in ((480, 640), (640, 480), (480, 640)):
         picture = rng.integers(0, 256, (*size, 3), np.uint8)
-        assert fit(frame(picture), into) == Fit()(frame(picture), again)
+        assert fit(frame(picture), into) == Letterboxer()(frame(picture), again)
         assert np.array_equal(into, again)
 
 
@@ -154,8 +154,8 @@ def test_frames_that_are_views_fit_too() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     turned = np.rot90(picture)
     into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
-    Fit()(frame(turned), into)
-    Fit()(frame(turned.copy()), again)
+    Letterboxer()(frame(turned), into)
+    Letterboxer()(frame(turned.copy()), again)
     assert np.array_equal(into, again)
 
 
@@ -164,7 +164,7 @@ def test_strong_reduction_averages() -> None:
     stripes = np.zeros((1412, 1924, 3), np.uint8)
     stripes[:, ::2] = 255
     into = np.empty((353, 481, 3), np.uint8)
-    Fit()(frame(stripes), into)
+    Letterboxer()(frame(stripes), into)
     assert np.ptp(into.astype(int)) < 10
     assert abs(int(into[100, 100, 0]) - 127) < 6
 
@@ -175,8 +175,8 @@ def test_smooth_is_smooth_at_any_scale() -> None:
     edge = np.repeat(np.where(3 * rows > 2 * columns, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
     for size in ((353, 481), (721, 961)):
         picked, smooth = np.empty((*size, 3), np.uint8), np.empty((*size, 3), np.uint8)
-        letterbox = Fit()(frame(edge), picked)
-        assert Fit(smooth=True)(frame(edge), smooth) == letterbox
+        letterbox = Letterboxer()(frame(edge), picked)
+        assert Letterboxer(smooth=True)(frame(edge), smooth) == letterbox
         assert set(np.unique(picked)) <= {0, 255, PADDING}
         assert np.count_nonzero((smooth > 0) & (smooth < 255)) > np.count_nonzero(picked == PADDING) + 1000
         assert np.abs(smooth.astype(int) - picked).mean() < 2

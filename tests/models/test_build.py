@@ -23,7 +23,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image as Pillow
 
-from edge.inference.letterbox import Fit
+from edge.inference.letterbox import Letterboxer
 from edge.scenes.scenes import open_scene
 from edge.types import Array, Floats, Frame, Image
 from tests.support import ROOT
@@ -182,7 +182,7 @@ def photographed(path: Path) -> Iterator[Image]:
     for part in (photograph, photograph[:, :middle], photograph[:, middle:]):
         for image in (part, part[:, ::-1]):
             picture = np.empty((*DECLARED, 3), np.uint8)
-            Fit()(Frame(np.ascontiguousarray(image), image.shape[1], image.shape[0], 0, 0.0, 0.0), picture)
+            Letterboxer()(Frame(np.ascontiguousarray(image), image.shape[1], image.shape[0], 0, 0.0, 0.0), picture)
             yield picture
 
 

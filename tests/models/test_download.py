@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from edge.cli.app import app
 from edge.errors import EdgeError, FetchError, ModelError
-from edge.inference.edgetpu_worker import check_model
+from edge.inference.model_trial import check_model
 from edge.models import catalogue, download
 from edge.models.catalogue import Entry
 from edge.models.importing import Imported

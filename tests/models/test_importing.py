@@ -17,7 +17,7 @@ from edge.cli.app import app
 from edge.decode.heatmaps import sigmoid
 from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ModelError, UsageError
-from edge.inference.edgetpu_worker import check_model
+from edge.inference.model_trial import check_model
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue, folders, importing
 from edge.models.importing import Imported

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge.errors import ReasonCode
 from edge.mqtt import messages
 from edge.mqtt.messages import Topics, pose_out, schemas, timestamp
 from edge.types import Pose, Track
@@ -108,6 +109,7 @@ def test_health_expires_after_three_heartbeats() -> None:
         last_frame_age_s=None,
         camera="starting",
         backend="cpu",
+        backend_code=ReasonCode.CONFIGURED,
         backend_reason="inference.device = cpu",
         soc_temperature_c=None,
         throttled=None,

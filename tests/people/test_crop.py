@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import product
 
@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from edge.decode.movenet import decode_movenet
-from edge.inference.letterbox import Fit
+from edge.inference.fallback import OneNetwork
 from edge.people.crop import BODY, TORSO, crop_around
-from edge.people.filtering import Thresholds
-from edge.pipeline.pipeline import Pipeline, Stages
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.views import Views
 from edge.types import Array, Backend, Floats, Frame, Pose, RawOutputs, Tensor
 from tests.support.fakes import ListSource
+from tests.support.pipelines import network_of, pipeline_of, updates
 from tests.support.poses import make_pose
 
 # Someone who stands, 1 high, (x, y): the head on top, hips in the middle, feet at the bottom.
@@ -113,15 +114,10 @@ class SeesRed:
         pass
 
 
-def following(runtime: SeesRed, frames: Iterator[Frame] | list[Frame], *, mirror: bool = False) -> Pipeline:
-    stages = Stages(
-        Fit(mirror=mirror),
-        partial(decode_movenet, output="out", input_size=(192, 192)),
-        Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5),
-        max_people=1,
-        crop=crop_around,
-    )
-    return Pipeline(ListSource(frames), runtime, stages)
+def following(runtime: SeesRed, *, mirror: bool = False) -> Pipeline:
+    decode = partial(decode_movenet, output="out", input_size=(192, 192))
+    network = network_of(runtime, decode, one_person=True)
+    return pipeline_of(OneNetwork(network, "cpu"), views=Views(crop=crop_around), mirror=mirror, max_people=1)
 
 
 def red(number: int, x: int, y: int, height: int) -> Frame:
@@ -140,10 +136,10 @@ def middle(pose: Pose) -> Floats:
 @pytest.mark.parametrize("mirror", [False, True])
 def test_the_crop_follows_a_person_who_is_seen_larger_in_it(mirror: bool) -> None:
     runtime = SeesRed()
-    running = following(runtime, [], mirror=mirror)
+    running = following(runtime, mirror=mirror)
     for number in range(40):
         x, y = 100 + 10 * number, 300 - 3 * number
-        (seen,) = running.result(red(number, x, y, 90)).people
+        (seen,) = running.update(red(number, x, y, 90)).people
         scale = runtime.heights[-1] / 90
         assert middle(seen.pose) == pytest.approx((639 - x if mirror else x, y), abs=2 / scale)
     assert runtime.heights[0] == pytest.approx(90 * 192 / 640, abs=2)
@@ -152,20 +148,20 @@ def test_the_crop_follows_a_person_who_is_seen_larger_in_it(mirror: bool) -> Non
 
 def test_who_is_lost_is_looked_for_in_the_whole_frame() -> None:
     runtime = SeesRed()
-    running = following(runtime, [])
-    assert running.result(red(0, 100, 240, 90)).people
-    assert running.result(red(1, 100, 240, 90)).people
-    assert not running.result(red(2, 500, 240, 90)).people, "that is outside of the crop"
-    (seen,) = running.result(red(3, 500, 240, 90)).people
+    running = following(runtime)
+    assert running.update(red(0, 100, 240, 90)).people
+    assert running.update(red(1, 100, 240, 90)).people
+    assert not running.update(red(2, 500, 240, 90)).people, "that is outside of the crop"
+    (seen,) = running.update(red(3, 500, 240, 90)).people
     assert middle(seen.pose) == pytest.approx((500, 240), abs=4)
-    assert not running.result(red(4, 500, -900, 90)).people
+    assert not running.update(red(4, 500, -900, 90)).people
     assert runtime.heights[-1] == 0
 
 
 def test_two_threads_follow_as_well_a_frame_later() -> None:
     runtime = SeesRed()
     frames = [red(number, 100 + 5 * number, 240, 90) for number in range(60)]
-    results = [result for result in following(runtime, frames).results(0.05) if result]
+    results = updates(following(runtime), ListSource(frames))
     assert len(results) == 60
     for result in results:
         (seen,) = result.people
@@ -175,7 +171,7 @@ def test_two_threads_follow_as_well_a_frame_later() -> None:
 
 def test_pictures_that_stand_alone_are_looked_at_whole() -> None:
     runtime = SeesRed()
-    running = following(runtime, [])
-    running.result(red(0, 100, 240, 90))
-    (alone,) = running.poses(red(1, 500, 240, 90))
+    running = following(runtime)
+    running.update(red(0, 100, 240, 90))
+    (alone,) = running.detector.detect(red(1, 500, 240, 90)).poses
     assert middle(alone) == pytest.approx((500, 240), abs=4)

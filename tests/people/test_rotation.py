@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 from edge.config import Config
-from edge.inference import loading
 from edge.people.rotation import TURNS, RotationPlanner, merge_views, turns_for
 from edge.pipeline.pipeline import Pipeline
-from edge.service import run
 from edge.types import Pose, Track
-from tests.support.fakes import ListSource
+from tests.support.pipelines import configured
 from tests.support.poses import make_pose
 from tests.support.scenes import frame_of, scene
 
@@ -222,8 +220,7 @@ def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
 
 def pipeline(*, turned: bool = True) -> Pipeline:
     config = msgspec.convert({"people": {"detect_lying": turned}, "inference": {"threads": 2}}, Config)
-    _, cpu = loading.open_model(config)
-    return run.open_pipeline(config, ListSource([]), cpu)
+    return configured(config)[1]
 
 
 def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
@@ -231,7 +228,7 @@ def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> 
     painter = scene(name, seed)
     seen = []
     for number in frames:
-        people = running.result(frame_of(painter, number)).people
+        people = running.update(frame_of(painter, number)).people
         (truth,) = painter.truth(number)
         errors = [np.linalg.norm(one.pose.xy - truth.xy, axis=1)[one.pose.visible].mean() for one in people]
         seen.append(({one.id for one in people}, float(np.mean(errors)) if errors else np.inf))

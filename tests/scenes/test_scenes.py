@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from edge.decode.argmax import decode_argmax
 from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ConfigError
-from edge.inference.letterbox import Fit
+from edge.inference.letterbox import Letterboxer
 from edge.inference.tflite import CpuRuntime
 from edge.scenes import motions, scenes
 from edge.scenes.scenes import SCENES, Actor, Scene, Truth, open_scene
@@ -314,7 +314,7 @@ class Network:
     def find(self, image: Image) -> tuple[Floats, Floats]:
         """Keypoints (17, 2) as (x, y) px of the image, and confidences (17,)."""
         frame = Frame(np.ascontiguousarray(image), image.shape[1], image.shape[0], 0, 0.0, 0.0)
-        letterbox = Fit()(frame, self._runtime.input())
+        letterbox = Letterboxer()(frame, self._runtime.input())
         self._runtime.invoke()
         pose = decode_argmax(self._runtime.outputs(), self._heads)
         return letterbox.to_frame(pose.keypoints[0]), pose.confidences[0]

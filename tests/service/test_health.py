@@ -2,15 +2,21 @@ from pathlib import Path
 
 import pytest
 
+from edge.pipeline.seams import Update
 from edge.service import health
 from edge.service.health import Meter
+from tests.support.fakes import blank_frame
+
+
+def update(now_s: float, inference_ms: float, total_ms: float) -> Update:
+    return Update(blank_frame(0), [], (), now_s - total_ms / 1e3, inference_ms / 1e3)
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     meter = Meter(100.0)
     assert meter.fps(100.0) == 0
     for n in range(200):
-        meter.count(101 + n / 20, 1, 2)
+        meter.count(update(101 + n / 20, 1, 2), 101 + n / 20)
     assert meter.fps(111.0) == pytest.approx(20, rel=0.05)
     assert meter.processed == 200
     assert meter.last_frame_s == pytest.approx(110.95)
@@ -18,32 +24,32 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 
 def test_one_frame_is_no_rate() -> None:
     meter = Meter(100.0)
-    meter.count(100.01, 1, 2)
+    meter.count(update(100.01, 1, 2), 100.01)
     assert meter.fps(100.02) == 0
 
 
 def test_a_rate_falls_to_nothing_when_no_frames_come() -> None:
     meter = Meter(0.0)
     for n in range(100):
-        meter.count(n / 20, 1, 2)
+        meter.count(update(n / 20, 1, 2), n / 20)
     rates = [meter.fps(5 + second) for second in range(6)]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == 0
 
 
-def test_latencies_are_unknown_before_they_are_known() -> None:
+def test_latencies_are_unknown_before_the_first_frame() -> None:
     meter = Meter(0.0)
     assert meter.inference() is None
     for n in range(1, 101):
-        meter.count(n, n, 2 * n)
+        meter.count(update(n, n, 2 * n), n)
     inference, total = meter.inference(), meter.total()
     assert inference is not None
     assert total is not None
-    assert (inference.median, inference.p95) == (50.5, 96)
-    assert (total.median, total.p95) == (101, 192)
+    assert (inference.median, inference.p95) == pytest.approx((50.5, 96))
+    assert (total.median, total.p95) == pytest.approx((101, 192))
 
 
-def test_what_the_machine_does_not_tell_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_that_the_machine_does_not_have_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_TEMPERATURE", "_THROTTLED"):
         monkeypatch.setattr(health, name, tmp_path / name)
     assert health.soc_temperature_c() is None
@@ -60,12 +66,12 @@ def test_what_the_machine_does_not_tell_is_none(tmp_path: Path, monkeypatch: pyt
     assert health.throttled() is None
 
 
-def test_memory_that_was_freed_is_given_back() -> None:
+def test_freed_memory_is_returned_to_the_system() -> None:
     kept = [bytearray(b"x") * 4000 for _ in range(20_000)]
     full = health.rss_mb()
     last = kept[-1]  # holds the end of the heap, so that freeing alone returns little
     del kept
-    health.give_memory_back()
+    health.trim_memory()
     after = health.rss_mb()
     assert full is not None
     assert after is not None

@@ -27,9 +27,14 @@ class StandIn:
 
     @property
     def diary(self) -> list[str]:
-        """Every "load" with its options, and every "destroy", each after the number of its process."""
+        """Every "load" with its options, every "destroy" and "hang", each after the number of its process."""
         diary = Path(f"{self.plan}.diary")
         return diary.read_text().splitlines() if diary.exists() else []
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it has come to a place where it hangs."""
+        return any(line.endswith(" hang") for line in self.diary)
 
 
 def build(folder: Path) -> Path:

@@ -5,8 +5,9 @@
  *
  * $STANDIN_PLAN names a file that is read at every load, so that the plan can change while others use this library:
  *     STAGE ACTION      load | prepare | destroy, or the number of the invoke since this load, from 1
- * ACTION is one of: fail, crash, hang, slow, exit, leave (as if all were well), babble (to standard output). $STANDIN_PLAN.diary gets a line at every load, "load" with the
- * options, and at every destruction, "destroy"; the pid stands before it.
+ * ACTION is one of: fail, crash, hang, slow, exit, leave (with exit code 0), babble and flood (to standard output).
+ * $STANDIN_PLAN.diary gets a line at every load, "load" with the options, at every destruction, "destroy", and before it hangs,
+ * "hang"; the pid stands before it.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -81,6 +82,8 @@ static void read_plan(void) {
     }
 }
 
+static void note(const char *what, char **keys, char **values, size_t count);
+
 /* Do what the plan has for this stage; false if that is to fail. */
 static bool act(const char *stage) {
     for (const char *line = plan; *line; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -91,7 +94,9 @@ static bool act(const char *stage) {
         if (!strcmp(action, "exit")) _exit(3);
         if (!strcmp(action, "leave")) exit(0);
         if (!strcmp(action, "babble")) puts("works\xff\nedge-pose: works"), fflush(stdout);
+        for (int n = 0; n < 100000 && !strcmp(action, "flood"); n++) puts("a line that nobody reads, again and again");
         if (!strcmp(action, "slow")) sleep(1);
+        if (!strcmp(action, "hang")) note("hang", NULL, NULL, 0);
         while (!strcmp(action, "hang")) pause();
     }
     return true;

@@ -30,7 +30,7 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command("verify")
 def verify_models(as_json: AsJson = False) -> None:
     """Check size and checksum of every installed model, and that it loads and runs."""
-    from edge.inference.edgetpu_worker import check_model
+    from edge.inference.model_trial import check_model
     from edge.models import listing
 
     found = list(listing.verify(check_model))
@@ -56,7 +56,7 @@ def fetch_model(
     as_json: AsJson = False,
 ) -> None:
     """Download a model, compare it with its pinned checksum, and add it to the catalogue."""
-    from edge.inference.edgetpu_worker import check_model
+    from edge.inference.model_trial import check_model
     from edge.models import catalogue, download, importing
 
     known = catalogue.remote()
@@ -85,7 +85,7 @@ def import_model(
     as_json: AsJson = False,
 ) -> None:
     """Add a model of your own. Removes the decoder at the end of Coral's files, and checks that the rest runs."""
-    from edge.inference.edgetpu_worker import check_model
+    from edge.inference.model_trial import check_model
     from edge.models import importing
 
     imported = importing.import_model(file, name, check_model)

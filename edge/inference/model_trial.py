@@ -1,0 +1,45 @@
+"""Run a model file once in another process, because tflite-runtime crashes on damaged files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from edge.errors import ModelError
+from edge.inference.tflite import import_package, installed, refusal
+
+LIMIT_S = 60.0
+
+
+def check_model(path: Path, label: str = "", limit_s: float = LIMIT_S) -> str:
+    """Load the model in `path` and run it once; returns the name of the runtime.
+
+    Raises ModelError, which names the file by `label` or else by its path, if the runtime refuses the model, crashes on
+    it, or needs more than `limit_s`.
+    """
+    label = label or str(path)
+    command = [sys.executable, "-m", "edge.inference.model_trial", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
+    except subprocess.TimeoutExpired as exc:
+        raise ModelError("model.name", f"{label} is damaged: it ran for more than {limit_s:g} s",
+                         "fetch it again") from exc  # fmt: skip
+    if done.returncode < 0:
+        raise ModelError("model.name", f"{label} is damaged: the runtime crashed on it", "fetch it again")
+    if done.returncode > 0:
+        raise refusal(done.stderr.strip().rpartition("\n")[2], label, {})
+    return installed()
+
+
+def main(path: str) -> None:
+    """The other process."""
+    _, package = import_package()
+    try:
+        interpreter = package.Interpreter(model_path=path)
+        interpreter.allocate_tensors()
+        interpreter.invoke()
+    except (ValueError, RuntimeError) as exc:
+        sys.exit(" ".join(str(exc).split()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,71 @@
+"""The seams of inference: what runs a model, a model that is loaded, and which one the next frame goes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from edge.decode.families import Decoding
+from edge.errors import AcceleratorError, ReasonCode
+from edge.models.catalogue import ModelFile
+from edge.types import Array, Backend, RawOutputs
+
+
+class Runtime(Protocol):
+    """Runs a model: fill `input()`, call `invoke()`, take `outputs()`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def backend(self) -> Backend: ...
+    @property
+    def input_size(self) -> tuple[int, int]: ...  # height, width px
+    @property
+    def output_shapes(self) -> Mapping[str, tuple[int, ...]]: ...  # without the batch dimension
+    def input(self) -> Array: ...  # (h, w, 3), to be filled in place
+    def invoke(self) -> None: ...  # raises AcceleratorError on an accelerator
+    def outputs(self) -> RawOutputs: ...  # copies
+    def close(self) -> None: ...  # idempotent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A model that is loaded, and how its outputs are decoded."""
+
+    model: ModelFile
+    runtime: Runtime
+    decoding: Decoding
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which backend is in use, and why."""
+
+    backend: Backend
+    code: ReasonCode
+    detail: str  # for people: the setting, and the problem with its remedy if there is one
+    since_s: float  # wall clock
+
+    @property
+    def text(self) -> str:
+        """The reason as people read it, with the time since when it holds."""
+        if self.code is ReasonCode.CONFIGURED:
+            return self.detail
+        return f"{self.detail}; since {datetime.fromtimestamp(self.since_s, UTC):%Y-%m-%d %H:%M UTC}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """The network in use and its state, replaced as a whole."""
+
+    network: Network
+    state: State
+
+
+class Selector(Protocol):
+    """Chooses the network for each frame, where there is more than one."""
+
+    @property
+    def selected(self) -> Selected: ...
+    def network(self) -> Network: ...  # for the next frame
+    def failed(self, error: AcceleratorError) -> None: ...  # raises it where no other network takes over

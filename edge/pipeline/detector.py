@@ -1,0 +1,169 @@
+"""From frames to poses: a thread letterboxes and runs the network, the caller's thread decodes.
+
+`invoke()` releases the GIL, so decoding and everything after it overlap the next inference.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edge.decode.families import Decoder
+from edge.errors import AcceleratorError
+from edge.inference.letterbox import Letterboxer
+from edge.inference.network import Network, Selector
+from edge.people.filtering import Thresholds, keep_visible
+from edge.people.rotation import merge_views
+from edge.pipeline.handoff import Handoff
+from edge.pipeline.seams import FrameSource
+from edge.pipeline.views import UPRIGHT, View, Views
+from edge.types import Frame, Letterbox, Pose, RawOutputs
+
+# How long a thread that wants the GIL waits before it asks for it. With Python's 5 ms, the inference thread idles after
+# each invoke() while the other thread decodes: on two cores that cost 3 % of the frame rate.
+SWITCH_INTERVAL_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """The poses in one frame, best first. The frame's picture is gone: it goes no further than the inference thread."""
+
+    frame: Frame
+    poses: list[Pose]
+    started_s: float  # time.monotonic() when inference took the frame
+    inference_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A view as the network answered it."""
+
+    letterbox: Letterbox
+    outputs: RawOutputs
+    decode: Decoder  # of the network that gave these outputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inferred:
+    """What the inference thread hands over."""
+
+    frame: Frame
+    views: list[_Seen]
+    started_s: float
+    inference_s: float
+
+
+class Detector:
+    """Runs the selected network on every frame of a source."""
+
+    def __init__(
+        self,
+        selector: Selector,
+        letterboxer: Letterboxer,
+        thresholds: Thresholds,
+        *,
+        max_people: int,
+        tick_s: float = 0.25,
+    ) -> None:
+        """`tick_s` is how often `results` gives None while no frame comes."""
+        self._selector = selector
+        self._letterboxer = letterboxer
+        self._thresholds = thresholds
+        self._max_people = max_people
+        self._tick_s = tick_s
+        self._handoff: Handoff[_Inferred | BaseException | None] = Handoff()
+        self._stopping = threading.Event()
+        self._done: _Inferred | None = None  # not handed over yet; only the inference thread uses it
+        self._source: FrameSource | None = None
+        self._thread: threading.Thread | None = None
+
+    def results(self, source: FrameSource, views: Views) -> Iterator[Detection | None]:
+        """The poses of each frame until the source ends; None whenever `tick_s` passed without a frame.
+
+        Raises what the source or the network raised, after the frames before it.
+        """
+        self._source = source
+        # A daemon, because a camera driver that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._infer_all, args=(source, views), name="inference", daemon=True)
+        self._thread.start()
+        while not self._stopping.is_set():
+            try:
+                item = self._handoff.get(self._tick_s)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield self._decoded(item)
+
+    def detect(self, frame: Frame, views: Sequence[View] = (UPRIGHT,)) -> Detection:
+        """The poses of one frame, here and now."""
+        return self._decoded(self._inferred(frame, views))
+
+    def close(self, timeout_s: float = 0.5) -> None:
+        """Stop the thread and the source, but wait no longer than `timeout_s` for both. May be called again."""
+        deadline_s = time.monotonic() + timeout_s
+        self._stopping.set()
+        if self._source is None or self._thread is None:
+            return
+        self._source.close(0)
+        while self._thread.is_alive() and time.monotonic() < deadline_s:
+            with suppress(queue.Empty):  # the thread may be waiting to hand over
+                self._handoff.get(0)
+            self._thread.join(0.01)
+        self._source.close(max(deadline_s - time.monotonic(), 0))
+
+    def _infer_all(self, source: FrameSource, views: Views) -> None:
+        try:
+            # No name for the frame: its picture is released at once.
+            for inferred in (self._inferred(frame, views.next(frame.monotonic_s)) for frame in source):
+                self._done = inferred
+                # If the next frame is there already, hand over just before its invoke(): until then, the two threads
+                # would only take turns on the interpreter.
+                if not source.ready:
+                    self._hand_over()
+                if self._stopping.is_set():
+                    return
+            self._hand_over()
+        except BaseException as exc:  # noqa: BLE001 - raised again in the thread that can act on it
+            self._hand_over()
+            self._handoff.put(exc)
+        else:
+            self._handoff.put(None)
+
+    def _hand_over(self) -> None:
+        if self._done is not None:
+            self._handoff.put(self._done)
+            self._done = None
+
+    def _inferred(self, frame: Frame, views: Sequence[View]) -> _Inferred:
+        """Run the network; if it fails and another one takes over, that one sees all views of the same frame."""
+        started_s = time.monotonic()
+        while True:
+            try:
+                seen, inference_s = self._run(self._selector.network(), frame, views)
+            except AcceleratorError as exc:
+                self._selector.failed(exc)
+            else:
+                return _Inferred(frame.without_image(), seen, started_s, inference_s)
+
+    def _run(self, network: Network, frame: Frame, views: Sequence[View]) -> tuple[list[_Seen], float]:
+        runtime, seen, inference_s = network.runtime, [], 0.0
+        for view in views:
+            letterbox = self._letterboxer(frame, runtime.input(), view.turn, view.crop)
+            self._hand_over()
+            before_s = time.perf_counter()
+            runtime.invoke()
+            inference_s += time.perf_counter() - before_s
+            seen.append(_Seen(letterbox, runtime.outputs(), network.decoding.decode))
+        return seen, inference_s
+
+    def _decoded(self, inferred: _Inferred) -> Detection:
+        poses = merge_views(
+            [keep_visible(view.decode(view.outputs), view.letterbox, self._thresholds) for view in inferred.views]
+        )
+        return Detection(inferred.frame, poses[: self._max_people], inferred.started_s, inferred.inference_s)

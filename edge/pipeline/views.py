@@ -1,0 +1,47 @@
+"""How the next frame is shown to the network: the only feedback in the pipeline."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.people.rotation import RotationPlanner
+from edge.types import Crop, Frame, Pose, Track
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A frame, turned by so many quarters anticlockwise, or a part of it."""
+
+    turn: int = 0
+    crop: Crop | None = None
+
+
+UPRIGHT = View()
+
+
+class Views:
+    """Plans the views of the next frame from the people of the last one.
+
+    The inference thread asks for `next` while the other one `observe`s; each hand-over is one value.
+    """
+
+    def __init__(
+        self,
+        rotations: RotationPlanner | None = None,
+        crop: Callable[[Pose, int, int], Crop | None] | None = None,
+    ) -> None:
+        """Without `rotations` frames stay upright; without `crop`, a network always sees the whole frame."""
+        self._rotations = rotations
+        self._crop_around = crop
+        self._crop: Crop | None = None
+
+    def next(self, now_s: float) -> list[View]:
+        """One view or two of the frame of `now_s`."""
+        turns = self._rotations.turns(now_s) if self._rotations else [0]
+        return [View(turn, self._crop) for turn in turns]
+
+    def observe(self, people: list[Track], lost: list[Track], frame: Frame) -> None:
+        """The people seen in `frame`, best first, and the ones who were expected but not seen."""
+        if self._crop_around:
+            self._crop = self._crop_around(people[0].pose, frame.width, frame.height) if people else None
+        if self._rotations:
+            self._rotations.observe(people, lost, frame.monotonic_s)

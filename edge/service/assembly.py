@@ -1,0 +1,85 @@
+"""Put the stages of a pipeline together, as the configuration wants them."""
+
+import logging
+import sys
+
+from edge.config import Camera, Config
+from edge.inference.letterbox import Letterboxer
+from edge.inference.network import Selector
+from edge.people.crop import crop_around
+from edge.people.filtering import Thresholds
+from edge.people.rotation import RotationPlanner
+from edge.people.smoothing import Settings as SmootherSettings
+from edge.people.smoothing import Smoother
+from edge.people.tracking import Tracker
+from edge.people.untracked import Untracked
+from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.views import Views
+from edge.rules import Rules
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
+
+
+def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pipeline:
+    """The pipeline of a source. Pictures that are not `continuous` are neither tracked nor smoothed nor rotated."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    one_person = selector.selected.network.decoding.one_person
+    if one_person and config.decode.mode == "multi":
+        log.info('this network finds one person only, the best one; decode.mode = "multi" changes nothing')
+    thresholds = _thresholds(config)
+    detector = Detector(
+        selector,
+        Letterboxer(mirror=config.camera.mirror, smooth=not continuous),
+        thresholds,
+        max_people=1 if one_person or config.decode.mode == "single" else config.decode.max_people,
+        tick_s=TICK_S,
+    )
+    if not continuous:
+        alone = Untracked()
+        return Pipeline(detector, Views(), alone, alone, Rules())
+    return Pipeline(
+        detector,
+        Views(RotationPlanner() if config.people.detect_lying else None, crop_around if one_person else None),
+        _tracker(config),
+        _smoother(config, thresholds) if config.smoothing.enabled else Untracked(),
+        Rules(),
+    )
+
+
+def largest_picture(camera: Camera, sizes: list[tuple[int, int]], *, cropped: bool) -> tuple[int, int] | None:
+    """Width and height beyond which pictures need not be larger, upright or turned; None for no limit.
+
+    `sizes` are the (height, width) of every input that they may be laid into. Where the network is shown a part of the
+    picture (`cropped`), there is no limit.
+    """
+    if cropped:
+        return None
+    width, height = camera.width, camera.height
+    if camera.rotation % 180:
+        width, height = height, width
+    low, high = map(max, zip(*map(sorted, sizes), strict=True))
+    return (high, low) if width >= height else (low, high)
+
+
+def _thresholds(config: Config) -> Thresholds:
+    wanted = config.filter
+    return Thresholds.of(
+        confidence=wanted.min_confidence,
+        parts=wanted.parts,
+        score=wanted.min_pose_score,
+        keypoints=wanted.min_keypoints,
+    )
+
+
+def _tracker(config: Config) -> Tracker:
+    # A person seen in every frame of a slow camera must not grow too old between two of them.
+    period_s = 1 / config.camera.fps if config.camera.fps else 0.0
+    return Tracker(min_hits=config.tracking.min_hits, max_age_s=max(config.tracking.max_age_s, 2.5 * period_s))
+
+
+def _smoother(config: Config, thresholds: Thresholds) -> Smoother:
+    wanted = config.smoothing
+    return Smoother(thresholds, SmootherSettings(wanted.min_cutoff_hz, wanted.beta_hz, wanted.hysteresis))

@@ -1,0 +1,148 @@
+"""Everything that is due by the clock: `info` and `health`, and what systemd is told."""
+
+import time
+from collections.abc import Callable
+
+from edge.camera.feed import stall_timeout_s
+from edge.inference.network import Selector
+from edge.mqtt.publisher import Publisher
+from edge.pipeline.seams import FrameSource, Update
+from edge.service import health, info
+from edge.service.reporter import Reporter
+from edge.service.sd_notify import Notifier
+from edge.system.clock import RunningClock
+from edge.types import CameraMode
+
+STATUS_INTERVAL_S = 2.0
+ROOM_POLL_S = 0.005
+
+
+class Supervisor:
+    """Counts frames as a sink, and acts on the clock at each `tick`.
+
+    READY goes to systemd after the first frame, WATCHDOG with frames and while a camera is being waited for.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a sensor
+        self,
+        *,
+        facts: info.Facts,
+        source: FrameSource,
+        selector: Selector,
+        publisher: Publisher,
+        reporter: Reporter,
+        notifier: Notifier,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._facts = facts
+        self._source = source
+        self._selector = selector
+        self._publisher = publisher
+        self._reporter = reporter
+        self._notifier = notifier
+        self._monotonic = monotonic
+        self._heartbeat_s = facts.config.mqtt.heartbeat_s
+        self._stall_timeout_s = stall_timeout_s(facts.config.camera)
+        # A stall counts only time in which this process ran.
+        self._clock = RunningClock(monotonic)
+        self._last_frame_s = 0.0  # on that clock
+        self._stalled = False  # as the last health message has it
+        self._mode: CameraMode | None = None
+        self._selected = selector.selected
+        self._ready = False
+        self._refusal = ""  # why the configuration of the last reload was not accepted
+        self._people = 0
+        now_s = monotonic()
+        self._meter = health.Meter(now_s)
+        self._next_status_s = self._next_ping_s = now_s
+        self._next_health_s = now_s + self._heartbeat_s
+
+    @property
+    def frames(self) -> int:
+        """The number of processed frames."""
+        return self._meter.processed
+
+    def publish(self, update: Update) -> None:
+        """Count a frame; publish `info` with the first one, and when the camera runs in another mode."""
+        now_s = self._monotonic()
+        self._meter.count(update, now_s)
+        self._last_frame_s = self._clock.now_s()
+        self._people = len(update.people)
+        if self._meter.processed == 1 or self._mode != self._source.mode:
+            self._facts.frame, self._mode = update.frame, self._source.mode
+            self._publish_info()
+        self._ping(now_s)
+
+    def tick(self) -> None:
+        """Do what is due, frames or not."""
+        now_s = self._monotonic()
+        if not self._ready and self._meter.processed and self._publisher.connection.was_tried():
+            self._ready = True
+            self._notifier.send("READY=1", self._status(now_s))
+            self._next_status_s = now_s + STATUS_INTERVAL_S
+            self.publish_health()
+        if self._ready and now_s >= self._next_status_s:
+            self._notifier.send(self._status(now_s))
+            self._next_status_s = now_s + STATUS_INTERVAL_S
+        if self._selector.selected is not self._selected:
+            self._selected = self._selector.selected
+            self._next_health_s = now_s
+            if self._meter.processed:
+                self._publish_info()
+        if self._ready and self._source.waiting:
+            self._ping(now_s)
+        changed = self._stalled != self._is_stalled()
+        if (changed or now_s >= self._next_health_s) and self._publisher.connection.connected:
+            self.publish_health()
+
+    def publish_health(self) -> None:
+        health.trim_memory()
+        now_s = self._monotonic()
+        self._stalled = self._is_stalled()
+        self._next_health_s = now_s + self._heartbeat_s
+        payload = health.assemble(
+            meter=self._meter,
+            source=self._source,
+            publisher=self._publisher,
+            state=self._selector.selected.state,
+            stalled=self._stalled,
+            now_s=now_s,
+        )
+        self._reporter.health(payload, self._heartbeat_s)
+
+    def wait_for_room(self, interrupted: Callable[[], bool]) -> None:
+        """Wait until the broker can take a message. That is no hang, so the watchdog is fed."""
+        while not self._publisher.has_room() and not interrupted():
+            self._ping(self._monotonic())
+            self.tick()
+            time.sleep(ROOM_POLL_S)
+
+    def reloading(self) -> None:
+        """Tell systemd that a new configuration is being checked; READY follows, from this process or its successor."""
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def reload_refused(self, reason: str) -> None:
+        """Tell systemd, and readers of the status, that the old configuration stays in use."""
+        self._refusal = f"; new configuration refused: {reason}"
+        self._notifier.send("READY=1", self._status(self._monotonic()))
+
+    def _publish_info(self) -> None:
+        """Not before the first frame: until then, the problem of the run before may still be there."""
+        self._reporter.info(info.assemble(self._facts))
+
+    def _is_stalled(self) -> bool:
+        """Whether the camera keeps the sensor waiting, and not the network or the broker."""
+        silent_s = self._clock.now_s() - self._last_frame_s  # looked at on every tick, or time would be lost
+        return bool(self._meter.processed) and self._source.waiting and silent_s > self._stall_timeout_s
+
+    def _ping(self, now_s: float) -> None:
+        if self._notifier.watchdog_interval_s and now_s >= self._next_ping_s:
+            self._notifier.send("WATCHDOG=1")
+            self._next_ping_s = now_s + self._notifier.watchdog_interval_s
+
+    def _status(self, now_s: float) -> str:
+        people = f"{self._people} {'person' if self._people == 1 else 'people'}"
+        connection = self._publisher.connection
+        broker = "online" if connection.connected else f"broker: {connection.failure or 'connecting'}"
+        seen = "the camera is silent" if self._is_stalled() else people
+        return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}{self._refusal}"

@@ -1,0 +1,180 @@
+"""What the configuration says is what the pipeline does."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from edge.camera import open_source
+from edge.config import Config
+from edge.inference import edgetpu, loading
+from edge.inference.tflite import crashes_on_damage
+from edge.models import catalogue
+from edge.people.smoothing import Settings, Smoother
+from edge.people.tracking import Tracker
+from edge.people.untracked import Untracked
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.views import View
+from edge.scenes.scenes import SCENE_FPS, open_scene
+from edge.service.assembly import largest_picture
+from edge.types import Frame
+from tests.support.delegate import add_model
+from tests.support.pipelines import configured, updates
+
+
+def config(**tables: dict[str, object]) -> Config:
+    return msgspec.convert({"inference": {"threads": 2}, **tables}, Config)
+
+
+def painted(scene: str, number: int) -> Frame:
+    image = np.empty((480, 640, 3), np.uint8)
+    open_scene(scene, width=640, height=480).paint(number, image)
+    return Frame(image, 640, 480, number, number / 15, 0.0)
+
+
+def parts(wanted: Config) -> tuple[Pipeline, Tracker, Smoother]:
+    _, pipeline = configured(wanted)
+    assert isinstance(pipeline.tracker, Tracker)
+    assert isinstance(pipeline.smoother, Smoother)
+    return pipeline, pipeline.tracker, pipeline.smoother
+
+
+def test_every_setting_reaches_its_stage() -> None:
+    wanted = config(
+        decode={"max_people": 7, "nms_radius_px": 33.0},
+        filter={"min_confidence": 0.41, "min_pose_score": 0.23, "min_keypoints": 6, "parts": {"NOSE": 0.7}},
+        tracking={"min_hits": 5, "max_age_s": 3.25},
+        smoothing={"min_cutoff_hz": 0.5, "beta_hz": 9.0, "hysteresis": 0.11},
+        camera={"mirror": True},
+    )
+    pipeline, tracker, smoother = parts(wanted)
+    detector = pipeline.detector
+    assert detector._thresholds.confidence.tolist() == pytest.approx([0.7, *[0.41] * 16])
+    assert (detector._thresholds.score, detector._thresholds.keypoints, detector._max_people) == (0.23, 6, 7)
+    assert (tracker._min_hits, tracker._max_age_s) == (5, 3.25)
+    assert smoother._settings == Settings(0.5, 9.0, 0.11)
+    assert len(pipeline.views.next(0)) == 2, "people who lie are looked for"
+    assert detector._letterboxer(painted("empty", 0), np.empty((353, 481, 3), np.uint8)).mirror
+
+
+def test_defaults_that_stand_in_two_places_are_the_same() -> None:
+    _, tracker, smoother = parts(Config())
+    default = Tracker()
+    assert Config().inference.library == edgetpu.LIBRARY
+    assert smoother._settings == Settings()
+    assert (tracker._min_hits, tracker._max_age_s) == (default._min_hits, default._max_age_s)
+
+
+def test_stages_that_are_switched_off_do_nothing() -> None:
+    _, pipeline = configured(config(people={"detect_lying": False}, smoothing={"enabled": False}))
+    assert isinstance(pipeline.smoother, Untracked)
+    assert [pipeline.views.next(second) for second in range(5)] == [[View()]] * 5
+
+
+def test_people_of_slow_cameras_do_not_grow_too_old_between_two_frames() -> None:
+    assert parts(config(camera={"fps": 0.1}))[1]._max_age_s > 10
+
+
+def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
+    """Neither tracked nor smoothed nor rotated, although a person might seem to move from one to the next."""
+    for number in range(5):
+        Pillow.fromarray(painted("walk", 30 + number).image).save(tmp_path / f"{number}.png")
+    wanted = config(camera={"source": f"images:{tmp_path}", "fps": 0})
+    with open_source(wanted.camera) as source:
+        network, pipeline = configured(wanted, continuous=source.continuous)
+        invokes = []
+        invoke = network.runtime.invoke
+
+        def counted() -> None:
+            invokes.append(1)
+            invoke()
+
+        network.runtime.invoke = counted  # type: ignore[method-assign]
+        done = updates(pipeline, source)
+    assert len(invokes) == len(done) == 5
+    assert [[person.id for person in update.people] for update in done] == [[None]] * 5
+    for number, update in enumerate(done):
+        (alone,) = pipeline.detector.detect(painted("walk", 30 + number)).poses
+        assert np.array_equal(update.people[0].pose.xy, alone.xy)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 4, 12])
+def test_people_who_cross_keep_their_ids(seed: int) -> None:
+    """An ID belongs to the person whose painted keypoints are clearly the nearest; they pass each other repeatedly."""
+    # Of the two files, the one that this runtime runs fast.
+    name = "posenet-float16" if crashes_on_damage() else "posenet"
+    _, pipeline = configured(config(inference={"device": "cpu"}, model={"name": name}))
+    scene = open_scene("two", width=640, height=480, seed=seed)
+    owners: dict[int, set[int]] = defaultdict(set)
+    for number in range(420):
+        image = np.empty((480, 640, 3), np.uint8)
+        scene.paint(number, image)
+        for track in pipeline.update(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people:
+            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in scene.truth(number)]
+            if track.id is not None and min(apart) < 15 and max(apart) > 40:
+                owners[track.id].add(int(np.argmin(apart)))
+    assert len(owners) >= 2
+    assert all(len(people) == 1 for people in owners.values()), dict(owners)
+
+
+def test_people_are_tracked_and_smoothed() -> None:
+    _, pipeline = configured(config())
+    _, raw = configured(config(smoothing={"enabled": False}))
+    for number in range(8):
+        (person,) = pipeline.update(painted("walk", number)).people
+        (measured,) = raw.update(painted("walk", number)).people
+    assert person.id == measured.id == 1
+    assert not np.array_equal(person.pose.xy, measured.pose.xy)
+
+
+def test_single_mode_gives_one_person_from_two_views() -> None:
+    """One person stands, another one lies: two views, one pose each, and the better one counts."""
+    picture = painted("walk", 0).image.copy()
+    picture[:, 320:] = np.rot90(painted("wave", 0).image, 3)[80:560, 80:400]  # head to the right
+    _, pipeline = configured(config(decode={"mode": "single"}))
+    for number in range(40):
+        frame = Frame(picture, 640, 480, number, number / 15, 0.0)
+        assert len(pipeline.update(frame).people) <= 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "rotation", "pixels"),
+    [(640, 480, 0, (471, 353)), (640, 480, 90, (471, 353)), (480, 640, 0, (353, 471)), (320, 240, 0, (320, 240))],
+)
+def test_sources_deliver_what_the_network_can_take(
+    width: int, height: int, rotation: int, pixels: tuple[int, int]
+) -> None:
+    """Portraits keep as much as the rotated view takes. `pixels` are those before `rotation`."""
+    wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
+    sizes = [loading.open_network(wanted).runtime.input_size]
+    with open_source(wanted.camera, largest=largest_picture(wanted.camera, sizes, cropped=False)) as source:
+        frame = next(iter(source))
+    turned = rotation % 180 == 90
+    assert frame.image.shape[1::-1] == (pixels[::-1] if turned else pixels)
+    assert (frame.width, frame.height) == ((height, width) if turned else (width, height))
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "largest"),
+    [
+        ((257, 257), "auto", (481, 353)),
+        ((257, 257), "cpu", (257, 257)),
+        ((481, 641), "auto", (641, 481)),
+    ],
+)
+def test_pictures_are_as_large_as_the_larger_of_two_networks_takes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    device: str,
+    largest: tuple[int, int],
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    add_model(tmp_path, "tpu", catalogue.read("posenet").content, (353, 481))
+    wanted = config(model={"input_size": size}, inference={"device": device})
+    sizes = loading.input_sizes(wanted, loading.open_network(wanted))
+    assert largest_picture(wanted.camera, sizes, cropped=False) == largest
