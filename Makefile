@@ -34,10 +34,11 @@ test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtu
 test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie ARCH=arm64: others)
 	@tests/systemd/run.sh $(SUITE) $(ARCH)
 
-check: $(VENV)/ready  ## Lint, formatting and types
+check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 	@if command -v shellcheck >/dev/null || tests/support/apt.sh shellcheck; then \
 	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/systemd/*.sh tests/dist/*.sh; \
 	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi

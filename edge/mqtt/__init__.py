@@ -1,0 +1,1 @@
+"""The wire contract, and the connection to the broker."""
