@@ -1,5 +1,5 @@
-"""`edge-pose doctor`: look at the machine around the sensor, and say how to mend what is wrong.
+"""`edge-pose doctor` and `edge-pose check`: examine the machine and the sensor, and say how to fix a problem.
 
-`edge-pose check` tries the sensor itself once: it takes the camera, runs the network, and connects. This opens
-nothing that the daemon needs, so it can be run beside one that runs, and looks at what `check` cannot explain.
+`check` tries the sensor itself: it opens the camera, runs the network, and connects to the broker. `doctor` examines
+what surrounds the sensor. It opens no device, so it can run beside the daemon.
 """

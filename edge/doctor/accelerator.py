@@ -1,17 +1,19 @@
-"""The Coral Edge TPU: is it there, may it be used, and does its library fit."""
+"""The Coral Edge TPU: whether it is attached, may be opened, and has a library that fits the runtime."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.doctor.access import Account, permission
-from edge.doctor.machine import Finding, Level, Run, read
-from edge.doctor.software import CHILD, runtime
+from edge.doctor.command import PYTHON, Run
+from edge.doctor.result import Level, Result
+from edge.doctor.software import runtime
 from edge.inference.edgetpu import INSTALL, LIBRARY, USB_IDS
+from edge.system.files import read_text
 
 _PCI_ID = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000
-# Google's last library was built beside TensorFlow 2.5; with a runtime after this one it crashes.
+# Google built its last library beside TensorFlow 2.5; it crashes with any tflite-runtime after this version.
 _LAST_FOR_GOOGLES = (2, 11)
 
 _LOAD = """
@@ -28,76 +30,74 @@ class Coral:
 
     text: str
     node: Path
-    slow: bool = False  # at a port of USB 2
+    slow: bool = False  # at a USB 2 port
 
 
 def corals(root: Path) -> list[Coral]:
     """Every Edge TPU that the kernel knows."""
     found = []
     for device in sorted((root / "sys/bus/usb/devices").glob("*")):
-        loaded = USB_IDS.get((read(device / "idVendor"), read(device / "idProduct")))
+        loaded = USB_IDS.get((read_text(device / "idVendor"), read_text(device / "idProduct")))
         if loaded is not None:
-            bus, number = int(read(device / "busnum") or 0), int(read(device / "devnum") or 0)
+            bus, number = int(read_text(device / "busnum") or 0), int(read_text(device / "devnum") or 0)
             state = "firmware loaded" if loaded else "firmware not loaded yet, which the first inference does"
-            slow = float(read(device / "speed") or _USB_3_MBIT) < _USB_3_MBIT
+            slow = float(read_text(device / "speed") or _USB_3_MBIT) < _USB_3_MBIT
             found.append(Coral(f"on USB, {state}", root / f"dev/bus/usb/{bus:03}/{number:03}", slow))
     on_pci = [
         device
         for device in sorted((root / "sys/bus/pci/devices").glob("*"))
-        if (read(device / "vendor"), read(device / "device")) == _PCI_ID
+        if (read_text(device / "vendor"), read_text(device / "device")) == _PCI_ID
     ]
     return found + [Coral(f"on PCIe {device.name}", root / f"dev/apex_{index}") for index, device in enumerate(on_pci)]
 
 
-def coral(root: Path, wanted: str, user: Account | None) -> list[Finding]:
+def coral(root: Path, wanted: str, user: Account | None) -> list[Result]:
     """What is attached, and whether the daemon's user may open it; `wanted` is inference.device."""
-    found = []
-    for one in corals(root):
-        if not one.node.exists():
-            shown = f"/{one.node.relative_to(root)}"
-            fix = (
-                "install its driver, gasket-dkms, and restart"
-                if one.node.name.startswith("apex")
-                else "plug it in anew"
-            )
-            found.append(Finding("Coral", "problem", f"{one.text}, but there is no {shown}", fix))
-        elif refused := permission("Coral", root, [one.node], user):
-            found.append(refused)
-        elif one.slow:
-            text = f"{one.text}; at a USB 2 port, where it is several times slower"
-            found.append(Finding("Coral", "warning", text, "use a USB 3 port: the blue ones"))
+    results = []
+    for device in corals(root):
+        if not device.node.exists():
+            shown = f"/{device.node.relative_to(root)}"
+            on_pci = device.node.name.startswith("apex")
+            fix = "install its driver, gasket-dkms, and restart the machine" if on_pci else "unplug it and plug it in"
+            results.append(Result("Coral", "problem", f"{device.text}, but there is no {shown}", fix))
+        elif refused := permission("Coral", root, [device.node], user):
+            results.append(refused)
+        elif device.slow:
+            text = f"{device.text}; at a USB 2 port, where it is several times slower"
+            results.append(Result("Coral", "warning", text, "use a blue port: USB 3"))
         else:
-            found.append(Finding("Coral", "ok", one.text))
-    if found:
-        return found
+            results.append(Result("Coral", "ok", device.text))
+    if results:
+        return results
     if wanted.startswith("edgetpu"):
         fix = 'plug it in, or set inference.device = "auto"'
-        return [Finding("Coral", "problem", f"none is attached, and inference.device is {wanted}", fix)]
-    return [Finding("Coral", "ok", "none attached: the CPU computes")]
+        return [Result("Coral", "problem", f"none is attached, and inference.device is {wanted}", fix)]
+    return [Result("Coral", "ok", "none attached: the CPU computes")]
 
 
-def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Finding:
-    """libedgetpu: whether it can be loaded, and goes with the runtime that is installed."""
+def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Result:
+    """libedgetpu: whether it can be loaded, and fits the installed runtime."""
     level: Level = "problem" if needed else "warning"
-    ran = run([*CHILD, _LOAD, name])
+    ran = run([*PYTHON, _LOAD, name])
     if ran.code != 0:
         if f"{name}: cannot open shared object file" in ran.err:
             if not needed:
-                return Finding("libedgetpu", "ok", "not installed, and not needed")
-            return Finding("libedgetpu", "problem", "not installed", INSTALL)
-        return Finding("libedgetpu", level, f"cannot be loaded: {ran.last_words}", INSTALL)
+                return Result("libedgetpu", "ok", "not installed, and not needed")
+            return Result("libedgetpu", "problem", "not installed", INSTALL)
+        return Result("libedgetpu", level, f"cannot be loaded: {ran.reason}", INSTALL)
     packages = run(["dpkg-query", "--show", "--showformat=${Version}\n", "libedgetpu1-*"]).out.split()
     version = packages[0] if packages else ""
     installed = runtime(run)
     built_for = re.search(r"tf([0-9.]+[0-9])", version, re.IGNORECASE)
     if built_for:
-        return Finding("libedgetpu", "ok", f"{version}, built for TensorFlow {built_for[1]}, with {installed.text}")
-    if version and installed.level == "ok" and not _old(installed.text):
-        text = f"Google's {version} is older than {installed.text}, and is known to crash with it"
-        return Finding("libedgetpu", level, text, INSTALL)
-    return Finding("libedgetpu", "ok", f"{version or 'not from apt'}; {ran.out.strip()}")
+        return Result("libedgetpu", "ok", f"{version}, built for TensorFlow {built_for[1]}, with {installed.text}")
+    if version and installed.level == "ok" and not _fits_googles(installed.text):
+        text = f"Google's {version} is older than {installed.text}, and crashes with it"
+        return Result("libedgetpu", level, text, INSTALL)
+    return Result("libedgetpu", "ok", f"{version or 'not from apt'}; {ran.out.strip()}")
 
 
-def _old(installed: str) -> bool:
+def _fits_googles(installed: str) -> bool:
+    """Whether a runtime, given as name and version, is old enough for Google's libedgetpu."""
     name, _, version = installed.partition(" ")
     return name == "tflite-runtime" and tuple(map(int, re.findall(r"\d+", version)[:2])) <= _LAST_FOR_GOOGLES

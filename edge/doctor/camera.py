@@ -1,85 +1,94 @@
-"""The camera that the configuration asks for: there, free, and open to the daemon. It is not opened here."""
+"""The camera of the configuration: whether it exists, is free, and may be opened. It is not opened here."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.doctor.access import Account, holders, permission
-from edge.doctor.machine import SUDO, Finding, Run, read, split
-from edge.doctor.software import CHILD
-from edge.models import listing
+from edge.doctor.access import Account, permission
+from edge.doctor.command import CHECKOUT, PYTHON, Run
+from edge.doctor.result import SUDO, Result
+from edge.system.files import read_text
+from edge.system.processes import Process, processes_with_open_file
 
-# Naming the cameras does not take one: it goes beside a daemon that runs.
+# Prints the models of the cameras, or the error of ours. Listing cameras opens none.
 _LIST = """
 import json, sys
 sys.path.append(sys.argv[1])
-from edge.errors import ConfigError
+from edge.errors import EdgeError
 try:
     from edge.camera.picamera import Picamera2
-except ConfigError as exc:
-    sys.exit(str(exc))
-print(json.dumps([camera["Model"] for camera in Picamera2.global_camera_info()]))
+except EdgeError as exc:
+    print(json.dumps({"problem": exc.problem, "remedy": exc.remedy}))
+else:
+    print(json.dumps({"models": [camera["Model"] for camera in Picamera2.global_camera_info()]}))
 """
-REFUSED = "camera.source: "  # is how what we say of picamera2 begins
 
 
-def camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
-    """What `camera.source` needs of the machine."""
+def camera(root: Path, run: Run, source: str, user: Account | None) -> list[Result]:
+    """Whether the camera that `camera.source` names can be used."""
     if source.startswith("/dev/"):
         return _usb_camera(root, root / source.removeprefix("/"), user)
     if source.partition(":")[0] == "picamera2":
         return _pi_camera(root, run, source, user)
-    return [Finding("camera", "ok", f"none needed: camera.source is {source}")]
+    return [Result("camera", "ok", f"not needed: camera.source is {source}")]
 
 
-def _usb_camera(root: Path, node: Path, user: Account | None) -> list[Finding]:
+def _usb_camera(root: Path, node: Path, user: Account | None) -> list[Result]:
     shown = f"/{node.relative_to(root)}"
     if not node.exists():
         others = ", ".join(f"/{other.relative_to(root)}" for other in sorted((root / "dev").glob("video*")))
-        fix = f"plug it in, or set camera.source to one that is there: {others or 'there is none'}"
-        return [Finding("camera", "problem", f"there is no {shown}", fix)]
-    title = read(root / "sys/class/video4linux" / node.resolve().name / "name")
-    found = Finding("camera", "ok", f"{shown} is there{f': {title}' if title else ''}")
-    return [found, _in_use(root, [node], user)]
+        fix = f"plug it in, or set camera.source to a device that exists: {others or 'there is none'}"
+        return [Result("camera", "problem", f"there is no {shown}", fix)]
+    title = read_text(root / "sys/class/video4linux" / node.resolve().name / "name")
+    present = Result("camera", "ok", f"{shown} exists{f': {title}' if title else ''}")
+    return [present, _in_use(root, [node], user)]
 
 
-def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[Finding]:
-    ran = run([*CHILD, _LIST, str(Path(listing.__file__).parents[2])])
+def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[Result]:
+    ran = run([*PYTHON, _LIST, CHECKOUT])
     if ran.code is None:
-        fix = "if it says so again on an idle machine: check the camera's cable, and restart the device"
-        return [Finding("camera", "warning", f"picamera2 did not name the cameras: {ran.last_words}", fix)]
-    if ran.last_words.startswith(REFUSED):
-        return [Finding("camera", "problem", *split(ran.last_words.removeprefix(REFUSED)))]
+        fix = "if this happens on an idle machine too: check the camera's cable, and restart the machine"
+        return [Result("camera", "warning", f"picamera2 did not list the cameras: {ran.reason}", fix)]
     if ran.code != 0:
         fix = "sudo apt install --reinstall python3-picamera2 python3-libcamera"
-        return [Finding("camera", "problem", f"picamera2 fails: {ran.last_words}", fix)]
-    models: list[str] = json.loads(ran.out.strip().rpartition("\n")[2])
+        return [Result("camera", "problem", f"picamera2 fails: {ran.reason}", fix)]
+    listed = json.loads(ran.out.strip().rpartition("\n")[2])
+    if "problem" in listed:
+        return [Result("camera", "problem", listed["problem"], listed["remedy"])]
+    models: list[str] = listed["models"]
     index = source.partition(":")[2] or "0"
     if not models:
-        fix = "switch off and press the ribbon cable in at both ends; rpicam-hello --list-cameras has to name it"
-        return [Finding("camera", "problem", "no camera is detected", fix)]
+        fix = "switch off and press the ribbon cable in at both ends; rpicam-hello --list-cameras has to list it"
+        return [Result("camera", "problem", "no camera is detected", fix)]
     if index.isdecimal() and int(index) >= len(models):
-        fix = f"set camera.source to picamera2:0{'' if len(models) == 1 else f' ... picamera2:{len(models) - 1}'}"
-        return [Finding("camera", "problem", f"there is no camera {index}, but {len(models)}", fix)]
-    found = Finding("camera", "ok", f"detected: {', '.join(models)}")
+        last = "" if len(models) == 1 else f" ... picamera2:{len(models) - 1}"
+        fix = f"set camera.source to picamera2:0{last}"
+        return [Result("camera", "problem", f"there is no camera {index}, but {len(models)}", fix)]
+    detected = Result("camera", "ok", f"detected: {', '.join(models)}")
     media = sorted((root / "dev").glob("media*"))
     others = [node for pattern in ("video*", "dma_heap/*") for node in sorted((root / "dev").glob(pattern))]
     # libcamera keeps the media devices open while it has a camera; video codecs open the others too.
-    return [found, permission("camera access", root, others, user) or _in_use(root, media, user)]
+    return [detected, permission("camera access", root, others, user) or _in_use(root, media, user)]
 
 
-def _in_use(root: Path, nodes: Sequence[Path], user: Account | None) -> Finding:
-    """Whether the daemon may open these nodes, and nobody else has them open."""
+def _in_use(root: Path, nodes: Sequence[Path], user: Account | None) -> Result:
+    """Whether the daemon may open these nodes, and no other program has them open."""
     if refused := permission("camera access", root, nodes, user):
         return refused
-    users, complete = holders(root, nodes)
-    others = [f"{one.command} (process {one.pid})" for one in users if not one.ours]
+    resolved = {str(node.resolve()) for node in nodes}
+    users, complete = processes_with_open_file(resolved.__contains__, root)
+    others = [str(process) for process in users if not _is_daemon(process)]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         text = f"open in {', '.join(others[:3])}{more}"
-        return Finding("camera access", "problem", text, "end that program, or keep it from the camera")
+        return Result("camera access", "problem", text, "stop that program, or configure it for another camera")
     if users:
-        return Finding("camera access", "ok", f"in use by edge-pose itself (process {users[0].pid})")
+        return Result("camera access", "ok", f"in use by edge-pose itself (process {users[0].pid})")
     if not complete:
-        return Finding("camera access", "unknown", "whether another program has it open", SUDO)
-    return Finding("camera access", "ok", "free")
+        return Result("camera access", "unknown", "whether another program has it open", SUDO)
+    return Result("camera access", "ok", "free")
+
+
+def _is_daemon(process: Process) -> bool:
+    """Whether this is edge-pose: by its program, or by `python -m edge`."""
+    return any(word.endswith("/edge-pose") for word in process.arguments) or process.arguments[1:3] == ("-m", "edge")

@@ -1,9 +1,9 @@
-"""What `edge-pose doctor` found: one screen for people, a list for machines."""
+"""Show what `edge-pose doctor` found: a screen for people, a list for programs."""
 
 from rich.console import Console
 from rich.text import Text
 
-from edge.doctor.machine import Level, Report
+from edge.doctor.result import Level, Report
 
 _MARKS: dict[Level, str] = {"ok": "✓", "unknown": "?", "warning": "!", "problem": "✗"}
 _PLAIN_MARKS: dict[Level, str] = {"ok": "+", "unknown": "?", "warning": "!", "problem": "X"}
@@ -11,33 +11,34 @@ _STYLES: dict[Level, str] = {"ok": "green", "unknown": "cyan", "warning": "bold 
 
 
 def as_json(report: Report) -> list[dict[str, str]]:
-    """A flat list for machines."""
+    """A flat list for programs."""
     return [
-        {"group": title, "name": one.name, "level": one.level, "text": one.text, "fix": one.fix}
-        for title, findings in report.items()
-        for one in findings
+        {"group": title, "name": result.name, "level": result.level, "text": result.text, "fix": result.fix}
+        for title, results in report.items()
+        for result in results
     ]
 
 
 def show(report: Report) -> None:
-    """One screen; lines are never broken or cut, so that they can be copied."""
+    """Print one screen. Lines are neither wrapped nor cut, so that they can be copied."""
     console = Console(highlight=False)
-    marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS  # or a tick would become a question mark
-    levels = [one.level for findings in report.values() for one in findings]
-    width = max(len(one.name) for findings in report.values() for one in findings)
-    for title, findings in report.items():
+    marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS  # others would print a tick as "?"
+    levels = [result.level for results in report.values() for result in results]
+    width = max(len(result.name) for results in report.values() for result in results)
+    for title, results in report.items():
         console.print(Text(title, style="bold"), soft_wrap=True)
-        for one in findings:
-            style = _STYLES[one.level]
-            line = Text.assemble("  ", (marks[one.level], style), f" {one.name:<{width}}  ")
-            line.append(f"unknown: {one.text}" if one.level == "unknown" else one.text)
+        for result in results:
+            style = _STYLES[result.level]
+            line = Text.assemble("  ", (marks[result.level], style), f" {result.name:<{width}}  ")
+            line.append(f"unknown: {result.text}" if result.level == "unknown" else result.text)
             console.print(line, soft_wrap=True)
-            if one.fix:
-                console.print(Text(f"    {'':<{width}}  → {one.fix}", style=style), soft_wrap=True)
+            if result.fix:
+                console.print(Text(f"    {'':<{width}}  → {result.fix}", style=style), soft_wrap=True)
     counts = [f"{levels.count(level)} {level}{'s' * (levels.count(level) != 1)}" for level in ("problem", "warning")]
     unknown = f", {levels.count('unknown')} unknown" if "unknown" in levels else ""
     console.print(f"{counts[0]}, {counts[1]}{unknown}")
 
 
 def has_problem(report: Report) -> bool:
-    return any(one.level == "problem" for findings in report.values() for one in findings)
+    """Whether anything keeps the sensor from working."""
+    return any(result.level == "problem" for results in report.values() for result in results)

@@ -1,4 +1,4 @@
-"""Every check of `edge-pose doctor`, side by side, within a few seconds."""
+"""Run every check of `edge-pose doctor` at the same time, within a few seconds."""
 
 import threading
 import time
@@ -8,24 +8,25 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge.config import Config, Inference
-from edge.doctor import accelerator, broker, camera, service, software, system
-from edge.doctor.access import Account, account
-from edge.doctor.machine import SUDO, Finding, Report, Run
-from edge.doctor.machine import run as run_command
+from edge.doctor import accelerator, broker, camera, machine, service, software
+from edge.doctor.access import Account, find_account
+from edge.doctor.command import Run
+from edge.doctor.command import run as run_command
+from edge.doctor.result import SUDO, Report, Result
 from edge.service import health
 
-PATIENCE_S = 10.0
-Check: TypeAlias = Callable[[], Finding | Iterable[Finding]]
+LIMIT_S = 10.0
+Check: TypeAlias = Callable[[], Result | Iterable[Result]]
 
 
 def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command) -> Report:
-    """Title -> findings, of the configuration in `path`; takes PATIENCE_S at most, and never raises."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    unit = service.show(run)
-    user = account(root, unit.get("User") or service.USER, unit.get("SupplementaryGroups", "video").split())
+    """Examine the machine with the configuration in `path`; takes at most LIMIT_S, and never raises."""
+    deadline_s = time.monotonic() + LIMIT_S
+    unit = service.unit_properties(run)
+    user = find_account(root, unit.get("User") or service.USER, unit.get("SupplementaryGroups", "video").split())
     configured, config = service.config(path)
     wanted = config or Config()
-    pi = system.board(root)
+    board = machine.board_name(root)
     groups: dict[str, dict[str, Check]] = {
         "service": {
             "configuration": lambda: configured,
@@ -41,64 +42,61 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
         "camera": {
             "camera": partial(camera.camera, root, run, config.camera.source, user)
             if config
-            else partial(_unread, "camera", configured)
+            else partial(_not_configured, "camera", configured)
         },
         "accelerator": {"Coral": partial(_accelerator, root, run, wanted.inference, user)},
         "broker": {
             "broker": partial(broker.steps, root, config)
             if config and configured.level != "problem"
-            else partial(_unread, "broker", configured)
+            else partial(_not_configured, "broker", configured)
         },
         "machine": {
-            "board": partial(system.name, root),
-            "power": lambda: system.power(pi, health.throttled_flags(), run),
-            "temperature": lambda: system.temperature(health.soc_temperature_c()),
-            "disk": partial(system.disk, root),
-            "memory": partial(system.memory, root),
-            "clock": system.clock,
+            "board": partial(machine.board, root),
+            "power": lambda: machine.power(board, health.throttled_flags(), run),
+            "temperature": lambda: machine.temperature(health.soc_temperature_c()),
+            "disk": partial(machine.disk, root),
+            "memory": partial(machine.memory, root),
+            "clock": machine.clock,
         },
     }
-    return {
-        title: [finding for found in started for finding in found(deadline_s)]
-        for title, started in [
-            (title, [_start(name, check) for name, check in checks.items()]) for title, checks in groups.items()
-        ]
-    }
+    started = {title: [_start(name, check) for name, check in checks.items()] for title, checks in groups.items()}
+    return {title: [result for wait in waits for result in wait(deadline_s)] for title, waits in started.items()}
 
 
-def _accelerator(root: Path, run: Run, wanted: Inference, user: Account | None) -> Iterable[Finding]:
+def _accelerator(root: Path, run: Run, wanted: Inference, user: Account | None) -> Iterable[Result]:
     yield from accelerator.coral(root, wanted.device, user)
     needed = wanted.device.startswith("edgetpu") or bool(accelerator.corals(root))
     yield accelerator.library(run, needed=needed, name=wanted.library)
     yield software.pycoral()
 
 
-def _unread(name: str, configured: Finding) -> Finding:
-    return Finding(name, "unknown", "the configuration comes first", SUDO if configured.level == "unknown" else "")
+def _not_configured(name: str, configured: Result) -> Result:
+    fix = SUDO if configured.level == "unknown" else ""
+    return Result(name, "unknown", "this check needs the configuration", fix)
 
 
-def _start(name: str, check: Check) -> Callable[[float], list[Finding]]:
-    """Begin a check in a thread; returns what waits for its findings until a time of time.monotonic().
+def _start(name: str, check: Check) -> Callable[[float], list[Result]]:
+    """Start a check in a thread. The returned function waits for its results until a time of time.monotonic().
 
-    Whatever a check dies of or waits for, the others are still wanted, so both become a Finding.
+    A check that fails or takes too long becomes a result, so that the other checks still count.
     """
-    found: list[Finding] = []
+    results: list[Result] = []
 
-    def look() -> None:
+    def collect() -> None:
         try:
-            result = check()
-            found.extend([result] if isinstance(result, Finding) else result)
-        except Exception as exc:  # noqa: BLE001 - see above
+            found = check()
+            results.extend([found] if isinstance(found, Result) else found)
+        except Exception as exc:  # noqa: BLE001 - any error becomes a result
             reason = " ".join(f"{type(exc).__name__}: {exc}".split())
-            found.append(Finding(name, "unknown", f"this check failed: {reason}", "look at it by hand"))
+            results.append(Result(name, "unknown", f"this check failed: {reason}", "check it by hand"))
 
-    # A daemon, since a name server or a dead disk may keep it for ever.
-    thread = threading.Thread(target=look, name=f"doctor {name}", daemon=True)
+    # A daemon thread, because a dead disk or name server can block it for ever.
+    thread = threading.Thread(target=collect, name=f"doctor {name}", daemon=True)
     thread.start()
 
-    def wait(deadline_s: float) -> list[Finding]:
+    def wait(deadline_s: float) -> list[Result]:
         thread.join(max(deadline_s - time.monotonic(), 0))
-        late = [Finding(name, "unknown", f"no answer within {PATIENCE_S:.0f} s")] if thread.is_alive() else []
-        return [*found, *late]
+        late = [Result(name, "unknown", f"no answer within {LIMIT_S:.0f} s")] if thread.is_alive() else []
+        return [*results, *late]
 
     return wait

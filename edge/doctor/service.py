@@ -1,4 +1,4 @@
-"""The service: what systemd knows of it, how it ended last, whom it runs as, and its configuration."""
+"""The service: its state in systemd, its last crash, its user, and its configuration."""
 
 import json
 import re
@@ -9,42 +9,43 @@ from pathlib import Path
 
 from edge import config as configuration
 from edge.doctor.access import Account, group_name
-from edge.doctor.machine import SUDO, Finding, Level, Run, denied, split
+from edge.doctor.command import Run
+from edge.doctor.result import SUDO, Level, Result, from_error
 from edge.errors import EXIT_CONFIG, ConfigError
 
 UNIT = "edge-pose.service"
 USER = "edge-pose"
 INSTANCES = "edge-pose@*.service"
-LINES = 500  # of the journal that are looked at
-LONGEST_LINE = 300
+JOURNAL_LINES = 500  # the newest ones
+LONGEST_LINE = 300  # characters
 RECENT_S = 86400
 
-_INSTALL = "where the repository was cloned to: sudo ./systemd/install.sh"
+_INSTALL = "in a clone of the repository, run: sudo ./systemd/install.sh"
 _PROPERTIES = (
     "LoadState,UnitFileState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,StatusText,User,SupplementaryGroups"
 )
 _ENDED = re.compile(r"Main process exited, code=(\w+), status=(\S+)")
-# What systemd itself could not do, by exit code; systemd.exec(5) has them all.
+# Exit codes of systemd itself -> problem and fix; systemd.exec(5) lists all of them.
 _BEFORE_START = {
-    203: ("the program is not where ExecStart says", "install edge-pose again"),
+    203: ("ExecStart names a program that does not exist", "install edge-pose again"),
     217: ("its user does not exist", _INSTALL),
-    226: ("a folder that the unit names is not there", "install edge-pose again"),
+    226: ("the unit names a folder that does not exist", "install edge-pose again"),
     243: ("its credentials cannot be read", "sudo chmod 600 /etc/edge-pose/mqtt_password, owned by root"),
 }
 
 
-def show(run: Run, unit: str = UNIT) -> dict[str, str]:
-    """systemd's properties of a unit; empty where no systemd answers."""
+def unit_properties(run: Run, unit: str = UNIT) -> dict[str, str]:
+    """The properties of a unit; empty if systemd does not answer."""
     ran = run(["systemctl", "show", f"--property={_PROPERTIES}", unit])
     if ran.code != 0:
         return {}
     return dict(line.split("=", 1) for line in ran.out.splitlines() if "=" in line)
 
 
-def services(run: Run, unit: Mapping[str, str]) -> Iterator[Finding]:
-    """State and last crash of the sensor of this machine, `unit`, and of all further ones."""
+def services(run: Run, unit: Mapping[str, str]) -> Iterator[Result]:
+    """State and last crash of this machine's sensor, whose properties are `unit`, and of all further sensors."""
     if not unit:
-        yield Finding("service", "unknown", "no systemd answers here")
+        yield Result("service", "unknown", "systemd does not answer")
         return
     listed = run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", INSTANCES]).out
     instances = [line.split()[0] for line in listed.splitlines() if line.strip()]
@@ -52,107 +53,102 @@ def services(run: Run, unit: Mapping[str, str]) -> Iterator[Finding]:
     if not (instances and unused):
         yield from _service("", UNIT, unit, run)
     for instance in instances:
-        if properties := show(run, instance):
+        if properties := unit_properties(run, instance):
             yield from _service(instance.removeprefix("edge-pose").removesuffix(".service"), instance, properties, run)
 
 
-def _service(which: str, unit: str, show: Mapping[str, str], run: Run) -> Iterator[Finding]:
-    state = _state(f"service {which}".strip(), unit, show)
+def _service(which: str, unit: str, properties: Mapping[str, str], run: Run) -> Iterator[Result]:
+    state = _state(f"service {which}".strip(), unit, properties)
     yield state
-    if show["LoadState"] != "not-found":
+    if properties["LoadState"] != "not-found":
         yield _last_crash(f"last crash {which}".strip(), unit, run, down=state.level == "problem")
 
 
-def _state(name: str, unit: str, show: Mapping[str, str]) -> Finding:
-    if show["LoadState"] == "not-found":
-        return Finding(name, "warning", f"{unit} is not installed", "install it as the README says")
-    if show["LoadState"] != "loaded":
-        return Finding(name, "problem", f"{unit} is {show['LoadState']}", f"systemctl status {unit}")
-    if show["ActiveState"] == "active":
-        text = f"runs: {show['StatusText'] or show['SubState']}"
-        if not _starts(show):
-            return Finding(name, "warning", f"{text}; but does not start by itself", f"sudo systemctl enable {unit}")
-        if (restarts := int(show["NRestarts"] or 0)) > 0:
-            return Finding(name, "warning", f"{text}; restarts: {restarts}", f"journalctl -u {unit}")
-        return Finding(name, "ok", text)
-    return _down(name, unit, show)
+def _state(name: str, unit: str, properties: Mapping[str, str]) -> Result:
+    if properties["LoadState"] == "not-found":
+        return Result(name, "warning", f"{unit} is not installed", "install it: sudo ./systemd/install.sh")
+    if properties["LoadState"] != "loaded":
+        return Result(name, "problem", f"{unit} is {properties['LoadState']}", f"systemctl status {unit}")
+    if properties["ActiveState"] == "active":
+        text = f"runs: {properties['StatusText'] or properties['SubState']}"
+        if not _starts(properties):
+            return Result(name, "warning", f"{text}; but does not start at boot", f"sudo systemctl enable {unit}")
+        if (restarts := int(properties["NRestarts"] or 0)) > 0:
+            return Result(name, "warning", f"{text}; restarts: {restarts}", f"journalctl -u {unit}")
+        return Result(name, "ok", text)
+    return _down(name, unit, properties)
 
 
-def _down(name: str, unit: str, show: Mapping[str, str]) -> Finding:
-    """Why it does not run."""
-    status, restarts = int(show["ExecMainStatus"] or 0), int(show["NRestarts"] or 0)
-    if show["ActiveState"] == "inactive" and not status:
-        return Finding(name, "warning", "is not running", f"sudo systemctl enable --now {unit}")
-    if show["ActiveState"] == "activating" and not restarts:
-        return Finding(name, "ok", "is starting")
+def _down(name: str, unit: str, properties: Mapping[str, str]) -> Result:
+    """Why the service does not run."""
+    status, restarts = int(properties["ExecMainStatus"] or 0), int(properties["NRestarts"] or 0)
+    if properties["ActiveState"] == "inactive" and not status:
+        return Result(name, "warning", "is not running", f"sudo systemctl enable --now {unit}")
+    if properties["ActiveState"] == "activating" and not restarts:
+        return Result(name, "ok", "is starting")
     fix = f"journalctl -u {unit} -n 30"
-    if show["Result"] != "exit-code":
-        text = f"by {show['Result']}"
+    if properties["Result"] != "exit-code":
+        text = f"by {properties['Result']}"
     elif status == EXIT_CONFIG:
-        text, fix = "configuration or model is wrong", f"mend it, then: sudo systemctl restart {unit}"
+        text, fix = "configuration or model is wrong", f"fix it, then: sudo systemctl restart {unit}"
     else:
         text, fix = _BEFORE_START.get(status, ("it ended", fix))
         text = f"{text} (exit code {status})"
-    state = f"does not stay up (restarts: {restarts})" if show["ActiveState"] == "activating" else "has failed"
-    return Finding(name, "problem", f"{state}: {text}", fix)
+    state = f"does not stay up (restarts: {restarts})" if properties["ActiveState"] == "activating" else "has failed"
+    return Result(name, "problem", f"{state}: {text}", fix)
 
 
-def _starts(show: Mapping[str, str]) -> bool:
-    """Whether it comes by itself after a reboot."""
-    return show["UnitFileState"] not in ("disabled", "static", "indirect")
+def _starts(properties: Mapping[str, str]) -> bool:
+    """Whether the service starts at boot."""
+    return properties["UnitFileState"] not in ("disabled", "static", "indirect")
 
 
-def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Finding:
-    """When and how it last ended by itself, and what it said before: that line tells what to mend."""
-    ran = run(["journalctl", "--unit", unit, "--output=json", f"--lines={LINES}", "--no-pager"])
-    crash = said = ""
+def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Result:
+    """When and how the service last failed, with its last line before that, which usually names the reason."""
+    ran = run(["journalctl", "--unit", unit, "--output=json", f"--lines={JOURNAL_LINES}", "--no-pager"])
+    crash = last_line = ""
     crashed_s = 0.0
     for entry in map(json.loads, ran.out.splitlines()):
         message = entry.get("MESSAGE")
-        if not isinstance(message, str):  # bytes that are no text come as a list
+        if not isinstance(message, str):  # journalctl prints bytes that are not UTF-8 as a list
             continue
         if entry.get("_SYSTEMD_UNIT") == unit:
-            said = " ".join(message.split()) or said
+            last_line = " ".join(message.split()) or last_line
         elif (ended := _ENDED.search(message)) and ended[2] != "0/SUCCESS":
             crashed_s = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
             when = datetime.fromtimestamp(crashed_s).astimezone()
-            words = f"after «{said[:LONGEST_LINE]}»" if said else "without a word"
-            crash, said = f"{when:%Y-%m-%d %H:%M}, {ended[1]} {ended[2]} {words}", ""
+            before = f'after "{last_line[:LONGEST_LINE]}"' if last_line else "without a log line"
+            crash, last_line = f"{when:%Y-%m-%d %H:%M}, {ended[1]} {ended[2]} {before}", ""
     if not ran.out:
         if "not seeing messages" in ran.err or ran.code != 0:
-            return Finding(name, "unknown", "the journal cannot be read", SUDO)
-        return Finding(name, "ok", "the journal has nothing of it")
+            return Result(name, "unknown", "the journal cannot be read", SUDO)
+        return Result(name, "ok", "the journal has no lines of it")
     if not crash:
-        return Finding(name, "ok", f"none in the last {LINES} lines of the journal")
+        return Result(name, "ok", f"none in the last {JOURNAL_LINES} lines of the journal")
     if not down and time.time() - crashed_s > RECENT_S:
-        return Finding(name, "ok", crash)
-    return Finding(
-        name, "problem" if down else "warning", crash, f"mend what it says; there is more in: journalctl -u {unit}"
-    )
+        return Result(name, "ok", crash)
+    return Result(name, "problem" if down else "warning", crash, f"fix what it names; see: journalctl -u {unit}")
 
 
-def config(path: Path | None) -> tuple[Finding, configuration.Config | None]:
-    """The configuration file, and as much of it as can be used."""
+def config(path: Path | None) -> tuple[Result, configuration.Config | None]:
+    """Whether the configuration can be used, and as much of it as can be."""
     shown = path or configuration.DEFAULT_PATH
     try:
         loaded = configuration.load(path)
     except ConfigError as exc:
-        if denied(exc):
-            finding = Finding("configuration", "unknown", str(exc), SUDO)
-        else:
-            finding = Finding("configuration", "problem", *split(str(exc)))
+        result = from_error("configuration", exc)
         try:
-            return finding, configuration.load(shown, broker=False)
+            return result, configuration.load(shown, broker=False)
         except ConfigError:
-            return finding, None
-    return Finding("configuration", "ok", f"{shown} is fine"), loaded
+            return result, None
+    return Result("configuration", "ok", f"{shown} is valid"), loaded
 
 
-def user(root: Path, account: Account | None, unit: Mapping[str, str]) -> Finding:
-    """Whom the daemon runs as."""
+def user(root: Path, account: Account | None, unit: Mapping[str, str]) -> Result:
+    """The user that the daemon runs as."""
     if account is None:
         name = unit.get("User") or USER
         level: Level = "problem" if unit.get("LoadState") == "loaded" else "warning"
-        return Finding("user", level, f"there is no user {name}", _INSTALL)
+        return Result("user", level, f"there is no user {name}", _INSTALL)
     groups = ", ".join(sorted(group_name(root, number) for number in account.groups))
-    return Finding("user", "ok", f"{account.name}, in the groups {groups}")
+    return Result("user", "ok", f"{account.name}, in the groups {groups}")

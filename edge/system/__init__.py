@@ -1,1 +1,1 @@
-"""The operating system: atomic files, small files of the kernel, and a clock that stops while the process does."""
+"""The operating system: atomic files, small kernel files, processes, and a clock that stops with the process."""

@@ -1,4 +1,4 @@
-"""The broker's part of `edge-pose doctor`, on real brokers: nobody who listens hears of it."""
+"""The broker's part of `edge-pose doctor`, on real brokers. Subscribers must receive nothing."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ import pytest
 
 from edge.config import Config
 from edge.doctor import broker as module
-from edge.doctor.machine import Finding
+from edge.doctor.result import Result
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port
 from tests.support.sensor import ear, run_edge, sensor
 
@@ -21,14 +21,15 @@ pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 
 
-def look(root: Path, **mqtt: object) -> dict[str, Finding]:
+def examine(root: Path, **mqtt: object) -> dict[str, Result]:
+    """Name -> result of each step, for a configuration with these keys of mqtt."""
     config = msgspec.convert({"device": {"id": "door"}, "mqtt": {"host": LOOPBACK, **mqtt}}, Config)
-    return {finding.name: finding for finding in module.steps(root, config)}
+    return {result.name: result for result in module.steps(root, config)}
 
 
 @pytest.fixture
 def passwords(tmp_path: Path) -> Path:
-    """Of the users `edge` and `all`; that of `edge` is where systemd takes it from."""
+    """A password file for the users `edge` and `all`. The password of `edge` is where systemd reads it."""
     file = tmp_path / "passwords"
     for option, user in (["-c"], "edge"), ([], "all"):
         subprocess.run(["mosquitto_passwd", *option, "-b", file, user, "s3cret"], check=True, capture_output=True)
@@ -37,35 +38,33 @@ def passwords(tmp_path: Path) -> Path:
     return file
 
 
-def test_each_step_is_a_line(mosquitto: Start, tmp_path: Path) -> None:
-    found = look(tmp_path, port=mosquitto().port)
+def test_each_step_has_a_line(mosquitto: Start, tmp_path: Path) -> None:
+    found = examine(tmp_path, port=mosquitto().port)
     assert list(found) == ["name", "port", "TLS", "login", "topics"]
-    assert {finding.level for finding in found.values()} == {"ok"}
+    assert {result.level for result in found.values()} == {"ok"}
     assert "MQTT 5" in found["login"].text
     assert "status, keypoints, info, health" in found["topics"].text
 
 
-def test_a_broker_that_is_not_there(tmp_path: Path) -> None:
-    found = look(tmp_path, port=free_port())
+def test_the_first_failing_step_is_the_last_line(tmp_path: Path) -> None:
+    found = examine(tmp_path, port=free_port())
     assert list(found) == ["name", "port"]
     assert found["port"].level == "problem"
     assert "connection refused" in found["port"].text
-    found = look(tmp_path, host="no-such-host.invalid")
+    found = examine(tmp_path, host="no-such-host.invalid")
     assert list(found) == ["name"]
     assert found["name"].fix == "correct mqtt.host"
 
 
-def test_the_password_is_the_one_that_systemd_would_hand_over(
-    mosquitto: Start, tmp_path: Path, passwords: Path
-) -> None:
+def test_the_password_is_the_one_that_systemd_would_pass(mosquitto: Start, tmp_path: Path, passwords: Path) -> None:
     port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
-    assert look(tmp_path, port=port, username="edge")["login"].level == "ok"
+    assert examine(tmp_path, port=port, username="edge")["login"].level == "ok"
     bad = tmp_path / "bad"
     bad.write_text("wr0ng")
     for refused in (
-        look(tmp_path, port=port, username="edge", password_file=str(bad)),
-        look(tmp_path / "nowhere", port=port, username="edge"),
-        look(tmp_path, port=port),
+        examine(tmp_path, port=port, username="edge", password_file=str(bad)),
+        examine(tmp_path / "nowhere", port=port, username="edge"),
+        examine(tmp_path, port=port),
     ):
         assert refused["login"].level == "problem"
         assert "mqtt.username" in refused["login"].fix
@@ -77,17 +76,17 @@ def test_topics_that_the_access_list_refuses_are_named(mosquitto: Start, tmp_pat
     rules = tmp_path / "acl"
     rules.write_text("user edge\ntopic write edge-pose/door/status\ntopic write edge-pose/door/info\n")
     port = mosquitto("allow_anonymous false", f"password_file {passwords}", f"acl_file {rules}").port
-    topics = look(tmp_path, port=port, username="edge")["topics"]
+    topics = examine(tmp_path, port=port, username="edge")["topics"]
     assert topics.level == "problem"
     assert topics.text == "may not publish on edge-pose/door/keypoints (0x87), edge-pose/door/health (0x87)"
     assert "edge-pose/door/#" in topics.fix
 
 
-def test_who_listens_hears_nothing(mosquitto: Start, tmp_path: Path) -> None:
+def test_subscribers_receive_nothing(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard:
-        assert look(tmp_path, port=port)["topics"].level == "ok"
-        with ear(port) as late:  # would hear what is retained
+        assert examine(tmp_path, port=port)["topics"].level == "ok"
+        with ear(port) as late:  # would receive retained messages
             subprocess.run(
                 ["mosquitto_pub", "-p", str(port), "-t", "edge-pose/door/status", "-m", "online"], check=True
             )
@@ -96,7 +95,7 @@ def test_who_listens_hears_nothing(mosquitto: Start, tmp_path: Path) -> None:
                 assert [message.payload for message in one.heard] == [b"online"]
 
 
-def test_a_daemon_that_runs_is_left_alone(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_running_daemon_is_not_disturbed(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     config = tmp_path / "edge-pose.toml"
     config.write_text(
@@ -109,41 +108,41 @@ def test_a_daemon_that_runs_is_left_alone(mosquitto: Start, tmp_path: Path) -> N
         assert daemon.stop()[0] == 0
         heard.topic("status", b"offline")
     assert [m.payload for m in heard.heard if m.topic.endswith("/status")] == [b"online", b"offline"]
-    assert heard.all("health")[-1]["connects"] == 1  # its client id was not taken from it
+    assert heard.all("health")[-1]["connects"] == 1  # the doctor did not use its client ID
 
 
 def test_tls(mosquitto: Start, tmp_path: Path, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls).port
     ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
-    found = look(tmp_path, port=port, tls=ours)
+    found = examine(tmp_path, port=port, tls=ours)
     assert found["topics"].level == "ok"
-    assert found["TLS"].level == "warning"  # it is good for two days
+    assert found["TLS"].level == "warning"  # it is valid for two days
     assert "renew" in found["TLS"].fix
-    found = look(tmp_path, port=port, tls={**ours, "ca_file": f"{certificates}/other.crt"})
+    found = examine(tmp_path, port=port, tls={**ours, "ca_file": f"{certificates}/other.crt"})
     assert found["TLS"].level == "problem"
     assert "mqtt.tls.ca_file" in found["TLS"].fix
     assert "login" not in found
-    found = look(tmp_path, port=port)
+    found = examine(tmp_path, port=port)
     assert found["login"].level == "problem"
     assert "mqtt.tls" in found["login"].fix
-    found = look(tmp_path, port=mosquitto().port, tls=ours)
+    found = examine(tmp_path, port=mosquitto().port, tls=ours)
     assert "TLS port" in found["TLS"].fix
-    assert look(tmp_path, port=port, tls={"enabled": True, "ca_file": __file__})["TLS"].level == "problem"
+    assert examine(tmp_path, port=port, tls={"enabled": True, "ca_file": __file__})["TLS"].level == "problem"
 
 
-def test_a_broker_that_wants_our_certificate(mosquitto: Start, tmp_path: Path, certificates: Path) -> None:
+def test_a_broker_that_requires_a_client_certificate(mosquitto: Start, tmp_path: Path, certificates: Path) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls, "require_certificate true").port
     ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
-    assert look(tmp_path, port=port, tls=ours)["login"].level == "problem"
+    assert examine(tmp_path, port=port, tls=ours)["login"].level == "problem"
     ours |= {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/client.key"}
-    assert look(tmp_path, port=port, tls=ours)["topics"].level == "ok"
+    assert examine(tmp_path, port=port, tls=ours)["topics"].level == "ok"
 
 
 @contextmanager
 def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
-    """A server that reads a CONNECT, sends this answer and hangs up; gives its port."""
+    """A server that reads a CONNECT, sends this answer and closes the connection; yields its port."""
     ended = threading.Event()
 
     def serve() -> None:
@@ -155,7 +154,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
                 if packet := connection.recv(1000):
                     connection.sendall(answer(packet))
                     connection.shutdown(socket.SHUT_WR)
-                    while connection.recv(1000):  # or what was sent might be lost
+                    while connection.recv(1000):  # closing earlier could lose the answer
                         pass
 
     with socket.create_server((LOOPBACK, 0)) as server:
@@ -170,12 +169,12 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("refusal", [b"", b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00"])
-def test_a_broker_that_knows_no_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
+def test_a_broker_without_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
     def answer(packet: bytes) -> bytes:
         return b"\x20\x02\x00\x00" if packet[8] == 4 else refusal
 
     with answering(answer) as port:
-        found = look(tmp_path, port=port)
+        found = examine(tmp_path, port=port)
     assert "MQTT 3.1.1" in found["login"].text
     assert found["login"].level == "ok"
     assert found["topics"].level == "unknown"
@@ -184,30 +183,30 @@ def test_a_broker_that_knows_no_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
 @pytest.mark.parametrize(
     ("answers", "level"),
     [
-        ([b"\xe0\x01\x87"], "problem"),  # hangs up on whom it refuses, and says why
-        ([], "warning"),  # hangs up without a word
-        ([b"\xe0\x01\x9b"], "unknown"),  # does not take QoS 2
-        ([b"\x50\x03\x00\x01\x10", b"\x50\x03\x00\x02\x87"], "problem"),  # nobody listens to the first
+        ([b"\xe0\x01\x87"], "problem"),  # disconnects after a refusal, and says why
+        ([], "warning"),  # closes the connection without a reason
+        ([b"\xe0\x01\x9b"], "unknown"),  # does not accept QoS 2
+        ([b"\x50\x03\x00\x01\x10", b"\x50\x03\x00\x02\x87"], "problem"),  # accepts the first: it has no subscribers
     ],
 )
-def test_what_brokers_answer_to_a_topic(tmp_path: Path, answers: list[bytes], level: str) -> None:
+def test_the_answers_of_brokers_to_a_topic(tmp_path: Path, answers: list[bytes], level: str) -> None:
     def answer(_packet: bytes) -> bytes:
         return b"\x20\x03\x00\x00\x00" + b"".join(answers)
 
     with answering(answer) as port:
-        found = look(tmp_path, port=port)
+        found = examine(tmp_path, port=port)
     assert found["login"].level == "ok"
     assert found["topics"].level == level
 
 
-def _say(text: bytes, _packet: bytes) -> bytes:
+def _repeat(text: bytes, _packet: bytes) -> bytes:
     return text
 
 
-def test_what_is_no_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_a_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for nonsense in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\xff\xff\xff\xff", b""):
-        with answering(partial(_say, nonsense)) as port:
-            assert look(tmp_path, port=port)["login"].level == "problem"
+        with answering(partial(_repeat, nonsense)) as port:
+            assert examine(tmp_path, port=port)["login"].level == "problem"
     monkeypatch.setattr(module, "STEP_S", 0.2)
     with socket.create_server((LOOPBACK, 0)) as silent:
-        assert look(tmp_path, port=silent.getsockname()[1])["login"].level == "problem"
+        assert examine(tmp_path, port=silent.getsockname()[1])["login"].level == "problem"

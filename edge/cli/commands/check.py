@@ -23,9 +23,10 @@ def check(
 
     if not offline:
         find_credential()
-    found = selftest.run(config, offline=offline)
+    results = selftest.run(config, offline=offline)
     if as_json:
-        typer.echo(json.dumps([{"check": one.name, "ok": one.ok, "detail": one.detail} for one in found]))
+        lines = [{"check": result.name, "ok": result.level == "ok", "detail": result.line} for result in results]
+        typer.echo(json.dumps(lines))
     else:
-        selftest.show(found)
-    raise typer.Exit(next((one.exit_code for one in found if not one.ok), 0))
+        selftest.show(results)
+    raise typer.Exit(next((result.exit_code for result in results if result.level != "ok"), 0))

@@ -1,0 +1,41 @@
+"""Find the processes that use a device."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.system.files import read_text
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process."""
+
+    pid: int
+    name: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.pid})"
+
+
+def processes_with_open_file(is_wanted: Callable[[str], bool], root: Path = Path("/")) -> tuple[list[Process], bool]:
+    """The processes that have a file open whose resolved path `is_wanted`, and whether every process could be read.
+
+    Only root can read the open files of other users' processes.
+    """
+    found, complete = [], True
+    for folder in sorted((root / "proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
+        try:
+            opened = {str(link.readlink()) for link in (folder / "fd").iterdir()}
+        except PermissionError:
+            # In a container, even root cannot read some processes; those are not of this machine.
+            complete = os.geteuid() == 0
+            continue
+        except OSError:  # it has just ended
+            continue
+        if any(map(is_wanted, opened)):
+            arguments = tuple(read_text(folder / "cmdline").split("\0"))
+            found.append(Process(int(folder.name), read_text(folder / "comm"), arguments))
+    return found, complete
