@@ -1,6 +1,6 @@
-"""The configuration's tables: one frozen Struct each, with every default and limit.
+"""The tables of the configuration: one frozen Struct each, with every default and limit.
 
-`config/edge-pose.toml` repeats the defaults for people; a test keeps the two equal.
+`config/edge-pose.toml` repeats the defaults with explanations; a test keeps the two equal.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-# The names of edge.skeleton, which needs numpy; a test holds the two together.
+# Repeated from edge.skeleton, whose numpy takes longer to import than everything here; a test compares the two.
 PART_NAMES = (
     "NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR", "LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_ELBOW",
     "RIGHT_ELBOW", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_HIP", "RIGHT_HIP", "LEFT_KNEE", "RIGHT_KNEE", "LEFT_ANKLE",
@@ -38,7 +38,7 @@ class Device(Table, frozen=True):
 
     @property
     def topic_id(self) -> str:
-        """The id in topics: the configured one, or one made of this machine's id."""
+        """The ID in topics: the configured one, or one derived from this machine's ID."""
         return self.id or _machine_device_id()
 
 
@@ -63,7 +63,7 @@ class Model(Table, frozen=True):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width of the input, px; None for those that the model declares."""
+        """Height and width of the input, px; None for the model's own."""
         return None if self.input_size == "auto" else self.input_size
 
 
@@ -125,7 +125,7 @@ class Mqtt(Table, frozen=True):
             min_length=1,
             max_length=256,
             pattern=TOPIC_PATTERN,
-            description="text in quotes without +, # and without / at its ends",
+            description="text in quotes without +, #, or / at either end",
         ),
     ] = "edge-pose"
     max_rate_hz: Annotated[float, Meta(ge=0, le=1000)] = 0
@@ -147,9 +147,9 @@ class Config(Table, frozen=True):
 
 
 def _machine_device_id() -> str:
-    """edge-xxxxxx: the same for the life of this installation, and telling nothing about the machine."""
+    """edge-xxxxxx: constant for the life of this installation, and not revealing the machine ID."""
     try:
-        # machine-id(5) asks that the id itself never leaves the machine: hence the hash.
+        # machine-id(5) requires that the ID itself never leaves the machine.
         identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         identity = ""

@@ -1,6 +1,7 @@
-"""The wire contract: every topic, every payload, how it is sent, and its JSON Schema. Nothing else spells a topic.
+"""The wire contract: every topic, every payload, how each is sent, and its JSON Schema.
 
-Unknown is null and never zero; what was not seen is left out. Within `"v": 1` fields are only ever added.
+Topic names appear only here. An unknown value is null, never zero; keypoints that were not detected are left out.
+Within `"v": 1`, fields are only added.
 """
 
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ Number = Annotated[float, Meta(ge=0)]
 
 
 class Payload(Struct, frozen=True, kw_only=True):
-    """A JSON object. Those who read it pass over what they do not know, since fields may be added."""
+    """A JSON object. Readers must ignore unknown fields, since fields may be added."""
 
 
 class Size(Payload, frozen=True):
@@ -35,8 +36,8 @@ class Size(Payload, frozen=True):
 
 
 class FrameLatency(Payload, frozen=True):
-    inference: Annotated[float, Meta(ge=0, description="the network alone")]
-    total: Annotated[float, Meta(ge=0, description="from the frame in hand to this message")]
+    inference: Annotated[float, Meta(ge=0, description="ms that the network took")]
+    total: Annotated[float, Meta(ge=0, description="ms from receiving the frame to publishing this message")]
 
 
 class KeypointOut(Payload, frozen=True):
@@ -48,22 +49,22 @@ class KeypointOut(Payload, frozen=True):
 
 
 class PoseOut(Payload, frozen=True):
-    id: Annotated[int | None, Meta(description="the same person keeps it, nobody else gets it; null for newcomers")]
+    id: Annotated[
+        int | None,
+        Meta(description="stays with a person from frame to frame and is never reused; null until confirmed"),
+    ]
     score: Share
     box: Annotated[
         tuple[float, float, float, float], Meta(description="x, y, width, height of the visible keypoints, px")
     ]
-    keypoints: Annotated[tuple[KeypointOut, ...], Meta(description="only those that are sure enough")]
+    keypoints: Annotated[tuple[KeypointOut, ...], Meta(description="only those with enough confidence")]
 
 
 class Keypoints(Payload, frozen=True):
     v: Literal[1]
     seq: Annotated[
         int,
-        Meta(
-            ge=0,
-            description="number of the frame; a gap is one that was dropped, unreadable or held back",
-        ),
+        Meta(ge=0, description="number of the frame; a gap means frames that were dropped, unreadable or held back"),
     ]
     time: Time
     frame: Size
@@ -74,7 +75,7 @@ class Keypoints(Payload, frozen=True):
 class ModelOut(Payload, frozen=True):
     name: str
     sha256: str
-    verified: Annotated[bool, Meta(description="whether the checksum is one of the catalogue")]
+    verified: Annotated[bool, Meta(description="whether the checksum is in the catalogue")]
     input_size: Annotated[tuple[int, int], Meta(description="height, width, px")]
 
 
@@ -86,25 +87,26 @@ class RuntimeOut(Payload, frozen=True):
 class BackendOut(Payload, frozen=True):
     name: Backend
     code: ReasonCode
-    reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
+    reason: Annotated[str, Meta(description="why this backend, and what to do to get the other one")]
 
 
 class GrantedOut(Payload, frozen=True):
     model: str | None
-    format: Annotated[str, Meta(description="of the pixels as they come")]
-    pixels: Annotated[Size, Meta(description="that come for the whole frame, before it is turned")]
-    fps: Annotated[float | None, Meta(description="null where the camera does not tell")]
-    autofocus: Annotated[str | None, Meta(description="continuous, auto or manual; null where the lens is fixed")]
+    format: Annotated[str, Meta(description="pixel format that the camera delivers")]
+    pixels: Annotated[Size, Meta(description="size that the camera delivers, before rotation")]
+    fps: Annotated[float | None, Meta(description="null if the camera does not report it")]
+    autofocus: Annotated[str | None, Meta(description="continuous, auto or manual; null if the lens is fixed")]
 
 
 class CameraOut(Payload, frozen=True):
     source: str
     frame: Annotated[Size | None, Meta(description="null until the first frame")]
-    fps: Annotated[float, Meta(ge=0, description="asked for; 0 = as fast as it goes")]
+    fps: Annotated[float, Meta(ge=0, description="requested; 0 = as fast as possible")]
     rotation: int
     mirror: bool
     granted: Annotated[
-        GrantedOut | None, Meta(description="what the camera really does; null until a frame, and where none tells")
+        GrantedOut | None,
+        Meta(description="what the camera actually does; null until the first frame, and for other sources"),
     ]
 
 
@@ -113,9 +115,9 @@ class Info(Payload, frozen=True):
     version: str
     device: dict[Literal["id", "name"], str]
     problem: Annotated[
-        str | None, Meta(description="what has ended it, what to do, and what happens next; null while it works")
+        str | None, Meta(description="why the service ended, what to do, and what happens next; null while it works")
     ]
-    # Null is what was not known yet when the problem came.
+    # Null if it was not known yet when the problem occurred.
     model: ModelOut | None
     runtime: RuntimeOut | None
     backend: BackendOut | None
@@ -134,7 +136,7 @@ class HealthLatency(Payload, frozen=True):
 
 class FrameCounts(Payload, frozen=True):
     processed: Count
-    dropped: Annotated[int, Meta(ge=0, description="newer ones were there before they could be processed")]
+    dropped: Annotated[int, Meta(ge=0, description="skipped because a newer frame arrived first")]
     unreadable: Annotated[int, Meta(ge=0, description="pictures that could not be decoded")]
 
 
@@ -142,27 +144,29 @@ class Health(Payload, frozen=True):
     v: Literal[1]
     time: Time
     uptime_s: Number
-    fps: Annotated[float, Meta(ge=0, description="frames processed a second, of late")]
-    latency_ms: Annotated[HealthLatency, Meta(description="of late; null before the first frame, and without frames")]
+    fps: Annotated[float, Meta(ge=0, description="frames processed per second, recently")]
+    latency_ms: Annotated[
+        HealthLatency, Meta(description="recent; null before the first frame and while the camera is stalled")
+    ]
     frames: FrameCounts
-    messages_dropped: Annotated[int, Meta(ge=0, description="while the broker could not be reached")]
-    connects: Annotated[int, Meta(ge=0, description="times the broker accepted us")]
+    messages_dropped: Annotated[int, Meta(ge=0, description="not sent because the broker was away or too slow")]
+    connects: Annotated[int, Meta(ge=0, description="times that a connection to the broker was made")]
     last_frame_age_s: Number | None
     frame_age_ms: Annotated[
         float | None,
-        Meta(description="of the newest frame when it was taken in hand; null if the camera tells no time"),
+        Meta(description="age of the newest frame when it was received; null if the camera gives no time"),
     ]
     camera: Literal["starting", "ok", "stalled"]
-    camera_reopened: Annotated[int, Meta(ge=0, description="times that a camera which had failed could be opened")]
+    camera_reopened: Annotated[int, Meta(ge=0, description="times that the camera was opened again after a failure")]
     backend: Backend
     backend_code: ReasonCode
-    backend_reason: Annotated[str, Meta(description="why this one, and what to do if it should be another")]
+    backend_reason: Annotated[str, Meta(description="why this backend, and what to do to get the other one")]
     soc_temperature_c: float | None
     throttled: bool | None
     rss_mb: Number | None
 
 
-# Made at once: while it reads a type for the first time, msgspec swallows what signal handlers raise, e.g. at Ctrl-C.
+# Created at import: while msgspec inspects a new type, it swallows exceptions of signal handlers, such as Ctrl-C.
 read_keypoints = msgspec.json.Decoder(Keypoints).decode
 
 PAYLOADS: dict[str, type[Payload]] = {"keypoints": Keypoints, "info": Info, "health": Health}
@@ -202,10 +206,10 @@ def size_out(frame: Frame) -> Size:
 
 
 def pose_out(person: Track) -> PoseOut:
-    """A person with the visible keypoints alone; the box is around those."""
+    """A person with only the visible keypoints, and the box around those."""
     pose = person.pose
     seen = pose.visible.nonzero()[0]
-    # In float64, where 97.6 is 97.6; in float32 it would go out as 97.5999984741211.
+    # float32 would be sent as 97.5999984741211 instead of 97.6.
     xy = pose.xy[seen].astype(np.float64).round(1).tolist()
     xs, ys = zip(*xy, strict=True)
     left, top = min(xs), min(ys)
@@ -222,5 +226,5 @@ def pose_out(person: Track) -> PoseOut:
 
 
 def timestamp(wall_s: float) -> str:
-    """Seconds of the epoch as 2026-11-22T18:00:00.123Z."""
+    """Seconds since the epoch as 2026-11-22T18:00:00.123Z."""
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

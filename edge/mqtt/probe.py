@@ -1,7 +1,7 @@
-"""Ask a broker who may come in and publish where, without anybody hearing of it.
+"""Ask a broker whether it accepts a login and on which topics it lets us publish, without publishing anything.
 
-A message with QoS 2 is handed over in two steps: the broker answers the first one with whether it may be published,
-and delivers it after the second, which never comes from here. paho always takes both, so this speaks for itself.
+A QoS 2 message takes two steps: the broker answers the first one with whether it accepts the message, and delivers the
+message after the second one, which we never send. paho always sends both, so this is a small client of its own.
 """
 
 import socket
@@ -19,14 +19,15 @@ FAILURE = 0x80  # reason codes from here on are refusals
 _CONNECT, _CONNACK, _PUBLISH_QOS_2, _PUBREC, _DISCONNECT = 0x10, 0x20, 0x34, 0x50, 0xE0
 _CLEAN, _PASSWORD, _USER = 0x02, 0x40, 0x80
 _KEEPALIVE_S = 30
-# What MQTT 3.1.1 says in a CONNACK, in the words of MQTT 5.
+# CONNACK return codes of MQTT 3.1.1 -> reason codes of MQTT 5.
 _OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: 0x86, 5: NOT_AUTHORISED}
 
 
 class Probe:
-    """A clean session with the broker at the other end of `stream`, in MQTT `version` 5, or 4 for 3.1.1.
+    """A clean session on an open connection. `version` is 5 for MQTT 5 and 4 for MQTT 3.1.1.
 
-    `connect` and `may_publish` raise OSError when the broker hangs up, or is silent for the stream's timeout.
+    `connect` and `may_publish` raise OSError if the broker closes the connection, or does not answer within the
+    stream's timeout.
     """
 
     def __init__(self, stream: socket.socket, version: int = 5) -> None:
@@ -43,7 +44,7 @@ class Probe:
         self._stream.close()
 
     def connect(self, client_id: str, username: str, password: str | None) -> int:
-        """Introduce us; returns the reason code of MQTT 5, WELCOME if we are let in."""
+        """Log in; returns the reason code of MQTT 5, WELCOME if the broker accepts us."""
         flags, texts = _CLEAN, [client_id]
         if username:
             flags, texts = flags | _USER, [*texts, username]
@@ -53,14 +54,13 @@ class Probe:
         self._send(_CONNECT, header + b"".join(map(_text, texts)))
         kind, body = self._receive()
         if kind != _CONNACK or len(body) < 2:
-            raise ConnectionError("it does not answer as an MQTT broker")
+            raise ConnectionError("the answer is not that of an MQTT broker")
         return _OLD_CODES.get(body[1], body[1])
 
     def may_publish(self, topic: str) -> int:
-        """The broker's reason code for an empty, not retained message on `topic`; it is never delivered.
+        """The broker's reason code for an empty message on `topic`, from FAILURE on a refusal. MQTT 5 only.
 
-        MQTT 5 alone. Codes from FAILURE on are refusals. (By the standard a broker may deliver after the first step,
-        but mosquitto does not.)
+        It is not retained. The standard allows a broker to deliver it after the first step; mosquitto does not.
         """
         self._published += 1
         number = struct.pack("!H", self._published)
@@ -73,7 +73,7 @@ class Probe:
                 return body[0] if body else NOT_AUTHORISED
 
     def leave(self) -> None:
-        """Say goodbye, upon which the broker forgets what was not completed; never raises."""
+        """Send DISCONNECT, so that the broker forgets the incomplete messages; never raises."""
         with suppress(OSError):
             self._send(_DISCONNECT, b"")
 
@@ -99,14 +99,14 @@ class Probe:
             if digit < 0x80:
                 return kind & 0xF0, self._exactly(size)
             if shift > 21:
-                raise ConnectionError("it does not speak MQTT")
+                raise ConnectionError("the answer is not MQTT")
 
     def _exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
             more = self._stream.recv(count - len(data))
             if not more:
-                raise ConnectionError("it hung up")
+                raise ConnectionError("the broker closed the connection")
             data += more
         return data
 

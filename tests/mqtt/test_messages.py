@@ -1,3 +1,5 @@
+"""The wire contract: topics, payloads and schemas."""
+
 import json
 import re
 from typing import Any
@@ -42,7 +44,7 @@ def validated(name: str, payload: bytes) -> dict[str, Any]:
     return document
 
 
-def test_keypoints_as_the_contract_has_them() -> None:
+def test_a_keypoints_message_follows_the_contract() -> None:
     message = TOPICS.keypoints_message(keypoints(person()))
     assert (message.topic, message.qos, message.retain, message.expiry_s) == (
         "edge-pose/edge-0a1b2c/keypoints",
@@ -65,24 +67,24 @@ def test_keypoints_as_the_contract_has_them() -> None:
     assert one["box"] == [140.0, 150.0, 180.0, 180.0]
 
 
-def test_numbers_are_as_precise_as_they_are_true() -> None:
-    """Not 97.5999984741211."""
+def test_numbers_have_no_more_digits_than_their_precision() -> None:
+    """Such as 97.6, and not 97.5999984741211."""
     payload = TOPICS.keypoints_message(keypoints(person(), person())).payload
     numbers = re.findall(r"\d+\.\d+", payload.decode())
     longest = max(map(len, numbers))
     assert longest <= len("1234.5")
 
 
-def test_nobody_has_an_id_until_they_are_believed() -> None:
+def test_a_person_without_an_id_has_null() -> None:
     document = validated("keypoints", TOPICS.keypoints_message(keypoints(person(None), person(8))).payload)
     assert [one["id"] for one in document["poses"]] == [None, 8]
 
 
-def test_a_frame_without_people_is_a_message_too() -> None:
+def test_a_frame_without_people_is_a_message_without_poses() -> None:
     assert validated("keypoints", TOPICS.keypoints_message(keypoints()).payload)["poses"] == []
 
 
-def test_status() -> None:
+def test_status_is_retained_and_never_expires() -> None:
     for online, payload in ((True, b"online"), (False, b"offline")):
         message = TOPICS.status_message(online=online)
         assert (message.topic, message.payload, message.qos, message.retain, message.expiry_s) == (
@@ -118,10 +120,10 @@ def test_health_expires_after_three_heartbeats() -> None:
     message = TOPICS.health_message(health, heartbeat_s=20)
     assert (message.qos, message.retain, message.expiry_s) == (1, True, 60)
     document = validated("health", message.payload)
-    assert document["last_frame_age_s"] is None  # unknown is null, and not left out
+    assert document["last_frame_age_s"] is None  # unknown values are null and not left out
 
 
-def test_every_schema_refuses_what_the_contract_does_not_allow() -> None:
+def test_the_schema_refuses_what_the_contract_does_not_allow() -> None:
     document = json.loads(TOPICS.keypoints_message(keypoints(person())).payload)
     breaches: list[dict[str, Any]] = [{"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
     for breach in breaches:
@@ -131,7 +133,7 @@ def test_every_schema_refuses_what_the_contract_does_not_allow() -> None:
             msgspec.json.decode(json.dumps(document | breach), type=messages.Keypoints)
 
 
-def test_a_field_that_a_later_version_adds_breaks_nobody() -> None:
+def test_readers_ignore_fields_that_a_later_version_adds() -> None:
     document = json.loads(TOPICS.keypoints_message(keypoints(person())).payload)
     document["added"] = document["poses"][0]["added"] = 1
     assert msgspec.json.decode(json.dumps(document), type=messages.Keypoints).seq == 1234

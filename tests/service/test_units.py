@@ -1,4 +1,4 @@
-"""The systemd units, read by systemd itself."""
+"""The systemd units, as systemd itself reads them."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ UNITS = ["edge-pose.service", "edge-pose@.service"]
 
 
 def settings(name: str) -> dict[str, str]:
-    """Key -> value; of a key that comes several times, the values one below the other."""
+    """Key -> value; the values of a repeated key, one per line."""
     found: dict[str, str] = {}
     for line in (SYSTEMD / name).read_text(encoding="utf-8").splitlines():
         if "=" in line and not line.startswith("#"):
@@ -25,9 +25,9 @@ def settings(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", UNITS)
 def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("SYSTEMD IS NOT INSTALLED: nobody checked the units")
+        pytest.skip("SYSTEMD IS NOT INSTALLED: the units were not checked")
     text = (SYSTEMD / name).read_text(encoding="utf-8")
-    # The program and the user are made by the installation.
+    # The program is not installed here.
     here = text.replace("/opt/edge-pose/bin/edge-pose", "/bin/true")
     (tmp_path / name).write_text(here, encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_what_operation_relies_on(name: str) -> None:
+def test_the_service_is_supervised_and_restarted_except_for_configuration_errors(name: str) -> None:
     unit = settings(name)
     assert unit["Type"] == "notify"
     assert unit["RestartPreventExitStatus"] == "78"
@@ -45,7 +45,7 @@ def test_what_operation_relies_on(name: str) -> None:
     assert unit["LoadCredential"].startswith("mqtt_password:")
 
 
-def test_both_units_are_alike_but_for_the_instance() -> None:
+def test_both_units_differ_only_in_the_instance() -> None:
     one, many = (settings(name) for name in UNITS)
     different = {key for key in one.keys() | many.keys() if one.get(key) != many.get(key)}
     assert different == {"Description", "ExecStart", "ExecReload"}
@@ -54,19 +54,19 @@ def test_both_units_are_alike_but_for_the_instance() -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_what_a_taken_over_daemon_could_do_is_little(name: str) -> None:
-    """On systemd's scale from 0 to 10, on which 1.5 leaves room for cameras, the Edge TPU and the network."""
+def test_the_exposure_of_the_sandbox_is_at_most_1_5(name: str) -> None:
+    """On systemd's scale from 0 to 10; cameras, the Edge TPU and the network need that much."""
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("SYSTEMD IS NOT INSTALLED: nobody measured the units' exposure")
+        pytest.skip("SYSTEMD IS NOT INSTALLED: the exposure of the units was not measured")
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(SYSTEMD / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_what_would_break_it(name: str) -> None:
+def test_the_sandbox_leaves_what_the_service_needs(name: str) -> None:
     unit = settings(name)
-    assert "ProcSubset" not in unit, "XNNPACK would not find the processor's features, and be off"
+    assert "ProcSubset" not in unit, "XNNPACK would not find the features of the processor, and be off"
     assert "PrivateDevices" not in unit
     assert "AF_NETLINK" in unit["RestrictAddressFamilies"], "libcamera and libusb hear of devices over it"
     devices = [line.split()[0] for line in unit["DeviceAllow"].splitlines()]
@@ -74,12 +74,13 @@ def test_what_would_break_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_every_line_has_its_why(name: str) -> None:
-    why = (SYSTEMD / "README.md").read_text(encoding="utf-8")
+def test_every_line_is_explained(name: str) -> None:
+    explanation = (SYSTEMD / "README.md").read_text(encoding="utf-8")
     plain = {"Description", "Documentation", "ExecStart", "User", "Group", "WantedBy", "After", "Wants"}
     unexplained = [
         key
         for key in settings(name)
-        if key not in plain | {"NotifyAccess", "RestartSec", "TimeoutStartSec", "WatchdogSignal"} and key not in why
+        if key not in plain | {"NotifyAccess", "RestartSec", "TimeoutStartSec", "WatchdogSignal"}
+        and key not in explanation
     ]
     assert unexplained == []

@@ -165,7 +165,7 @@ sed -i "s/^def main() -> None:/&\n    $broken/" /tmp/newer/edge/__main__.py
 check "a version was broken for the next checks" grep -q 'broken on purpose' /tmp/newer/edge/__main__.py
 /tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels >/tmp/upgrade.log 2>&1
 check "to a broken one fails" [ $? = 1 ]
-check "and says that it went back" grep -q 'WENT BACK: the old version runs again' /tmp/upgrade.log
+check "and says that it went back" grep -q 'SWITCHED BACK: the old version runs again' /tmp/upgrade.log
 check "and did" eval '[[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active && [[ $(hear +/info) == *9.9.9* ]]'
 echo 'this is not Python' >/tmp/newer/edge/__main__.py
 check "to one that does not even start: nothing is switched" eval '! /tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels &&
