@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = ["PARTS", "KeyPoint", "__version__", "argmax2d", "get_keypoints", "sigmoid"]
 
-_HOME = {
+_MODULES = {
     "PARTS": "edge.skeleton",
     "KeyPoint": "edge.skeleton",
     "argmax2d": "edge.decode.heatmaps",
@@ -20,9 +20,9 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: `edge-pose --help` does without numpy."""
-    if name not in _HOME:
+    """Import a public name on first use, so that `edge-pose --help` does not import numpy."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""The seventeen COCO keypoints: names, the skeleton between them, and how precisely each can be placed."""
+"""The 17 COCO keypoints: names, the lines between them, and how precisely people annotate each of them."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ PARTS = {
     14: "RIGHT_KNEE",
     15: "LEFT_ANKLE",
     16: "RIGHT_ANKLE",
-}  # left and right are the person's own
+}  # left and right from the person's point of view
 KEYPOINT_COUNT = len(PARTS)
 INDEX = {name: index for index, name in PARTS.items()}
 
-# Lines that people draw between keypoints; not PoseNet's tree, which belongs to its decoder.
+# Lines to draw between keypoints. PoseNet's tree differs and belongs to its decoder.
 BONES = (
     (0, 1), (0, 2), (1, 3), (2, 4),
     (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
@@ -43,15 +43,15 @@ OKS_SIGMAS: Floats = np.array(
 
 
 class KeyPoint:
-    """One keypoint of one person, in pixels of whatever picture the decoder was given.
+    """One keypoint of one person, in pixels of the picture that the decoder was given.
 
-    `index` and `body_part` name it (see `PARTS`), `x` runs right, `y` runs down, `confidence` is 0..1.
+    `index` and `body_part` name it (see `PARTS`), `x` counts to the right, `y` downwards, `confidence` is 0..1.
     """
 
     __slots__ = ("body_part", "confidence", "index", "x", "y")
 
     def __init__(self, index: int, pos: Any, v: float) -> None:
-        """`pos` is (y, x), that is row then column: the order in which decoders hand positions over."""
+        """`pos` is (y, x): row before column, as decoders return positions. `v` is the confidence."""
         y, x = pos
         self.index = int(index)
         self.body_part = PARTS.get(self.index)
@@ -60,7 +60,7 @@ class KeyPoint:
         self.confidence = float(v)
 
     def point(self) -> tuple[int, int]:
-        """(column, row) in whole pixels: what drawing functions take."""
+        """(column, row) in whole pixels, as drawing functions expect them."""
         return int(self.x), int(self.y)
 
     def to_string(self) -> str:

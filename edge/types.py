@@ -1,13 +1,14 @@
 """The values that travel through the pipeline, in the order in which they appear.
 
-Three spaces are used, and every array says which one it is in:
-*grid* (heatmap cells, as y, x), *input* (pixels of the model's input, as y, x) and *frame* (pixels of the
-camera frame, as x, y). A quantity without a mark is in frame space. Pixel centres have whole coordinates.
+There are three coordinate spaces, and every array states its own: *grid* (heatmap cells, as y, x), *input* (pixels of
+the model's input, as y, x) and *frame* (pixels of the camera frame, as x, y). Without a statement it is frame space.
+Pixel centres have whole coordinates.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,40 +25,40 @@ _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 class Frame:
     """One picture of the camera.
 
-    `image` is uint8 (H, W, 3) RGB and only valid until the next frame is taken from the source, which may paint
-    into the same memory. It may have fewer pixels than `width` x `height`: huge pictures are reduced while they
-    are decoded, but keypoints are reported in the pixels of the original.
+    `image` is uint8 (H, W, 3) RGB. It is only valid until the next frame is taken from the source, which may reuse the
+    memory. It may have fewer pixels than `width` x `height`, because large pictures are reduced while they are decoded;
+    keypoints are reported in the pixels of the original.
     """
 
     image: Image
     width: int
     height: int
-    sequence: int  # counts frames of the source, dropped ones too
-    monotonic_s: float  # when it was taken; for tracking
-    wall_s: float  # the same moment, for messages only: clock corrections make it jump
-    dated: bool = False  # whether the sensor told that moment; else it is when the picture arrived
+    sequence: int  # number of the frame; dropped frames count too
+    monotonic_s: float  # when it was taken, on time.monotonic()'s clock; for tracking
+    wall_s: float  # the same moment on the wall clock; only for messages, because clock corrections make it jump
+    dated: bool = False  # whether the times are the sensor's; otherwise they are those of the arrival
 
     def without_image(self) -> "Frame":
-        """The same, but with an image of no pixels."""
-        # dataclasses.replace() takes ten times as long, once a frame.
+        """A copy with an empty image."""
+        # dataclasses.replace() takes ten times as long.
         return Frame(_NO_IMAGE, self.width, self.height, self.sequence, self.monotonic_s, self.wall_s, self.dated)
 
 
 @dataclass(frozen=True, slots=True)
 class CameraMode:
-    """What a camera really does, which need not be what it was asked for. None is unknown."""
+    """The mode that a camera really runs in, which may differ from the requested one. None means unknown."""
 
     model: str | None
-    format: str  # of the pixels as they come, before they become RGB
-    width: int  # px that come, of the whole frame
+    format: str  # of the pixels before the conversion to RGB
+    width: int  # px of the delivered frames
     height: int
     fps: float | None
-    autofocus: str | None  # None: it has none
+    autofocus: str | None  # None: no autofocus
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A square part of a frame, px. It may lie partly beyond the edges."""
+    """A square part of a frame, px. It may extend beyond the edges of the frame."""
 
     left: float
     top: float
@@ -66,21 +67,21 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a frame was laid into the model's input: turned, scaled by `scale`, then moved by `left_px`, `top_px`.
+    """How a frame was fitted into the model's input: turned, scaled by `scale`, then moved by `left_px` and `top_px`.
 
-    These are negative where the input shows a part of the frame alone.
+    The offsets are negative if the input shows only a part of the frame.
     """
 
     scale: float  # input px per frame px
     left_px: int
     top_px: int
-    mirror: bool = False  # x is to be mirrored on the way back
-    turn: int = 0  # quarter turns, anticlockwise
-    size: tuple[int, int] = (0, 0)  # width, height of the frame before it was turned; needed to mirror and turn back
+    mirror: bool = False  # whether `to_frame` mirrors x
+    turn: int = 0  # quarter turns anticlockwise
+    size: tuple[int, int] = (0, 0)  # width and height of the frame before it was turned, px
 
     def to_frame(self, keypoints: Floats) -> Floats:
         """Map keypoints (..., 2) as (y, x) in input px to (..., 2) as (x, y) in frame px."""
-        # Half a pixel: input pixel i covers [i, i + 1) / scale of the frame, and whole numbers name centres.
+        # Halves, because input pixel i covers [i, i + 1) / scale of the frame, and whole coordinates are pixel centres.
         centre = [(0.5 - offset) / self.scale - 0.5 for offset in (self.left_px, self.top_px)]
         xy: Floats = keypoints[..., ::-1] * np.float32(1 / self.scale) + np.array(centre, np.float32)
         right, bottom = self.size[0] - 1, self.size[1] - 1
@@ -98,7 +99,7 @@ class Letterbox:
 class Tensor:
     """An output of the model without its batch dimension, (h, w, channels): real = (data - zero_point) * scale.
 
-    It stays uint8 or int8 until someone needs a few real values; float tensors have scale 1 and zero point 0.
+    It stays uint8 or int8, because decoders need only a few real values. Float tensors have scale 1 and zero point 0.
     """
 
     data: Array
@@ -106,28 +107,56 @@ class Tensor:
     zero_point: int = 0
 
     def real(self, values: Array) -> Floats:
-        """Dequantise `values`, which were picked from `data`; any shape, float32 out."""
+        """Dequantise values picked from `data`, of any shape, to float32."""
         if self.data.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
 
 def fitted(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
-    """The largest whole size of the same aspect as `size` that fits into `bounds`; both in one order, px."""
+    """The largest whole size with the aspect ratio of `size` that fits into `bounds`; both in the same order, px."""
     scale = min(bound / side for side, bound in zip(size, bounds, strict=True))
     return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
-RawOutputs: TypeAlias = Mapping[str, Tensor]  # by the output's name in the model
+RawOutputs: TypeAlias = Mapping[str, Tensor]  # output name in the model -> tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """P poses as a decoder finds them, best first, in input space."""
+    """The P poses that a decoder found, best first, in input space."""
 
     keypoints: Floats  # (P, 17, 2) as (y, x) input px
     confidences: Floats  # (P, 17), 0..1
     scores: Floats  # (P,), 0..1
+
+
+class Box(NamedTuple):
+    """A rectangle, px."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def size_px(self) -> float:
+        """The diagonal, at least 1: the measure of how large a person is in the picture."""
+        return max(math.hypot(self.right - self.left, self.bottom - self.top), 1.0)
+
+
+def box_around(points: Iterable[Iterable[float]]) -> Box:
+    """The smallest box that holds all points (x, y). Raises ValueError if there are none."""
+    xs, ys = zip(*points, strict=True)
+    return Box(min(xs), min(ys), max(xs), max(ys))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,14 +167,19 @@ class Pose:
     confidence: Floats  # (17,), 0..1
     visible: npt.NDArray[np.bool_]  # (17,)
     score: float  # 0..1
-    turn: int = 0  # quarter turns, anticlockwise, by which the frame was turned when this was seen
+    turn: int = 0  # quarter turns anticlockwise of the frame in which this pose was detected
+
+    @property
+    def box(self) -> Box:
+        """The box around the visible keypoints, frame px. Raises ValueError if no keypoint is visible."""
+        return box_around(self.xy[self.visible].tolist())  # plain floats are faster than arrays of two
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """A person who is followed from frame to frame, as last seen."""
+    """A person followed from frame to frame, with the last pose."""
 
-    id: int | None  # None until seen often enough to be believed; never given to anyone else
+    id: int | None  # None until detected `tracking.min_hits` times; never used for another person
     pose: Pose
     first_seen_s: float  # on the clock of `Frame.monotonic_s`
     last_seen_s: float
@@ -153,7 +187,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to the broker."""
+    """An MQTT message to publish."""
 
     topic: str
     payload: bytes

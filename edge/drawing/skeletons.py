@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edge.skeleton import BONES
@@ -53,7 +52,7 @@ def draw_skeletons(image: Image.Image, poses: list[Pose], ids: Sequence[int | No
 
 def _draw_skeleton(draw: ImageDraw.ImageDraw, pose: Pose, own: Colour, scale: int) -> float:
     """Draw bones, and keypoints over them, for a pose in pixels of the canvas. Returns its longer side in pixels."""
-    size_px = float(np.ptp(pose.xy[pose.visible], axis=0).max())
+    size_px = max(pose.box.width, pose.box.height)
     width = max(round(size_px / 90), scale)
     points = [(x, y) for x, y in pose.xy.tolist()]
     for a, b in BONES:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from edge.errors import ReasonCode
 from edge.skeleton import PARTS
-from edge.types import Backend, Frame, Message, Track
+from edge.types import Backend, Frame, Message, Track, box_around
 
 SCHEMA_VERSION: Final = 1
 KEYPOINTS_EXPIRY_S = 5
@@ -211,13 +211,12 @@ def pose_out(person: Track) -> PoseOut:
     seen = pose.visible.nonzero()[0]
     # float32 would be sent as 97.5999984741211 instead of 97.6.
     xy = pose.xy[seen].astype(np.float64).round(1).tolist()
-    xs, ys = zip(*xy, strict=True)
-    left, top = min(xs), min(ys)
+    box = box_around(xy)
     confidences = pose.confidence[seen].astype(np.float64).round(3).tolist()
     return PoseOut(
         id=person.id,
         score=round(pose.score, 3),
-        box=(left, top, round(max(xs) - left, 1), round(max(ys) - top, 1)),
+        box=(box.left, box.top, round(box.width, 1), round(box.height, 1)),
         keypoints=tuple(
             KeypointOut(index=k, body_part=PARTS[k], x=x, y=y, confidence=confidence)
             for k, (x, y), confidence in zip(seen.tolist(), xy, confidences, strict=True)

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from edge.skeleton import INDEX
 from edge.types import Pose, Track
 
@@ -168,8 +166,8 @@ def merge_views(views: list[list[Pose]]) -> list[Pose]:
 
 def _overlap(one: Pose, other: Pose) -> float:
     """Share of the smaller box of visible keypoints that lies in the other one, 0..1."""
-    (low, high), (other_low, other_high) = (
-        (pose.xy[pose.visible].min(axis=0), pose.xy[pose.visible].max(axis=0) + 1) for pose in (one, other)
-    )
-    common = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0, None).prod()
-    return float(common / min((high - low).prod(), (other_high - other_low).prod()))
+    a, b = one.box, other.box
+    width = min(a.right, b.right) - max(a.left, b.left) + 1
+    height = min(a.bottom, b.bottom) - max(a.top, b.top) + 1
+    smaller = min((box.width + 1) * (box.height + 1) for box in (a, b))
+    return max(width, 0) * max(height, 0) / smaller

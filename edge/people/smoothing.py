@@ -63,7 +63,7 @@ class Smoother:
     def _steadied(self, id_: int, track: Track, now_s: float) -> Track:
         memory, pose = self._people.get(id_), track.pose
         if memory is None or now_s <= memory.now_s:
-            size_px = _size_px(pose)
+            size_px = pose.box.size_px
             self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), pose.visible, pose.visible, size_px, now_s)
             return track
         memory = self._people[id_] = self._filtered(memory, pose, now_s)
@@ -74,7 +74,7 @@ class Smoother:
         """One Euro, of the keypoints that are sure enough now and were so in the last frame; the others begin anew."""
         gap_s, seen = now_s - memory.now_s, pose.visible
         speed_weight = _weight(gap_s, SPEED_CUTOFF_HZ)
-        size_px = memory.size_px + speed_weight * (_size_px(pose) - memory.size_px)
+        size_px = memory.size_px + speed_weight * (pose.box.size_px - memory.size_px)
         change = pose.xy - memory.xy
         velocity = memory.velocity + speed_weight * (change / gap_s - memory.velocity)
         sizes_a_second = np.hypot(velocity[:, :1], velocity[:, 1:]) / size_px
@@ -96,9 +96,3 @@ def _weight(gap_s: float, cutoff_hz: Any) -> Any:
     """Of the newest value in a low-pass filter of first order, after `gap_s`: 0..1."""
     turns = 2 * math.pi * gap_s * cutoff_hz
     return turns / (turns + 1)
-
-
-def _size_px(pose: Pose) -> float:
-    """The diagonal of the box around the visible keypoints."""
-    xs, ys = zip(*pose.xy[pose.visible].tolist(), strict=True)
-    return max(math.hypot(max(xs) - min(xs), max(ys) - min(ys)), 1.0)
