@@ -11,7 +11,7 @@ def pose(visible: list[int]) -> Pose:
 
 def test_the_box_of_a_pose_holds_only_visible_keypoints() -> None:
     box = pose([2, 3, 6]).box
-    assert box == (20, 10, 60, 30)
+    assert box == Box(20, 10, 60, 30)
     assert (box.width, box.height) == (40, 20)
     assert box.size_px == pytest.approx(np.hypot(40, 20))
 

@@ -1,4 +1,7 @@
-"""Where everybody is expected, and how large: a Kalman filter of constant velocity, and a memory of their size."""
+"""Predict where each track is next: a Kalman filter of constant velocity.
+
+All lengths are relative to a person's size, the diagonal of the box around the visible keypoints.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,139 +11,94 @@ import numpy.typing as npt
 
 from edge.types import Floats, Pose, Track
 
-# All lengths are relative to a person's size, the diagonal of the box around the keypoints.
-SHRINK_S = 2.0  # a size grows at once and shrinks slowly: parts of people are hidden more often than people are small
-
-# The Kalman filter. People change their pace by about half their size per second within half a second.
-PLACE_NOISE = 0.02
-PACE = 0.6  # of people who were not seen before
-PACE_CHANGE = 0.7  # variance of the velocity gained in a second
-COAST_S = 1.0  # after that long out of sight, people are expected to stand
-
-GROWTH_S = 1.0  # over which it is told whether somebody grows, by coming nearer
-GROWING_HZ = 0.1  # of the logarithm of the size; what it was says little about what it is then
+SHRINK_S = 2.0  # a size grows at once but shrinks slowly: large people are often partly hidden
+POSITION_NOISE = 0.02  # standard deviation of a measured position, sizes
+INITIAL_SPEED = 0.6  # standard deviation of a new track's velocity, sizes per second
+VELOCITY_GAIN = 0.7  # variance that a velocity gains per second: people change by about half a size/s in half a second
+COAST_S = 1.0  # a track that was not detected for so long is expected to stand still
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Measurement:
     """A pose, and the box around its visible keypoints."""
 
     pose: Pose
-    x: float  # its middle
+    x: float  # centre of the box, frame px
     y: float
-    size_px: float  # its diagonal
+    size_px: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stature:
-    """How large somebody was expected when nobody else could be meant, and nothing of the pose could be another's."""
-
-    size_px: float  # the diagonal of the box around all keypoints
-    growth_hz: float = 0.0  # of the logarithm, of late
-
-    @property
-    def steady(self) -> bool:
-        return abs(self.growth_hz) < GROWING_HZ
-
-    def seen(self, size_px: float, gap_s: float) -> "Stature":
-        """Seen like that again, `gap_s` later."""
-        if gap_s <= 0:
-            return self
-        size_px = max(size_px, self.size_px * math.exp(-gap_s / SHRINK_S))
-        newest = -math.expm1(-gap_s / GROWTH_S)
-        change_hz = math.log(size_px / self.size_px) / gap_s
-        return Stature(size_px, self.growth_hz + newest * (change_hz - self.growth_hz))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Person:
-    """Somebody's track, and where they are expected."""
+class TrackState:
+    """A track and its prediction, in frame px."""
 
     track: Track
-    hits: int  # how often they were seen
-    alike_s: float  # when they last looked as expected
+    hits: int  # detections so far
+    similar_s: float  # when a pose last resembled the prediction
     size_px: float
-    stature: Stature | None  # None until nobody else could be meant
-    x: float  # the middle of the box, as expected
+    x: float  # centre of the box
     y: float
-    xy: Floats  # (17, 2)
-    known: npt.NDArray[np.bool_]  # (17,) the keypoints that were ever visible; hidden ones move with the others
+    xy: Floats  # (17, 2) keypoints
+    known: npt.NDArray[np.bool_]  # (17,) keypoints that were ever visible; hidden ones move with the others
     velocity: Floats  # (2,) px/s
-    variance: tuple[float, float, float]  # of the place, of place and velocity together, of the velocity; per size²
+    variance: tuple[float, float, float]  # of the position, position with velocity, and velocity; per size squared
 
-    def predicted(self, now_s: float) -> "Person":
-        """Going on as before."""
+    def predicted(self, now_s: float) -> "TrackState":
+        """This state, moved on to `now_s`."""
         gap_s = now_s - self.track.last_seen_s
-        place, both, speed = self.variance
+        position, both, velocity = self.variance
         variance = (
-            place + 2 * both * gap_s + speed * gap_s**2 + PACE_CHANGE * gap_s**3 / 3,
-            both + speed * gap_s + PACE_CHANGE * gap_s**2 / 2,
-            speed + PACE_CHANGE * gap_s,
+            position + 2 * both * gap_s + velocity * gap_s**2 + VELOCITY_GAIN * gap_s**3 / 3,
+            both + velocity * gap_s + VELOCITY_GAIN * gap_s**2 / 2,
+            velocity + VELOCITY_GAIN * gap_s,
         )
         step = self.velocity * np.float32(min(gap_s, COAST_S))
         dx, dy = step.tolist()
-        return Person(
-            self.track, self.hits, self.alike_s, self.size_px, self.stature,
+        return TrackState(
+            self.track, self.hits, self.similar_s, self.size_px,
             self.x + dx, self.y + dy, self.xy + step, self.known, self.velocity, variance,
         )  # fmt: skip
 
-    def seen(self, track: Track, seen: Seen, away: Floats, likeness: float, *, sure: bool) -> "Person":
-        """Corrected by a pose that is `away` (2,) px from the prediction; `sure` if it can be nobody else's.
+    def corrected(self, track: Track, measurement: Measurement, shift: Floats, similarity: float) -> "TrackState":
+        """This prediction, corrected by a pose that is `shift` (2,) px away from it.
 
-        The less it is like the prediction, the less is learnt from it: while two people overlap, the network gives
-        poses that are half the one and half the other.
+        `track` is the track with the new pose. The lower the `similarity`, 0..1, the less the pose counts: while two
+        people overlap, the network gives poses that are half the one and half the other.
         """
-        place, both, speed = self.variance
-        noise = place + PLACE_NOISE**2 / max(likeness, 1e-9)
-        gain, gain_hz = place / noise, both / noise
+        position, both, velocity = self.variance
+        noise = position + POSITION_NOISE**2 / max(similarity, 1e-9)
+        gain, velocity_gain_hz = position / noise, both / noise
         pose = track.pose
-        # Keypoints that are hidden go with the others, and those that are new begin where they are.
-        moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, away)
+        # Hidden keypoints move with the others, and new ones start where they are.
+        moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, shift)
         xy = self.xy + np.float32(gain) * moved
         new = pose.visible > self.known
         if new.any():
             xy[new] = pose.xy[new]
         gap_s = track.last_seen_s - self.track.last_seen_s
-        return Person(
+        return TrackState(
             track,
             self.hits + 1,
-            track.last_seen_s if likeness else self.alike_s,
-            max(seen.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
-            self._stature_by(xy, gap_s) if sure else self.stature,
-            seen.x,
-            seen.y,
+            track.last_seen_s if similarity else self.similar_s,
+            max(measurement.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
+            measurement.x,
+            measurement.y,
             xy,
             self.known | pose.visible,
-            self.velocity + np.float32(gain_hz) * away,
-            ((1 - gain) * place, (1 - gain) * both, speed - gain_hz * both),
+            self.velocity + np.float32(velocity_gain_hz) * shift,
+            ((1 - gain) * position, (1 - gain) * both, velocity - velocity_gain_hz * both),
         )
 
-    def _stature_by(self, xy: Floats, gap_s: float) -> Stature:
-        (size_px,) = diagonals(xy[None]).tolist()
-        return self.stature.seen(size_px, gap_s) if self.stature else Stature(size_px)
 
-
-def diagonals(xy: Floats) -> Floats:
-    """Of the boxes (n,) around all keypoints (n, 17, 2), px, at least 1."""
-    width, height = (xy.max(axis=1) - xy.min(axis=1)).T
-    diagonal: Floats = np.maximum(np.hypot(width, height), np.float32(1))
-    return diagonal
-
-
-def arrived(track: Track, seen: Seen, hits: int) -> Person:
-    """Somebody of whose motion nothing is known."""
-    return Person(
-        track, hits, track.last_seen_s, seen.size_px, None, seen.x, seen.y, track.pose.xy, track.pose.visible,
-        np.zeros(2, np.float32), (PLACE_NOISE**2, 0.0, PACE**2),
+def initial_state(track: Track, measurement: Measurement, hits: int) -> TrackState:
+    """The state of a track whose motion is not known."""
+    return TrackState(
+        track, hits, track.last_seen_s, measurement.size_px, measurement.x, measurement.y, track.pose.xy,
+        track.pose.visible, np.zeros(2, np.float32), (POSITION_NOISE**2, 0.0, INITIAL_SPEED**2),
     )  # fmt: skip
 
 
-def measured(poses: list[Pose]) -> list[Seen]:
-    seen = []
-    for pose in poses:
-        xs, ys = zip(*pose.xy[pose.visible].tolist(), strict=True)
-        left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
-        seen.append(
-            Seen(pose, (left + right) / 2, (top + bottom) / 2, max(math.hypot(right - left, bottom - top), 1.0))
-        )
-    return seen
+def measure(pose: Pose) -> Measurement:
+    box = pose.box
+    left, top, right, bottom = box
+    return Measurement(pose, (left + right) / 2, (top + bottom) / 2, box.size_px)

@@ -184,40 +184,6 @@ def test_people_who_come_nearer_keep_their_ids(across: float, fps: int) -> None:
     assert mixed_up <= 2
 
 
-@pytest.mark.parametrize("third", [False, True], ids=["two", "and one elsewhere"])
-def test_people_who_meet_and_turn_around_are_told_apart_by_their_size(third: bool) -> None:
-    """While they overlap, the network gives poses that are half the one and half the other.
-
-    Somebody else, whose legs were never seen, is lost just then, and of that nothing must come.
-    """
-    everything, upper = np.ones(17, np.bool_), np.arange(17) < 11
-    mixed_up = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        tall, small = 300, 300 * rng.uniform(0.78, 0.86)
-        pace, turns = rng.uniform(90, 140), seed % 2  # in every second meeting, they go back where they came from
-        tracker, diary = Tracker(), Diary()
-        for n in range(-60 * third, 75):
-            now_s = n / 15
-            way = pace * (now_s - 2.5)
-            way = -abs(way) if turns else way
-            xys = [body(320 + way, tall, 9 * now_s), body(320 - way, small, 9 * now_s + 1)]
-            if abs(way) < 50:
-                mixed = rng.uniform(0.3, 0.7)
-                xys = [mixed * one + (1 - mixed) * other for one, other in (xys, xys[::-1])]
-            people = [noticed(rng, xy, everything, missed=0.1) for xy in xys]
-            if third and not 2.1 < now_s < 3.3:
-                people.append(noticed(rng, body(900, 300), upper, missed=0.0))
-            seen = shuffled(rng, [(k, one) for k, one in enumerate(people) if one])
-            if abs(way) < 50:
-                tracker.update([one for _, one in seen], now_s)  # whose they are, nobody could say
-            else:
-                diary.note(tracker, seen, now_s)
-        ids = [*diary.ids.values()]
-        mixed_up += [len(one) for one in ids] != [1] * len(ids) or len(set.union(*ids)) < len(ids)
-    assert mixed_up <= 4
-
-
 def test_who_crouches_beside_a_child_is_not_the_child() -> None:
     everything = np.ones(17, np.bool_)
     mixed_up = 0

@@ -102,7 +102,7 @@ def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 4, 12])
+@pytest.mark.parametrize("seed", [0, 6, 12])
 def test_people_who_cross_keep_their_ids(seed: int) -> None:
     """An ID belongs to the person whose painted keypoints are clearly the nearest; they pass each other repeatedly."""
     # Of the two files, the one that this runtime runs fast.
