@@ -4,8 +4,9 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+
+from edge.system.processes import processes_with_open_file
 
 DEVICES = re.compile(r"/dev/(video|media)\d+")
 LONGEST = 200  # characters; numpy explains itself on thirty lines
@@ -44,14 +45,10 @@ def no_camera() -> str:
 
 
 def holders() -> str:
-    """Other processes that have camera devices open, as far as we may see, or how to find out."""
-    found: dict[str, None] = {}
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        process = descriptor.parents[1]
-        with suppress(OSError):  # other people's, or gone meanwhile
-            if process.name != str(os.getpid()) and DEVICES.fullmatch(str(descriptor.readlink())):
-                found[f"{(process / 'comm').read_text().strip()} (process {process.name})"] = None
-    return ", ".join(found) or "another process, which this user may not see: sudo fuser -v /dev/media* names it"
+    """The other processes that have camera devices open; if this user cannot see them, how to find them."""
+    found, _ = processes_with_open_file(lambda path: DEVICES.fullmatch(path) is not None)
+    others = [str(process) for process in found if process.pid != os.getpid()]
+    return ", ".join(others) or "another process, which this user may not see: sudo fuser -v /dev/media* names it"
 
 
 def told(exc: BaseException) -> str:

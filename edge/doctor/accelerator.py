@@ -1,18 +1,14 @@
 """The Coral Edge TPU: whether it is attached, may be opened, and has a library that fits the runtime."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge.doctor.access import Account, permission
 from edge.doctor.command import PYTHON, Run
 from edge.doctor.result import Level, Result
 from edge.doctor.software import runtime
-from edge.inference.edgetpu import INSTALL, LIBRARY, USB_IDS
-from edge.system.files import read_text
+from edge.inference.edgetpu import INSTALL, LIBRARY, Device, devices
 
-_PCI_ID = ("0x1ac1", "0x089a")
-_USB_3_MBIT = 5000
 # Google built its last library beside TensorFlow 2.5; it crashes with any tflite-runtime after this version.
 _LAST_FOR_GOOGLES = (2, 11)
 
@@ -24,55 +20,31 @@ print(library.edgetpu_version().decode())
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Coral:
-    """An Edge TPU that is attached."""
-
-    text: str
-    node: Path
-    slow: bool = False  # at a USB 2 port
-
-
-def corals(root: Path) -> list[Coral]:
-    """Every Edge TPU that the kernel knows."""
-    found = []
-    for device in sorted((root / "sys/bus/usb/devices").glob("*")):
-        loaded = USB_IDS.get((read_text(device / "idVendor"), read_text(device / "idProduct")))
-        if loaded is not None:
-            bus, number = int(read_text(device / "busnum") or 0), int(read_text(device / "devnum") or 0)
-            state = "firmware loaded" if loaded else "firmware not loaded yet, which the first inference does"
-            slow = float(read_text(device / "speed") or _USB_3_MBIT) < _USB_3_MBIT
-            found.append(Coral(f"on USB, {state}", root / f"dev/bus/usb/{bus:03}/{number:03}", slow))
-    on_pci = [
-        device
-        for device in sorted((root / "sys/bus/pci/devices").glob("*"))
-        if (read_text(device / "vendor"), read_text(device / "device")) == _PCI_ID
-    ]
-    return found + [Coral(f"on PCIe {device.name}", root / f"dev/apex_{index}") for index, device in enumerate(on_pci)]
-
-
 def coral(root: Path, wanted: str, user: Account | None) -> list[Result]:
     """What is attached, and whether the daemon's user may open it; `wanted` is inference.device."""
-    results = []
-    for device in corals(root):
-        if not device.node.exists():
-            shown = f"/{device.node.relative_to(root)}"
-            on_pci = device.node.name.startswith("apex")
-            fix = "install its driver, gasket-dkms, and restart the machine" if on_pci else "unplug it and plug it in"
-            results.append(Result("Coral", "problem", f"{device.text}, but there is no {shown}", fix))
-        elif refused := permission("Coral", root, [device.node], user):
-            results.append(refused)
-        elif device.slow:
-            text = f"{device.text}; at a USB 2 port, where it is several times slower"
-            results.append(Result("Coral", "warning", text, "use a blue port: USB 3"))
-        else:
-            results.append(Result("Coral", "ok", device.text))
+    results = [_coral(root, device, user) for device in devices(root)]
     if results:
         return results
     if wanted.startswith("edgetpu"):
         fix = 'plug it in, or set inference.device = "auto"'
         return [Result("Coral", "problem", f"none is attached, and inference.device is {wanted}", fix)]
     return [Result("Coral", "ok", "none attached: the CPU computes")]
+
+
+def _coral(root: Path, device: Device, user: Account | None) -> Result:
+    if device.kind == "pci":
+        text, fix = f"on PCIe {device.address}".strip(), "install its driver, gasket-dkms, and restart the machine"
+    else:
+        state = "firmware loaded" if device.firmware_loaded else "firmware not loaded yet: the first inference loads it"
+        text, fix = f"on USB, {state}", "unplug it and plug it in"
+    if not device.has_driver:
+        return Result("Coral", "problem", f"{text}, but there is no /{device.node.relative_to(root)}", fix)
+    if refused := permission("Coral", root, [device.node], user):
+        return refused
+    if device.slow:
+        text = f"{text}; at a USB 2 port, where it is several times slower"
+        return Result("Coral", "warning", text, "use a blue port: USB 3")
+    return Result("Coral", "ok", text)
 
 
 def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Result:

@@ -13,6 +13,7 @@ from edge.doctor.access import Account, find_account
 from edge.doctor.command import Run
 from edge.doctor.command import run as run_command
 from edge.doctor.result import SUDO, Report, Result
+from edge.inference.edgetpu import devices
 from edge.service import health
 
 LIMIT_S = 10.0
@@ -65,7 +66,7 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
 
 def _accelerator(root: Path, run: Run, wanted: Inference, user: Account | None) -> Iterable[Result]:
     yield from accelerator.coral(root, wanted.device, user)
-    needed = wanted.device.startswith("edgetpu") or bool(accelerator.corals(root))
+    needed = wanted.device.startswith("edgetpu") or bool(devices(root))
     yield accelerator.library(run, needed=needed, name=wanted.library)
     yield software.pycoral()
 

@@ -13,7 +13,10 @@ LIBRARY = "libedgetpu.so.1"
 # Google's own package only fits runtimes of 2021. docs/raspberry-pi.md has the commands.
 INSTALL = "install a libedgetpu1-std of the runtime's age: https://github.com/feranick/libedgetpu/releases"
 REPLUG = "unplug it and plug it in again, and check its cable and power supply"
-USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # -> firmware loaded, which the first inference does
+
+_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # -> firmware loaded, which the first inference does
+_PCI_ID = ("0x1ac1", "0x089a")
+_USB_3_MBIT = 5000
 
 # What the runtimes add to the library's own text.
 _ADDED = r"Node number \d+ .* failed to \w+\.|Restored original execution plan .*"
@@ -25,6 +28,14 @@ class Device:
 
     kind: str  # usb or pci
     node: Path  # the device file that has to be opened to use it
+    address: str = ""  # on PCIe
+    firmware_loaded: bool = True
+    slow: bool = False  # at a USB 2 port
+
+    @property
+    def has_driver(self) -> bool:
+        """Whether the device file exists. On PCIe, the driver gasket-dkms creates it."""
+        return self.node.exists()
 
     @property
     def usable(self) -> bool:
@@ -33,14 +44,29 @@ class Device:
 
 
 def devices(root: Path = Path("/")) -> list[Device]:
-    """Every Coral that is plugged in, usable or not."""
-    found = [Device("pci", node) for node in sorted((root / "dev").glob("apex_[0-9]*"))]
+    """Every Coral that is plugged in, with or without a driver."""
+    return [*_on_pci(root), *_on_usb(root)]
+
+
+def _on_pci(root: Path) -> list[Device]:
+    places = sorted((root / "sys/bus/pci/devices").glob("*"))
+    corals = [place for place in places if (read_text(place / "vendor"), read_text(place / "device")) == _PCI_ID]
+    addresses = {root / f"dev/apex_{index}": place.name for index, place in enumerate(corals)}
+    nodes = sorted({*addresses, *(root / "dev").glob("apex_[0-9]*")})
+    return [Device("pci", node, addresses.get(node, "")) for node in nodes]
+
+
+def _on_usb(root: Path) -> list[Device]:
+    found = []
     for place in sorted((root / "sys/bus/usb/devices").glob("*")):
         vendor, product, bus, number = (
             read_text(place / name) for name in ("idVendor", "idProduct", "busnum", "devnum")
         )
-        if (vendor, product) in USB_IDS:
-            found.append(Device("usb", root / f"dev/bus/usb/{bus:0>3}/{number:0>3}"))
+        loaded = _USB_IDS.get((vendor, product))
+        if loaded is not None:
+            slow = float(read_text(place / "speed") or _USB_3_MBIT) < _USB_3_MBIT
+            node = root / f"dev/bus/usb/{bus:0>3}/{number:0>3}"
+            found.append(Device("usb", node, firmware_loaded=loaded, slow=slow))
     return found
 
 
@@ -60,7 +86,7 @@ def cannot_load(library: str, reason: str) -> AcceleratorError:
 def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> AcceleratorError:
     """The library gave no device. Most of the time it says nothing, so look at the machine for the reason."""
     kind, _, number = wanted.partition(":")
-    found = [one for one in devices(root) if one.kind == (kind or one.kind)]
+    found = [one for one in devices(root) if one.has_driver and one.kind == (kind or one.kind)]
     if library == LIBRARY and not found:
         return absent(wanted)
     if library == LIBRARY and not any(one.usable for one in found):

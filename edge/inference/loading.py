@@ -88,7 +88,8 @@ def _open_cpu(config: Config) -> Network:
 def _open_edge_tpu(config: Config, cancelled: threading.Event | None = None) -> Network:
     wanted = config.inference
     # With "auto", libedgetpu is not even loaded on the many machines without a Coral.
-    if wanted.device == "auto" and wanted.library == edgetpu.LIBRARY and not edgetpu.devices():
+    optional = wanted.device == "auto" and wanted.library == edgetpu.LIBRARY
+    if optional and not any(device.has_driver for device in edgetpu.devices()):
         raise edgetpu.absent()
     model = _edge_tpu_model(config)
     spec = Spec(model.name, edge_tpu_name(wanted.device), wanted.library, wanted.thread_count)

@@ -26,9 +26,31 @@ def test_what_is_plugged_in(tmp_path: Path) -> None:
     assert edgetpu.devices(tmp_path) == []
     fresh = usb(tmp_path, "2-2", "1a6e", "089a")
     used = usb(tmp_path, "2-3", "18d1", "9302")
-    assert edgetpu.devices(tmp_path) == [edgetpu.Device("usb", fresh), edgetpu.Device("usb", used)]
+    assert edgetpu.devices(tmp_path) == [
+        edgetpu.Device("usb", fresh, firmware_loaded=False), edgetpu.Device("usb", used)
+    ]  # fmt: skip
+    (tmp_path / "sys/bus/usb/devices/2-3/speed").write_text("480\n")
+    assert [device.slow for device in edgetpu.devices(tmp_path)] == [False, True]
+
+
+def test_a_coral_on_pcie_without_its_driver_is_found(tmp_path: Path) -> None:
+    place = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    place.mkdir(parents=True)
+    (place / "vendor").write_text("0x1ac1\n")
+    (place / "device").write_text("0x089a\n")
+    node = tmp_path / "dev/apex_0"
+    (device,) = edgetpu.devices(tmp_path)
+    assert (device.node, device.address, device.has_driver) == (node, "0000:01:00.0", False)
+    node.parent.mkdir()
+    node.touch()
+    assert edgetpu.devices(tmp_path) == [device]
+    assert device.has_driver
+
+
+def test_a_coral_on_pcie_is_found_by_its_device_file(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
     (tmp_path / "dev/apex_0").touch()
-    assert edgetpu.Device("pci", tmp_path / "dev/apex_0") in edgetpu.devices(tmp_path)
+    assert edgetpu.devices(tmp_path) == [edgetpu.Device("pci", tmp_path / "dev/apex_0")]
 
 
 def test_a_silent_refusal_is_explained_by_what_is_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
