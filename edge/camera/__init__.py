@@ -87,7 +87,7 @@ def _open_video(camera: Camera, largest: Size | None) -> Feed:
 
 
 def _open_stream(camera: Camera, largest: Size | None) -> Feed:
-    from edge.camera.video import open_stream  # noqa: PLC0415 - see above
+    from edge.camera.stream import open_stream  # noqa: PLC0415 - see above
 
     return open_stream(camera, largest)
 

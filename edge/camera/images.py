@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edge.camera.feed import Feed, Picture, Reader, Skipped
+from edge.camera.feed import Feed, Notice, Picture, Reader
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 
@@ -72,11 +72,11 @@ def _read_all(paths: list[Path], camera: Camera) -> Reader:
     while True:
         readable = False
         for path in paths:
-            picture: Picture | Skipped
+            picture: Picture | Notice
             try:
                 picture = _read(path)
             except Exception as exc:  # noqa: BLE001 - decoders of damaged files raise whatever they like
-                picture = Skipped.UNREADABLE
+                picture = Notice.UNREADABLE
                 if path not in broken:
                     log.warning("%s is skipped: %s", path, " ".join(str(exc).split()) or type(exc).__name__)
                 broken.add(path)

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.camera.feed import Feed, Picture, Reader, Skipped, redact_url
+from edge.camera.feed import Feed, Notice, Picture, Reader, redact_url
 from edge.config import Camera
 from edge.errors import CameraError
 from edge.types import CameraMode, Frame
 from tests.support.leaks import nothing_left_behind
+from tests.support.waiting import until
 
+BROKEN_OFF = CameraError("camera.source", "broken off", "wait")
 PATIENCE_S = 20  # after which a test has hung; nothing waits that long
 FAST = Camera(source="test", fps=0)
 
@@ -78,12 +80,12 @@ def test_a_live_feed_keeps_the_newest_picture() -> None:
 @pytest.mark.parametrize("live", [False, True])
 def test_unreadable_pictures_leave_gaps_and_unwanted_ones_do_not(live: bool) -> None:
     def reader() -> Reader:
-        yield Skipped.UNREADABLE
-        yield Skipped.UNWANTED
-        yield Skipped.UNREADABLE
+        yield Notice.UNREADABLE
+        yield Notice.UNWANTED
+        yield Notice.UNREADABLE
         yield picture()
-        yield Skipped.UNWANTED
-        yield Skipped.UNREADABLE
+        yield Notice.UNWANTED
+        yield Notice.UNREADABLE
 
     with Feed(reader(), FAST, live=live) as feed:
         assert sequences(feed) == [2]
@@ -309,20 +311,118 @@ def test_time_is_the_sensors_own_where_it_tells() -> None:
     assert other.wall_s - dated.wall_s >= 0.49  # clocks may be corrected meanwhile, by a little
 
 
-def test_what_is_granted_is_known_with_the_first_picture_and_counted_from_then_on() -> None:
-    granted = [CameraMode("imx708", "BGR888", 480 + n, 360, 15.0, None) for n in range(3)]
+def test_the_mode_is_known_with_the_first_picture() -> None:
+    modes = [CameraMode("imx708", "BGR888", 480 + n, 360, 15.0, None) for n in range(3)]
 
     def reader() -> Reader:
-        for one in granted:
-            yield one
+        for mode in modes:
+            yield mode
             yield picture()
 
     with Feed(reader(), FAST, live=False) as feed:
         frames = iter(feed)
         assert next(frames).sequence == 0
-        assert feed.mode in granted[:2]  # it reads one ahead
+        assert feed.mode in modes[:2]  # the reader is one picture ahead
         assert [frame.sequence for frame in frames] == [1, 2]
-        assert (feed.mode, feed.reopened) == (granted[2], 2)
+        assert (feed.mode, feed.reopened) == (modes[2], 0)
+
+
+def test_reopenings_are_counted_and_leave_no_gap() -> None:
+    def reader() -> Reader:
+        yield picture()
+        for _ in range(2):
+            yield BROKEN_OFF
+            yield Notice.REOPENED
+            yield picture()
+
+    with Feed(reader(), FAST, live=False) as feed:
+        assert [frame.sequence for frame in feed] == [0, 1, 2]
+        assert feed.reopened == 2
+
+
+def test_a_feed_that_gives_up_raises_the_last_failure() -> None:
+    release = threading.Event()
+
+    def reader() -> Reader:
+        yield picture()
+        yield BROKEN_OFF
+        release.wait(PATIENCE_S)
+
+    with Feed(reader(), FAST, live=True, silence_s=0.05) as feed:
+        with pytest.raises(CameraError) as caught:
+            list(feed)
+        release.set()
+    assert caught.value is BROKEN_OFF
+
+
+def test_a_failure_is_forgotten_when_a_picture_comes() -> None:
+    release = threading.Event()
+
+    def reader() -> Reader:
+        yield BROKEN_OFF
+        yield picture()
+        release.wait(PATIENCE_S)
+
+    with Feed(reader(), FAST, live=True, silence_s=0.05) as feed:
+        with pytest.raises(CameraError) as caught:
+            list(feed)
+        release.set()
+    assert caught.value is not BROKEN_OFF
+
+
+def test_a_reader_that_hangs_is_an_error_long_before_a_silent_one() -> None:
+    release = threading.Event()
+
+    def reader() -> Reader:
+        for _ in range(3):
+            time.sleep(0.02)
+            yield Notice.UNWANTED
+        release.wait(PATIENCE_S)
+
+    with Feed(reader(), FAST, live=True, silence_s=PATIENCE_S, hang_s=0.1) as feed:
+        with pytest.raises(CameraError) as caught:
+            list(feed)
+        release.set()
+    assert "has hung for 0.1 s" in caught.value.problem
+
+
+def test_a_reader_that_shows_signs_of_life_does_not_hang() -> None:
+    def reader() -> Reader:
+        for _ in range(10):
+            time.sleep(0.05)
+            yield Notice.UNWANTED
+        yield picture()
+
+    with Feed(reader(), FAST, live=True, silence_s=PATIENCE_S, hang_s=0.45) as feed:
+        assert len(list(feed)) == 1
+
+
+class SuspendedClock:
+    """A monotonic clock that jumps by a minute at the second look, as after SIGSTOP and SIGCONT."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return time.monotonic() + (60 if self.looks > 1 else 0)
+
+
+def test_time_in_which_the_process_was_suspended_does_not_count() -> None:
+    release, clock = threading.Event(), SuspendedClock()
+
+    def reader() -> Reader:
+        release.wait(PATIENCE_S)
+        yield picture()
+
+    with Feed(reader(), FAST, live=True, silence_s=30, hang_s=30, monotonic=clock) as feed:
+        taken: list[Frame] = []
+        consumer = threading.Thread(target=lambda: taken.extend(feed))
+        consumer.start()
+        until(lambda: clock.looks > 3)
+        release.set()
+        consumer.join(PATIENCE_S)
+    assert len(taken) == 1
 
 
 def test_a_feed_says_that_it_is_waited_for() -> None:
@@ -344,13 +444,13 @@ def test_a_feed_says_that_it_is_waited_for() -> None:
         assert [*told, feed.waiting] == [False, True, False]
 
 
-def test_a_patient_feed_waits_for_longer() -> None:
+def test_a_feed_can_be_given_a_longer_limit() -> None:
     def reader() -> Reader:
         yield picture(0)
         time.sleep(0.2)  # longer than `stall_s`
         yield picture(1)
 
-    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, timeout_s=PATIENCE_S) as feed:
+    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, silence_s=PATIENCE_S) as feed:
         assert sequences(feed) == [0, 1]
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -31,6 +32,17 @@ def test_a_synthetic_scene_with_a_rate_is_a_camera() -> None:
         assert feed.live
     times_s = [frame.monotonic_s for frame in frames]
     assert times_s[-1] - times_s[0] >= (frames[-1].sequence - frames[0].sequence - 1) / 50
+
+
+@pytest.mark.parametrize(("rotation", "largest"), [(0, (80, 60)), (90, (60, 80)), (270, (60, 80))])
+def test_pictures_are_no_larger_than_useful_after_the_rotation(
+    rotation: Literal[0, 90, 270], largest: tuple[int, int]
+) -> None:
+    camera = Camera(source="synthetic:walk", width=160, height=120, fps=0, rotation=rotation)
+    with open_source(camera, largest=largest) as feed:
+        frame = next(iter(feed))
+    assert frame.image.shape[1::-1] == largest
+    assert {frame.width, frame.height} == {160, 120}
 
 
 def test_an_unknown_scene_is_a_configuration_error() -> None:
@@ -73,7 +85,8 @@ def test_an_incomplete_source_shows_the_complete_form(form: str) -> None:
 
 @pytest.mark.parametrize("source", ["video:a.mp4", "rtsp://camera.lan", "/dev/video0"])
 def test_without_pyav_the_remedy_names_the_package(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    monkeypatch.delitem(sys.modules, "edge.camera.video", raising=False)
+    for name in ("pyav", "stream", "video"):
+        monkeypatch.delitem(sys.modules, f"edge.camera.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "av", None)  # as if it were not installed
     with pytest.raises(ConfigError) as caught:
         open_source(Camera(source=source))

@@ -1,37 +1,24 @@
-"""Video files, streams and devices: the files are encoded here, and the streams come from small servers."""
+"""Video files, encoded by each test."""
 
 import logging
-import socket
 import struct
-import threading
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from fractions import Fraction
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 from edge.camera import open_source
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 from edge.types import Frame, Image
 from tests.support.leaks import nothing_left_behind
-
-av = pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
+from tests.support.videos import av, encode, jpeg, levels, plain
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-PATIENCE_S = 20
-
-
-def plain(level: int, width: int = 64, height: int = 48) -> Image:
-    return np.full((height, width, 3), level, np.uint8)
 
 
 def noise(count: int) -> list[Image]:
@@ -49,25 +36,9 @@ def middles(image: Image) -> list[tuple[int, ...]]:
     return [tuple(image[y, x].tolist()) for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
 
 
-def encode(file: Path | BytesIO, images: Sequence[Image], *, codec: str = "png", rate: int = 10, **more: Any) -> None:
-    """Write a video of frames of the same size; `png` keeps every bit."""
-    with av.open(file, "w", format=more.get("format")) as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.pix_fmt = "rgb24" if codec == "png" else "yuv420p"
-        stream.height, stream.width = images[0].shape[:2]
-        stream.codec_context.sample_aspect_ratio = more.get("sar", Fraction(1))
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode())
-
-
 def read(file: Path, **camera: Any) -> list[Frame]:
     with open_source(Camera(source=f"video:{file}", fps=0, **camera)) as feed:
         return list(feed)
-
-
-def levels(frames: Iterable[Frame]) -> list[int]:
-    return [int(frame.image[1, 1, 0]) for frame in frames]
 
 
 def steps_s(frames: list[Frame]) -> list[float]:
@@ -165,12 +136,6 @@ def test_frames_may_change_their_size(tmp_path: Path) -> None:
     frames = read(tmp_path / "a.mjpeg", width=64, height=64)
     assert [(frame.width, frame.height) for frame in frames] == [(64, 48), (64, 32), (23, 64), (64, 48)]
     np.testing.assert_allclose(levels(frames), [10, 20, 30, 40], atol=3)
-
-
-def jpeg(level: int, width: int = 64, height: int = 48) -> bytes:
-    file = BytesIO()
-    Pillow.fromarray(plain(level, width, height)).save(file, "jpeg")
-    return file.getvalue()
 
 
 def test_a_video_without_a_clock_gets_one(tmp_path: Path) -> None:
@@ -277,208 +242,6 @@ def test_names_that_look_like_addresses(tmp_path: Path, monkeypatch: pytest.Monk
     encode(tmp_path / "12:30.mov", [plain(10)])
     monkeypatch.chdir(tmp_path)
     assert levels(read(Path("12:30.mov"))) == [10]
-
-
-# Streams
-
-
-@contextmanager
-def http_server(
-    body: Callable[[], Iterable[bytes]], *, kind: str = "multipart/x-mixed-replace; boundary=part", status: int = 200
-) -> Iterator[str]:
-    """Give the address, with a password in it, of a server that answers with this body."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            with suppress(OSError):  # when nobody listens any more
-                for chunk in body():
-                    self.wfile.write(chunk)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://me:secret@127.0.0.1:{server.server_port}/live?key=secret"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def parts(levels: Iterable[int | None]) -> Iterator[bytes]:
-    """JPEGs as cameras send them, in an endless multipart answer; None is a damaged one."""
-    for level in levels:
-        content = jpeg(0)[:300] if level is None else jpeg(level)
-        head = f"--part\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
-        yield head.encode() + content + b"\r\n"
-
-
-def transport_stream() -> bytes:
-    file = BytesIO()
-    encode(file, [plain(level) for level in range(0, 240, 2)], codec="mpeg4", format="mpegts")
-    return file.getvalue()
-
-
-def assert_shows_no_secret(error: CameraError) -> None:
-    assert error.key == "camera.source"
-    assert "://127.0.0.1:" in error.problem
-    assert "secret" not in "".join(traceback.format_exception(error))
-    assert error.__context__ is None, "the error of ffmpeg holds the whole address"
-
-
-def test_a_stream_gives_frames_until_it_ends_which_is_an_error() -> None:
-    with http_server(lambda: [transport_stream()], kind="video/mp2t") as source:
-        frames: list[Frame] = []
-        with open_source(Camera(source=source, fps=0, width=32, height=32)) as feed:
-            with pytest.raises(CameraError) as caught:
-                frames.extend(feed)
-            assert feed.live
-            assert len(frames) + feed.dropped == 120
-    assert_shows_no_secret(caught.value)
-    assert levels(frames[-1:])[0] == pytest.approx(238, abs=6)
-    assert (frames[-1].width, frames[-1].height, frames[-1].sequence) == (32, 24, 119)
-
-
-SDP = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\na=control:track\r\n"
-
-
-def rtsp_requests(file: BinaryIO) -> Iterator[str]:
-    request = ""
-    while line := file.readline().decode():
-        request += line
-        if line == "\r\n":
-            yield request
-            request = ""
-
-
-def rtsp_answer(request: str) -> bytes:
-    number = request.partition("CSeq: ")[2].partition("\r\n")[0]
-    head, rest = f"200 OK\r\nCSeq: {number}\r\nSession: 1", "\r\n\r\n"
-    if request.startswith("DESCRIBE"):
-        rest = f"\r\nContent-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}"
-    elif request.startswith("SETUP"):
-        assert "RTP/AVP/TCP" in request
-        rest = "\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n"
-    return f"RTSP/1.0 {head}{rest}".encode()
-
-
-@contextmanager
-def rtsp_server(content: bytes) -> Iterator[str]:
-    """Give the address of a camera that sends this transport stream, once, and over TCP only."""
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as file, suppress(OSError):
-            for request in rtsp_requests(file):
-                connection.sendall(rtsp_answer(request))
-                if request.startswith("PLAY"):
-                    break
-            for number, start in enumerate(range(0, len(content), 1316)):
-                packet = struct.pack(">BBHII", 0x80, 33, number, number * 900, 1) + content[start : start + 1316]
-                connection.sendall(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"rtsp://me:secret@127.0.0.1:{listener.getsockname()[1]}/live"
-        thread.join()
-
-
-def test_rtsp() -> None:
-    with rtsp_server(transport_stream()) as source, open_source(Camera(source=source, fps=0)) as feed:
-        frames: list[Frame] = []
-        with pytest.raises(CameraError) as caught:
-            frames.extend(feed)
-        assert len(frames) + feed.dropped + feed.unreadable > 100
-    assert_shows_no_secret(caught.value)
-    assert (frames[-1].width, frames[-1].height) == (64, 48)
-    assert levels(frames[-1:])[0] == pytest.approx(2 * frames[-1].sequence, abs=12)
-
-
-def test_a_slow_consumer_gets_the_newest_frame_of_a_stream() -> None:
-    first_taken = threading.Event()
-
-    def body() -> Iterator[bytes]:
-        yield from parts(range(0, 120, 2))  # some are looked at before any is decoded
-        first_taken.wait(PATIENCE_S)
-        yield from parts(range(120, 240, 2))
-
-    with http_server(body) as source, open_source(Camera(source=source, fps=0)) as feed:
-        frames = iter(feed)
-        next(frames)
-        first_taken.set()
-        feed._thread.join(PATIENCE_S)  # until the stream has ended, which is an error, but the newest frame comes first
-        last = next(frames)
-        assert last.sequence == 119
-        assert levels([last])[0] == pytest.approx(238, abs=3)
-        assert feed.dropped == 118
-        with pytest.raises(CameraError):
-            next(frames)
-
-
-def test_what_comes_before_the_first_frame_of_a_stream_is_not_damaged() -> None:
-    with http_server(lambda: parts([None] * 3 + [50] * 5 + [None] + [60] * 5)) as source:
-        feed = open_source(Camera(source=source, fps=0))
-        with feed, pytest.raises(CameraError):
-            list(feed)
-    assert feed.unreadable == 1
-
-
-def test_fps_is_the_most_that_is_taken_from_a_stream() -> None:
-    frames: list[Frame] = []
-    with http_server(lambda: parts(range(0, 240, 2))) as source:
-        feed = open_source(Camera(source=source, fps=0.01, stall_s=PATIENCE_S))
-        with feed, pytest.raises(CameraError):
-            frames.extend(feed)
-    assert 1 <= len(frames) + feed.dropped <= 2  # of 120; the second because some unrest is allowed
-
-
-def test_a_refused_password_is_an_error_that_does_not_tell_it() -> None:
-    with http_server(list, status=401) as source, open_source(Camera(source=source)) as feed:  # noqa: SIM117 - too long
-        with pytest.raises(CameraError) as caught:
-            list(feed)
-    assert "401" in caught.value.problem
-    assert "password" in caught.value.remedy
-    assert_shows_no_secret(caught.value)
-
-
-@pytest.mark.parametrize("scheme", ["http", "rtsp", "https"])
-def test_nobody_there_is_an_error(scheme: str) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # taken, but it does not listen
-        source = f"{scheme}://me:secret@127.0.0.1:{nobody.getsockname()[1]}/live"
-        with open_source(Camera(source=source)) as feed, pytest.raises(CameraError) as caught:
-            list(feed)
-    assert "refused" in caught.value.problem
-    assert_shows_no_secret(caught.value)
-
-
-@pytest.mark.parametrize("scheme", ["http", "rtsp"])
-def test_a_server_that_says_nothing_is_an_error(scheme: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        source = f"{scheme}://me:secret@127.0.0.1:{mute.getsockname()[1]}/live"
-        with open_source(Camera(source=source, fps=0, stall_s=0.05)) as feed:
-            with pytest.raises(CameraError) as caught:
-                list(feed)
-            connection, _ = mute.accept()
-            connection.close()
-            mute.close()
-            feed._thread.join(PATIENCE_S)
-            assert not feed._thread.is_alive()
-    assert_shows_no_secret(caught.value)
-
-
-def test_no_such_device() -> None:
-    with open_source(Camera(source="/dev/video250")) as feed, pytest.raises(CameraError) as caught:
-        list(feed)
-    assert caught.value.key == "camera.source"
-    assert "/dev/video250" in caught.value.problem
-    assert "group video" in caught.value.remedy
 
 
 def test_nothing_leaks(tmp_path: Path) -> None:
