@@ -1,4 +1,4 @@
-"""Lay a frame, or a part of it, into the model's input: aspect kept, centred, the rest padded."""
+"""Letterbox a frame, or a part of it, into the model's input: keep the aspect, centre it, pad the rest."""
 
 import math
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from edge.types import Array, Crop, Frame, Image, Letterbox, fitted
 
-# 0.0 to the network, which is also what its own convolutions pad with.
+# 0.0 to the network, the value that its own convolutions pad with.
 PADDING = 128
-# From this reduction on, nearest-neighbour sampling loses thin limbs, and averaging is worth its time.
+# From this reduction on, nearest-neighbour sampling loses thin limbs, so averaging is worth its time.
 AVERAGE_FROM = 2.0
 MOST_PLANS = 8
 
@@ -19,25 +19,24 @@ _PIXEL = np.dtype("V3")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """All that depends on sizes and places alone."""
+    """Everything that depends only on sizes and places, worked out once for many frames."""
 
     letterbox: Letterbox
-    pick: npt.NDArray[np.intp]  # of every input pixel, which pixel of the image lies there, margins too
-    height: int  # of the whole turned frame, in input px
+    pick: npt.NDArray[np.intp]  # input pixel -> index of the image pixel that lies there, margins included
+    height: int  # of the whole rotated frame, input px
     width: int
-    region: tuple[slice, slice]  # of the input, that the frame covers
-    window: tuple[float, float, float, float]  # of the turned image, that lies there: left, top, right, bottom
-    part: tuple[slice, slice]  # the same in whole pixels, for images that need no scaling
+    region: tuple[slice, slice]  # the part of the input that the frame covers
+    window: tuple[float, float, float, float]  # the part of the rotated image there: left, top, right, bottom
+    part: tuple[slice, slice]  # the window in whole pixels, for images that need no scaling
     margins: list[tuple[slice, slice]]
     scratch: Image  # as large as the input
 
 
 class Letterboxer:
-    """Letterbox frames into an input tensor; what depends on sizes alone is worked out once.
+    """Letterboxes frames into an input tensor.
 
-    `mirror` makes the mapping back to the frame flip x: the network sees people as they are, so that their left
-    wrist stays the left one, and only the coordinates are mirrored. `smooth` scales without jagged edges, which is
-    for pictures: it takes several times as long.
+    With `mirror`, only the mapping back to the frame flips x: the network sees the picture as it is, so a left wrist
+    stays a left wrist. `smooth` scales without jagged edges; it is for pictures and takes several times as long.
     """
 
     def __init__(self, *, mirror: bool = False, smooth: bool = False) -> None:
@@ -46,11 +45,11 @@ class Letterboxer:
         self._plans: dict[tuple[int, ...], _Plan] = {}
 
     def __call__(self, frame: Frame, into: Array, turn: int = 0, crop: Crop | None = None) -> Letterbox:
-        """Fill `into`, (h, w, 3) uint8, int8 or float32, with the frame, and tell how.
+        """Fill `into`, (h, w, 3) uint8, int8 or float32, with the frame; returns the mapping.
 
-        Integers carry pixel values 0..255 (int8: less 128), floats value / 127.5 - 1. `turn` is the number of quarter
-        turns, anticlockwise, by which the frame is turned before. With a crop, the input shows that part of the frame;
-        one whose middle is not in it, as after a change of the frame's size, is passed over.
+        Integers carry pixel values 0..255 (int8: less 128), floats value / 127.5 - 1. The frame is rotated by `turn`
+        quarter turns anticlockwise first. With a crop, the input shows that part of the frame. A crop whose centre lies
+        outside the frame, as after a change of the frame's size, is ignored.
         """
         plan = self._plan(frame, (into.shape[0], into.shape[1]), turn, crop)
         if into.dtype == np.uint8:
@@ -65,12 +64,12 @@ class Letterboxer:
         return plan.letterbox
 
     def _plan(self, frame: Frame, size: tuple[int, int], turn: int, crop: Crop | None) -> _Plan:
-        if crop and _is_in(crop, frame):  # there is another one for every frame
+        if crop and _is_in(crop, frame):  # a crop is different for every frame, so its plan is not kept
             return _planned(frame, size, self._around(crop, frame, size, turn))
         sizes = (frame.width, frame.height, *frame.image.shape[:2], *size, turn)
         plan = self._plans.get(sizes)
         if plan is None:
-            if len(self._plans) == MOST_PLANS:  # pictures of a folder may each have another size
+            if len(self._plans) == MOST_PLANS:  # each picture of a folder may have a size of its own
                 self._plans.clear()
             plan = self._plans[sizes] = _planned(frame, size, self._whole(frame, size, turn))
         return plan
@@ -96,8 +95,7 @@ class Letterboxer:
 def _planned(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan:
     h, w = frame.image.shape[:2]
     turn, left, top = letterbox.turn, letterbox.left_px, letterbox.top_px
-    # Which pixel of the image is in the corner of the turned one, and how many further the next of a column and
-    # of a row are.
+    # The index of the pixel in the corner of the rotated image, and the steps to the next pixel down and to the right.
     corner, down, right = ((0, w, 1), (w - 1, -1, w), (h * w - 1, -w, -1), ((h - 1) * w, 1, -w))[turn]
     h, w = (w, h) if turn % 2 else (h, w)
     turned = (frame.width, frame.height) if turn % 2 else (frame.height, frame.width)
@@ -121,8 +119,8 @@ def _planned(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan
     ]
     return _Plan(
         letterbox,
-        # Whole rows are picked, padding too: one gather into contiguous memory beats one into a window, and the
-        # padding is painted over.
+        # Pick whole rows, padding included, and paint the padding over: one gather into contiguous memory is faster
+        # than one into a window.
         (corner + rows[:, None] * down + columns * right).ravel(),
         height,
         width,
@@ -142,7 +140,7 @@ def _sample(image: Image, plan: _Plan, into: Image, *, smooth: bool) -> None:
         into[plan.region] = _resampled(turned, plan, smooth=smooth)
     else:
         pixels = np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
-        # "clip" only because numpy buffers the output of "raise"; no index is out of bounds.
+        # No index is out of bounds: "clip" avoids the buffer that numpy makes for "raise".
         np.take(pixels, plan.pick, out=into.reshape(-1).view(_PIXEL), mode="clip")
     for margin in plan.margins:
         into[margin] = PADDING
@@ -158,12 +156,12 @@ def _is_any(margin: tuple[slice, slice]) -> bool:
 
 
 def _nearest(positions: npt.NDArray[np.intp], fitted: int, original: int) -> npt.NDArray[np.intp]:
-    """Which of `original` pixels lies under the centre of each of `fitted` ones; positions outside are clamped."""
+    """The index of the original pixel under the centre of each fitted one; positions outside are clamped."""
     return np.clip(((positions + 0.5) * original / fitted).astype(np.intp), 0, original - 1)
 
 
 def _resampled(turned: Image, plan: _Plan, *, smooth: bool) -> Image:
-    from PIL import Image as Pillow  # noqa: PLC0415 - not needed where the camera delivers the right size
+    from PIL import Image as Pillow  # noqa: PLC0415 - not needed if the camera delivers the right size
 
     left, top, right, bottom = plan.window
     x, y = int(left), int(top)

@@ -1,4 +1,4 @@
-"""How a value goes from one thread to another."""
+"""Hand values from one thread to another."""
 
 import threading
 from queue import SimpleQueue
@@ -8,8 +8,10 @@ T = TypeVar("T")
 
 
 class Handoff(Generic[T]):
-    """One value at a time, from one thread to one other. `queue.Queue(maxsize=1)` does that too, but in Python: it
-    takes several times as long, of which a part is between two calls of `invoke()`.
+    """Hands over one value at a time, from one thread to one other.
+
+    `queue.Queue(maxsize=1)` does the same in Python code, which takes several times as long, partly between two calls
+    of `invoke()`.
     """
 
     def __init__(self) -> None:
@@ -17,12 +19,12 @@ class Handoff(Generic[T]):
         self._occupied = threading.Lock()
 
     def put(self, value: T) -> None:
-        """Waits until the value before this one has been taken."""
-        self._occupied.acquire()  # and whoever takes the value releases it
+        """Hand a value over; waits until the value before it was taken."""
+        self._occupied.acquire()  # `get` releases it
         self._values.put(value)
 
     def get(self, timeout_s: float) -> T:
-        """Waits for a value. Raises queue.Empty if none came in time."""
+        """Take a value. Raises queue.Empty if none came within `timeout_s`."""
         value = self._values.get(timeout=timeout_s)
         self._occupied.release()
         return value

@@ -1,4 +1,4 @@
-"""sd_notify: tell systemd how it goes. Silent where no systemd listens."""
+"""sd_notify: report the state of the daemon to systemd. Does nothing without systemd."""
 
 import os
 import socket
@@ -11,16 +11,16 @@ class Notifier:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         address = environ.get("NOTIFY_SOCKET", "")
-        # "@" stands for the abstract namespace.
+        # "@" means the abstract namespace.
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
         for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         timeout_s = int(environ.get("WATCHDOG_USEC", "0")) / 1e6 if for_us else 0.0
-        # systemd asks for a ping at half the timeout; a quarter leaves room for one late frame.
+        # systemd asks for a ping at half the timeout; a quarter leaves room for a late frame.
         self.watchdog_interval_s = timeout_s / 4
 
     def send(self, *states: str) -> None:
-        """Send e.g. "READY=1", "STATUS=...". A full or vanished socket is not our trouble."""
+        """Send e.g. "READY=1", "STATUS=...". Errors of the socket are ignored."""
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.sendto("\n".join(states).encode(), self._address)

@@ -24,7 +24,9 @@ SIZES = [(480, 640), (640, 480), (353, 481), (100, 1000), (1080, 1920), (48, 64)
 @pytest.mark.parametrize(
     ("size", "at", "smooth"), list(product(SIZES, [(0.5, 0.5), (0.2, 0.7), (0.85, 0.1)], (False, True)))
 )
-def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[float, float], smooth: bool) -> None:
+def test_a_point_of_the_frame_maps_back_to_its_place(
+    size: tuple[int, int], at: tuple[float, float], smooth: bool
+) -> None:
     """A dot's centre in the input, mapped back, is the dot's centre in the frame."""
     height, width = size
     y, x = round(at[0] * height), round(at[1] * width)
@@ -36,7 +38,7 @@ def test_what_is_in_the_frame_is_found_again(size: tuple[int, int], at: tuple[fl
 
 
 @pytest.mark.parametrize(("size", "turn", "mirror"), list(product(SIZES, (1, 2, 3), (False, True))))
-def test_what_is_in_a_turned_frame_is_found_again(size: tuple[int, int], turn: int, mirror: bool) -> None:
+def test_a_point_of_a_rotated_frame_maps_back_to_its_place(size: tuple[int, int], turn: int, mirror: bool) -> None:
     height, width = size
     y, x = round(0.2 * height), round(0.7 * width)
     into = np.empty((353, 481, 3), np.uint8)
@@ -48,8 +50,8 @@ def test_what_is_in_a_turned_frame_is_found_again(size: tuple[int, int], turn: i
 @pytest.mark.parametrize(
     ("size", "turn", "mirror", "side"), list(product(SIZES, (0, 1, 2, 3), (False, True), (0.3, 0.9)))
 )
-def test_what_is_in_a_crop_is_found_again(size: tuple[int, int], turn: int, mirror: bool, side: float) -> None:
-    """Of a frame whose image was reduced to two thirds, too. The crop is around the dot, which is not in its middle."""
+def test_a_point_of_a_crop_maps_back_to_its_place(size: tuple[int, int], turn: int, mirror: bool, side: float) -> None:
+    """Also if the image was reduced to two thirds. The crop is around the dot, but not centred on it."""
     height, width = size
     y, x, side_px = round(0.2 * height), round(0.7 * width), side * min(size)
     for part in (1, 1.5):
@@ -89,7 +91,7 @@ def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> No
 
 
 @pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])
-def test_a_turn_is_anticlockwise_as_numpy_turns(size: tuple[int, int]) -> None:
+def test_turns_are_anticlockwise_like_numpys(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     fit = Letterboxer()
     for turn in range(4):
@@ -140,7 +142,7 @@ def test_every_kind_of_input_carries_the_same_picture() -> None:
     assert inputs[np.float32] == pytest.approx(pixels / 127.5 - 1, abs=1e-6)
 
 
-def test_one_fit_serves_frames_of_changing_size() -> None:
+def test_one_letterboxer_serves_frames_of_changing_size() -> None:
     fit = Letterboxer()
     into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
     rng = np.random.default_rng(0)
@@ -150,7 +152,7 @@ def test_one_fit_serves_frames_of_changing_size() -> None:
         assert np.array_equal(into, again)
 
 
-def test_frames_that_are_views_fit_too() -> None:
+def test_frames_may_be_numpy_views() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     turned = np.rot90(picture)
     into, again = np.empty((353, 481, 3), np.uint8), np.empty((353, 481, 3), np.uint8)
@@ -160,7 +162,7 @@ def test_frames_that_are_views_fit_too() -> None:
 
 
 def test_strong_reduction_averages() -> None:
-    """Stripes of one pixel become grey, where picking every n-th pixel would make them black or white."""
+    """Stripes of one pixel become grey; picking every n-th pixel would make them black or white."""
     stripes = np.zeros((1412, 1924, 3), np.uint8)
     stripes[:, ::2] = 255
     into = np.empty((353, 481, 3), np.uint8)
@@ -170,7 +172,7 @@ def test_strong_reduction_averages() -> None:
 
 
 def test_smooth_is_smooth_at_any_scale() -> None:
-    """A slanting edge gets greys, where picked pixels are black or white."""
+    """A slanting edge gets greys; picked pixels would be black or white."""
     rows, columns = np.mgrid[:480, :640]
     edge = np.repeat(np.where(3 * rows > 2 * columns, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
     for size in ((353, 481), (721, 961)):

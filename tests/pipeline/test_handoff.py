@@ -24,7 +24,7 @@ def test_values_come_one_at_a_time_and_in_order() -> None:
     giver.join(5)
 
 
-def test_who_gives_waits_until_the_last_value_is_taken() -> None:
+def test_put_waits_until_the_value_before_is_taken() -> None:
     handoff: Handoff[str] = Handoff()
     handoff.put("first")
     giver = threading.Thread(target=handoff.put, args=("second",), daemon=True)
@@ -38,7 +38,7 @@ def test_who_gives_waits_until_the_last_value_is_taken() -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [0, 0.1])
-def test_who_takes_does_not_wait_for_ever(timeout_s: float) -> None:
+def test_get_raises_when_no_value_comes_in_time(timeout_s: float) -> None:
     handoff: Handoff[None] = Handoff()
     started_s = monotonic()
     with pytest.raises(queue.Empty):

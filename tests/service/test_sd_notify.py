@@ -41,7 +41,7 @@ def test_without_systemd_nothing_happens() -> None:
     assert notifier.watchdog_interval_s == 0
 
 
-def test_a_systemd_that_went_away_is_not_our_trouble(systemd: socket.socket) -> None:
+def test_a_socket_that_has_vanished_is_ignored(systemd: socket.socket) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": systemd.getsockname()})
     Path(systemd.getsockname()).unlink()
     systemd.close()
@@ -49,7 +49,7 @@ def test_a_systemd_that_went_away_is_not_our_trouble(systemd: socket.socket) -> 
     notifier.close()
 
 
-def test_the_watchdog_is_pinged_four_times_in_its_timeout_if_it_is_ours() -> None:
+def test_the_watchdog_interval_is_a_quarter_of_the_timeout_of_this_process() -> None:
     environ = {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}
     assert Notifier(environ).watchdog_interval_s == 7.5
     assert Notifier({"WATCHDOG_USEC": "30000000"}).watchdog_interval_s == 7.5
