@@ -47,12 +47,16 @@ def http_server(
             thread.join()
 
 
+def part(content: bytes) -> bytes:
+    """One JPEG as cameras send it, in an endless multipart answer."""
+    head = f"--part\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
+    return head.encode() + content + b"\r\n"
+
+
 def parts(levels: Iterable[int | None]) -> Iterator[bytes]:
-    """JPEGs of these brightnesses as cameras send them, in a multipart answer; None is a damaged one."""
+    """JPEGs of these brightnesses; None is a damaged one."""
     for level in levels:
-        content = jpeg(0)[:300] if level is None else jpeg(level)
-        head = f"--part\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
-        yield head.encode() + content + b"\r\n"
+        yield part(jpeg(0)[:300] if level is None else jpeg(level))
 
 
 def transport_stream() -> bytes:
