@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -106,7 +106,7 @@ def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:
 def _show(subscription: Subscription, service: "subprocess.Popen[bytes]", view: View, frames: int) -> int:
     """Show messages; returns the exit code."""
     count = 0
-    with suppress(KeyboardInterrupt), view:
+    try:
         while not frames or count < frames:
             message = subscription.next(timeout_s=0.5)
             if message is not None:
@@ -114,7 +114,10 @@ def _show(subscription: Subscription, service: "subprocess.Popen[bytes]", view: 
                 view.show(message.payload, time.monotonic())
             elif service.poll() is not None:
                 break
-    view.end(count)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        view.end(count)
     # Without a single message, the service ended by itself and has printed why.
     return EXIT_OK if count or service.returncode is None else service.returncode or EXIT_FAILURE
 
@@ -156,7 +159,7 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
         from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
     except ImportError:
         problem, remedy = "the demo's own broker is not installed", "or name a broker with --broker HOST"
-        raise ConfigError("demo", problem, f"run {pip_install('demo')}, {remedy}") from None
+        raise ConfigError("iotcore", problem, f"run {pip_install('demo')}, {remedy}") from None
     port_number = _free_port()
     with tempfile.TemporaryDirectory(prefix="edge-pose-broker-") as folder:
         config = Path(folder) / "broker.toml"

@@ -1,8 +1,7 @@
 """What the demo prints: a table that updates, or one line per message."""
 
 from collections import deque
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.highlighter import JSONHighlighter
@@ -20,17 +19,11 @@ SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST")
 
 
 class View(Protocol):
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
     def show(self, payload: bytes, now_s: float) -> None:
         """Show a keypoints message that arrived at `now_s` of a monotonic clock."""
 
     def end(self, count: int) -> None:
-        """Say how many messages there were."""
+        """Print how many messages there were."""
 
 
 class Lines:
@@ -40,19 +33,11 @@ class Lines:
         self._out = out
         self._notes = notes
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
     def show(self, payload: bytes, _now_s: float) -> None:
         self._out.print(payload.decode(), markup=False)
 
     def end(self, count: int) -> None:
-        _count(self._notes, count)
+        _print_count(self._notes, count)
 
 
 class Screen:
@@ -64,15 +49,7 @@ class Screen:
         self._sampled = False
         self._count = 0
         self._live = Live(console=console, auto_refresh=False)
-
-    def __enter__(self) -> Self:
-        self._console.print("waiting for the first frame …", style="dim")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        console.print("waiting for the first frame …", style="dim")
 
     def show(self, payload: bytes, now_s: float) -> None:
         self._arrived_s.append(now_s)
@@ -85,14 +62,15 @@ class Screen:
         self._live.update(table(keypoints, self._fps()), refresh=True)
 
     def end(self, count: int) -> None:
-        _count(self._console, count)
+        self._live.stop()
+        _print_count(self._console, count)
 
     def _fps(self) -> float | None:
         span_s = self._arrived_s[-1] - self._arrived_s[0]
         return (len(self._arrived_s) - 1) / span_s if span_s > 0 else None
 
 
-def _count(console: Console, count: int) -> None:
+def _print_count(console: Console, count: int) -> None:
     console.print(f"{count} message{'' if count == 1 else 's'}", style="dim")
 
 

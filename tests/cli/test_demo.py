@@ -78,10 +78,11 @@ def test_the_sample_is_printed_once_for_a_tracked_person_if_there_is_one(
 ) -> None:
     out = io.StringIO()
     topics = Topics("edge-pose", "demo")
-    with Screen(Console(file=out, width=80, force_terminal=True, color_system=None)) as screen:
-        for number, (one, expected) in enumerate(zip(ids, samples, strict=True)):
-            screen.show(topics.keypoints_message(keypoints(one)).payload, float(number))
-            assert out.getvalue().count('"latency_ms"') == expected
+    screen = Screen(Console(file=out, width=80, force_terminal=True, color_system=None))
+    for number, (one, expected) in enumerate(zip(ids, samples, strict=True)):
+        screen.show(topics.keypoints_message(keypoints(one)).payload, float(number))
+        assert out.getvalue().count('"latency_ms"') == expected
+    screen.end(len(ids))
 
 
 def test_on_a_terminal_there_is_a_table_and_no_line_per_message() -> None:

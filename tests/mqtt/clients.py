@@ -1,9 +1,11 @@
-"""Publishers and subscriptions for tests, and a broker that does not read."""
+"""Publishers and subscriptions for tests, a broker that does not read, and servers that are no brokers."""
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -71,3 +73,17 @@ def stalled(server: Mosquitto) -> Iterator[None]:
         yield
     finally:
         os.kill(server._process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Run `serve` on a listening socket in a thread; gives the port."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            thread.join(LONG_S)
