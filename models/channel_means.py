@@ -1,11 +1,10 @@
-"""Measure channel_means.json: how strongly each channel of the network answers, on average, to ordinary pictures.
+"""Measure channel_means.json: the mean value of each channel of the network over ordinary pictures.
 
     python models/channel_means.py > models/channel_means.json
 
-The int8 model needs these means to take the bias out of its rounding. No photographs are needed: noise whose spectrum
-falls like that of photographs gives means that serve just as well (models/README.md has the comparison). They are
-stored, and not computed while building, because float arithmetic differs in its last bits between machines: a mean
-could round to its neighbour, and the build would no longer give the same bytes everywhere.
+The int8 model needs these means to correct the bias of its rounding. Noise with the spectrum of photographs gives means
+that serve as well as those of photographs (models/README.md compares them). The means are stored because float
+arithmetic differs between machines: measured during a build, they would change its bytes.
 """
 
 import json
@@ -17,29 +16,29 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 MODEL = Path(__file__).resolve().parent / "posenet_mobilenet_v1_075_float16.tflite"
 PICTURES = 8
-SPECTRUM = 1.3  # amplitude ~ 1 / frequency^1.3: photographs lie between 1 and 1.4
+SPECTRUM = 1.3  # amplitude ~ 1 / frequency^1.3; photographs have exponents of 1 to 1.4
 RELU6_STEPS = 255 / 6  # quantised steps per unit of an inner layer's output
-PIXEL_ZERO = 128
+PIXEL_ZERO = 128  # the stored pixel that means 0
 
 
 def noise_picture(seed: int, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Clouds of light and shadow with some colour: uint8 (height, width, 3), always the same for the same seed."""
-    random = np.random.RandomState(seed)  # the one generator whose numbers are promised never to change
+    """Clouds of light and shadow with some colour: uint8 (height, width, 3), the same for the same seed."""
+    random = np.random.RandomState(seed)  # numpy guarantees that its numbers never change
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     frequency[0, 0] = 1
     spectra = np.fft.rfft2(random.standard_normal((4, height, width))) / frequency**SPECTRUM
     light, *colours = np.fft.irfft2(spectra, (height, width))
     picture: npt.NDArray[np.float64] = np.stack([3 * light + colour for colour in colours], axis=-1)
-    picture = 115 + 60 * (picture - picture.mean()) / picture.std()  # brightness and contrast of a usual photograph
+    picture = 115 + 60 * (picture - picture.mean()) / picture.std()  # brightness and contrast of a photograph
     return picture.clip(0, 255).astype(np.uint8)
 
 
 def channel_means() -> dict[str, list[int]]:
-    """For the input and each inner layer: the mean of each channel in quantised steps above the real zero."""
+    """Name of the input or an inner layer -> mean of each channel, in quantised steps above the real zero."""
     interpreter = Interpreter(
         str(MODEL),
-        experimental_preserve_all_tensors=True,  # or inner tensors share memory
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,  # or they are not to be seen
+        experimental_preserve_all_tensors=True,  # otherwise inner tensors share memory
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,  # delegates hide inner tensors
     )
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
@@ -58,6 +57,7 @@ def channel_means() -> dict[str, list[int]]:
 
 
 def main() -> None:
+    """Print the means, one layer per line."""
     lines = [f"{json.dumps(name)}: {json.dumps(means)}" for name, means in channel_means().items()]
     print("{\n" + ",\n".join(lines) + "\n}")
 

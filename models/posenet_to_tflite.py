@@ -1,11 +1,11 @@
-"""The network: Google's PoseNet weights as TensorFlow.js stores them in, the bytes of a .tflite file out.
+"""Convert Google's PoseNet weights from the format of TensorFlow.js into the bytes of a .tflite file.
 
-MobileNetV1 with 0.75 of the full width, output stride 16, and four heads. Every layer is a convolution or a
-depthwise convolution with SAME padding, so the network is fully convolutional: one file serves every input size
-through `resize_tensor_input`, and the size that it declares is only the default one.
+The network is MobileNetV1 with 0.75 of the full width, output stride 16, and four outputs. Every layer is an ordinary
+or a depthwise convolution with SAME padding, so one file serves every input size through `resize_tensor_input`; the
+size that it declares is only the default.
 
-Other code runs the same weights with the last depthwise layer dilated, as an output stride of 16 seems to ask for.
-That is not done here: they were not trained for it, and keypoints come out three times as far off.
+Other implementations dilate the last depthwise layer of these weights, as if for output stride 16. The weights were not
+trained for that, and keypoints are then three times as far off.
 """
 
 import base64
@@ -22,35 +22,35 @@ from tflite_writer import Array, Graph, Quantization, Tensor
 INPUT_SHAPE = (1, 353, 481, 3)
 INPUT_NAME = "image"
 
-# The network was trained on pixels in -1..1. Stored pixel p means (p - 128) / 127.5: that has the trained step and
-# an exact zero, which integer arithmetic needs, and lies 0.5 / 127.5 = 0.004 under the trained p / 127.5 - 1.
+# The network was trained on pixels in -1..1. A stored pixel p means (p - 128) / 127.5: that has the trained step and
+# the exact zero that integer arithmetic needs, and is 0.5 / 127.5 = 0.004 below the trained p / 127.5 - 1.
 PIXELS = Quantization(1 / 127.5, 128)
 
-# The first versions of TensorFlow Lite's convolutions, ordinary and depthwise, that have float32 and int8.
+# The first versions of TensorFlow Lite's two convolution operators that support float32 and int8.
 FLOAT_VERSION = 1
 INT8_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """An output: its name in our files, and the real values that eight bits must span."""
+class Output:
+    """An output of the network: its name in our files, and the range of real values that eight bits span."""
 
     name: str
     low: float
     high: float
 
 
-# In the order of the outputs. Ranges are as wide as people in pictures need and no wider: a step is a 255th of them.
-HEADS = {
-    # Logits. Beyond ±10 the sigmoid is within 0.00005 of 0 or 1, and nobody can tell the difference.
-    "MobilenetV1/heatmap_2/BiasAdd": Head("heatmaps", -10, 10),
-    # px from a cell to the keypoint. At the very peak of a heatmap up to 22 px were seen, more than the stride of 16,
-    # which ±16 would cut off. Steps are 0.2 px.
-    "MobilenetV1/offset_2/BiasAdd": Head("short_offsets", -24, 24),
-    # px to the next keypoint of the skeleton, so as long as a limb: up to 164 px were seen, at 481x641. Steps are
-    # 1.6 px, which costs nothing: the decoder follows the short offsets from where these lead.
-    "MobilenetV1/displacement_fwd_2/BiasAdd": Head("displacement_fwd", -200, 200),
-    "MobilenetV1/displacement_bwd_2/BiasAdd": Head("displacement_bwd", -200, 200),
+# Layer -> output, in the order of the outputs. A wider range means coarser steps: a step is 1/255 of the range.
+OUTPUTS = {
+    # Logits. Beyond ±10 the sigmoid is within 0.00005 of 0 or 1.
+    "MobilenetV1/heatmap_2/BiasAdd": Output("heatmaps", -10, 10),
+    # px from a cell to the keypoint. At a heatmap's peak, up to 22 px were measured, more than the stride of 16.
+    # Steps are 0.2 px.
+    "MobilenetV1/offset_2/BiasAdd": Output("short_offsets", -24, 24),
+    # px to the next keypoint of the skeleton: up to 164 px were measured at 481x641. Steps are 1.6 px, which costs no
+    # accuracy, because the decoder then follows the short offsets.
+    "MobilenetV1/displacement_fwd_2/BiasAdd": Output("displacement_fwd", -200, 200),
+    "MobilenetV1/displacement_bwd_2/BiasAdd": Output("displacement_bwd", -200, 200),
 }
 
 
@@ -72,7 +72,7 @@ class Layer:
 
 
 def read_layers(model_json: bytes, model_bin: bytes) -> list[Layer]:
-    """The layers of a TensorFlow.js graph model, in the order in which they run."""
+    """The layers of a TensorFlow.js graph model, in the order of execution."""
     model = json.loads(model_json)
     weights: dict[str, npt.NDArray[np.float32]] = {}
     offset = 0
@@ -99,7 +99,7 @@ def _layer(node: Mapping[str, Any], weights: Mapping[str, npt.NDArray[np.float32
 
 
 def float16_model(layers: Sequence[Layer]) -> bytes:
-    """Weights are stored in half precision, which halves the file; runtimes widen them once and compute in float32."""
+    """The model with weights in half precision, which runtimes convert to float32 when they load it."""
     graph = Graph("PoseNet MobileNetV1 0.75, float16 weights")
     image = graph.tensor(INPUT_NAME, INPUT_SHAPE, "uint8", PIXELS)
     tensors = {INPUT_NAME: _dequantize(graph, image, "image_float32")}
@@ -110,14 +110,14 @@ def float16_model(layers: Sequence[Layer]) -> bytes:
         bias = graph.constant(f"{layer.name}/bias", layer.bias)
         tensors[layer.name] = graph.tensor(_output_name(layer), _output_shape(layer, source), "float32")
         _convolve(graph, FLOAT_VERSION, layer, (source, weights, bias), tensors[layer.name])
-    return graph.finish([image], [tensors[head] for head in HEADS])
+    return graph.finish([image], [tensors[layer] for layer in OUTPUTS])
 
 
 def int8_model(layers: Sequence[Layer], channel_means: Mapping[str, Sequence[float]]) -> bytes:
-    """Integer arithmetic throughout. No calibration pictures are needed: the ranges of all tensors are known.
+    """The model in integer arithmetic. The ranges of all tensors are known, so there is no calibration.
 
-    `channel_means` has, for the input and for every layer that is read by another, the mean of each channel over
-    ordinary pictures, in quantised steps above the real zero.
+    `channel_means` has the mean of each channel over ordinary pictures, in quantised steps above the real zero, for the
+    input and every layer that another layer reads.
     """
     graph = Graph("PoseNet MobileNetV1 0.75, int8")
     image = graph.tensor(INPUT_NAME, INPUT_SHAPE, "uint8", PIXELS)
@@ -133,27 +133,27 @@ def int8_model(layers: Sequence[Layer], channel_means: Mapping[str, Sequence[flo
             _output_name(layer), _output_shape(layer, source), "int8", _activation(layer)
         )
         _convolve(graph, INT8_VERSION, layer, (source, kernel, start), tensors[layer.name])
-    return graph.finish([image], [tensors[head] for head in HEADS])
+    return graph.finish([image], [tensors[layer] for layer in OUTPUTS])
 
 
 def _quantize(layer: Layer, input_scale: float, input_mean: Array) -> tuple[Array, Array, Array]:
     """int8 weights, int32 bias, and the scale of each output channel's weights.
 
-    One scale for each channel is a must: within a layer, channels differ by factors of up to 2000, and with a common
-    scale half of the keypoints are lost and the rest lie 18 px off.
+    Each channel has its own scale. The channels of a layer differ by factors of up to 2000: with a common scale, half
+    of the keypoints are lost and the others are 18 px off.
     """
     channel_axis = layer.channel_axis
     weights, layer_bias = layer.weights.astype(np.float64), layer.bias.astype(np.float64)
     taps = tuple(axis for axis in range(4) if axis != channel_axis)
     scale = np.abs(weights).max(taps) / 127
-    # 17 channels died in training: their weights are under 1e-8, but they have a bias. In steps of such a scale that
-    # bias would overflow its 32 bits. A coarser one rounds the weights to the zero that they are, and the bias to 28.
+    # 17 channels died in training: their weights are below 1e-8, but they have a bias. With so small a scale the bias
+    # would overflow 32 bits. The larger scale rounds these weights to 0 and limits the bias to 28 bits.
     scale = np.maximum(scale, np.abs(layer_bias) / (input_scale * 2**28)).astype(np.float32).astype(np.float64)
     exact = weights / scale.reshape([-1 if axis == channel_axis else 1 for axis in range(4)])
     rounded = np.rint(exact).clip(-127, 127)
-    # Rounding moves the mean of a channel: by the rounding errors of its weights times the mean of what they see.
-    # Taking that out of the bias costs nothing, and nearly halves the error of the keypoints. Plain sums instead of
-    # a matrix product: BLAS adds in an order of its own, which differs between machines, and bytes must not.
+    # Rounding the weights shifts the mean of a channel by the rounding errors times the mean of the input. Subtracting
+    # that from the bias nearly halves the error of the keypoints. Plain sums instead of a matrix product, because the
+    # order of BLAS's additions, and so the last bits, differ between machines.
     errors = (rounded - exact).sum((1, 2))  # (out, in), or (1, channels) if depthwise
     shift = errors[0] * input_mean if layer.depthwise else (errors * input_mean).sum(1)
     bias = np.rint(layer_bias / (scale * input_scale) - shift)
@@ -161,14 +161,14 @@ def _quantize(layer: Layer, input_scale: float, input_mean: Array) -> tuple[Arra
 
 
 def _activation(layer: Layer) -> Quantization:
-    """How an int8 output is stored: inner layers end in ReLU6, so 0..6 is their range, the heads have their own."""
-    low, high = (0.0, 6.0) if layer.relu6 else (HEADS[layer.name].low, HEADS[layer.name].high)
+    """The quantisation of a layer's output: 0..6 after a ReLU6, and the range in OUTPUTS for the last layers."""
+    low, high = (0.0, 6.0) if layer.relu6 else (OUTPUTS[layer.name].low, OUTPUTS[layer.name].high)
     scale = (high - low) / 255
     return Quantization(scale, round(-low / scale) - 128)
 
 
 def _output_name(layer: Layer) -> str:
-    return HEADS[layer.name].name if layer.name in HEADS else layer.name
+    return OUTPUTS[layer.name].name if layer.name in OUTPUTS else layer.name
 
 
 def _output_shape(layer: Layer, source: Tensor) -> tuple[int, ...]:
@@ -178,13 +178,13 @@ def _output_shape(layer: Layer, source: Tensor) -> tuple[int, ...]:
 
 def _dequantize(graph: Graph, stored: Tensor, name: str) -> Tensor:
     real = graph.tensor(name, stored.shape, "float32")
-    # Version 3 of the operator is the one that knows float16.
+    # Version 3 of the operator supports float16.
     graph.operator(schema.BuiltinOperator.DEQUANTIZE, 3, [stored], real, schema.DequantizeOptionsT())
     return real
 
 
 def _convolve(graph: Graph, version: int, layer: Layer, inputs: Sequence[Tensor], output: Tensor) -> None:
-    """Add the layer's operator; `inputs` are what it reads, its weights and its bias."""
+    """Add the operator of the layer; `inputs` are its input, weights and bias."""
     if layer.depthwise:
         code, options = schema.BuiltinOperator.DEPTHWISE_CONV_2D, schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1

@@ -1,7 +1,7 @@
-"""Writes a TensorFlow Lite file tensor by tensor and operator by operator, without TensorFlow.
+"""Write a TensorFlow Lite file tensor by tensor and operator by operator, without TensorFlow.
 
-The .tflite format is a FlatBuffer; LiteRT ships the generated code for its schema, and that is all that is needed.
-The same calls give the same bytes: nothing here depends on time, hashing or the machine.
+A .tflite file is a FlatBuffer, and LiteRT ships the generated code of its schema. The same calls give the same bytes on
+every machine.
 """
 
 from collections.abc import Sequence
@@ -36,15 +36,15 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """A tensor that is in the graph already."""
+    """A tensor of the graph."""
 
     index: int
     shape: tuple[int, ...]
-    scale: float  # of one step; 1 where it is not quantised by one scale
+    scale: float  # of one step; 1 without quantisation or with several scales
 
 
 class Graph:
-    """A graph with one subgraph that grows by `tensor`, `constant` and `operator`, until `finish` gives its bytes."""
+    """A model with one subgraph. Add tensors, constants and operators; `finish` returns the bytes of the file."""
 
     def __init__(self, description: str) -> None:
         self._subgraph = schema.SubGraphT()
@@ -56,10 +56,10 @@ class Graph:
         self._model.description = description
         self._model.subgraphs = [self._subgraph]
         self._model.operatorCodes = []
-        self._model.buffers = [schema.BufferT()]  # by convention buffer 0 is empty: it means «computed»
+        self._model.buffers = [schema.BufferT()]  # buffer 0 is empty: it marks computed tensors
 
     def tensor(self, name: str, shape: Sequence[int], dtype: str, quantization: Quantization | None = None) -> Tensor:
-        """Add a tensor whose values are computed, or the input."""
+        """Add the input, or a tensor whose values an operator computes."""
         tensor = schema.TensorT()
         tensor.name = name
         tensor.shape = list(shape)
@@ -74,7 +74,7 @@ class Graph:
         return Tensor(len(self._subgraph.tensors) - 1, tuple(shape), float(scales[0]) if len(scales) == 1 else 1.0)
 
     def constant(self, name: str, values: Array, quantization: Quantization | None = None) -> Tensor:
-        """Add a tensor with stored values; their dtype is the tensor's."""
+        """Add a tensor with stored values, and with their dtype."""
         tensor = self.tensor(name, values.shape, values.dtype.name, quantization)
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(values.astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)
@@ -83,7 +83,7 @@ class Graph:
         return tensor
 
     def operator(self, code: int, version: int, inputs: Sequence[Tensor], output: Tensor, options: Any) -> None:
-        """Add an operator of the schema's builtin `code`; operators run in the order in which they were added."""
+        """Add an operator with a builtin `code` of the schema. Operators run in the order of these calls."""
         operator = schema.OperatorT()
         operator.opcodeIndex = self._code_index(code, version)
         operator.inputs = [tensor.index for tensor in inputs]
@@ -94,7 +94,7 @@ class Graph:
         self._subgraph.operators.append(operator)
 
     def finish(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bytes:
-        """The whole file. Inputs and outputs keep their order."""
+        """The bytes of the file. Inputs and outputs keep their order."""
         self._subgraph.inputs = [tensor.index for tensor in inputs]
         self._subgraph.outputs = [tensor.index for tensor in outputs]
         builder = flatbuffers.Builder(1 << 20)
@@ -107,7 +107,7 @@ class Graph:
                 return index
         entry = schema.OperatorCodeT()
         entry.builtinCode = code
-        entry.deprecatedBuiltinCode = code  # old runtimes read this one; all of our codes are under its limit of 127
+        entry.deprecatedBuiltinCode = code  # for old runtimes; all of these codes are below its limit of 127
         entry.version = version
         self._model.operatorCodes.append(entry)
         return len(self._model.operatorCodes) - 1

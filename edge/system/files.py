@@ -1,4 +1,4 @@
-"""Write files all or nothing, and read small ones of the kernel."""
+"""Write files all or nothing, and read small files of the kernel."""
 
 import os
 from contextlib import suppress
@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace `path` with `content`, also across a power failure. Raises OSError; then `path` is as it was.
+    """Replace `path` with `content`, so that even a power failure leaves either the old or the new file.
 
-    `mode` holds whatever the umask: the daemon is another user than the one who installs.
+    The file has exactly this `mode`, whatever the umask, because the daemon and the installing user differ.
+    Raises OSError; the old file is unchanged then.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -19,12 +20,12 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
-        with suppress(OSError):
+        with suppress(OSError):  # after the replacement there is none
             temporary.unlink()
 
 
 def read_text(path: Path) -> str:
-    """A small file of /proc or /sys, stripped; "" if it cannot be read."""
+    """The text of a small file in /proc or /sys, stripped; "" if it cannot be read."""
     try:
         # The device tree ends its strings with a NUL.
         return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")

@@ -1,14 +1,14 @@
 from edge.system.clock import LONGEST_GAP_S, RunningClock
 
 
-def test_it_counts_the_time_between_two_looks() -> None:
+def test_the_clock_counts_the_time_between_two_calls() -> None:
     times_s = iter([100.0, 100.25, 100.75])
     clock = RunningClock(lambda: next(times_s))
     assert clock.now_s() == 0.25
     assert clock.now_s() == 0.75
 
 
-def test_of_a_suspension_only_the_longest_gap_counts() -> None:
+def test_a_suspension_counts_as_the_longest_gap() -> None:
     times_s = iter([100.0, 100.5, 108.5, 108.75])
     clock = RunningClock(lambda: next(times_s))
     assert clock.now_s() == 0.5

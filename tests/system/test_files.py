@@ -24,7 +24,7 @@ def test_a_failed_write_keeps_the_file_and_leaves_nothing_behind(tmp_path: Path)
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
 
 
-def test_text_of_the_kernel_is_stripped_and_missing_files_are_empty(tmp_path: Path) -> None:
+def test_kernel_text_is_stripped_and_a_missing_file_is_empty(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(b"Raspberry Pi 5\0\n")
     assert read_text(tmp_path / "model") == "Raspberry Pi 5"
     assert read_text(tmp_path / "none") == ""
