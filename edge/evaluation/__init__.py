@@ -1,1 +1,1 @@
-"""Accuracy and latency on annotated data."""
+"""Measure accuracy and latency on annotated pictures."""

@@ -40,6 +40,7 @@ def evaluate(
     if out is not None:
         check_writable(out, "--out")
     from edge.evaluation import evaluate as evaluation
+    from edge.evaluation import tables
 
     defaults = {} if config else {"EDGE_POSE_DECODE__MAX_PEOPLE": "20"}
     with model_errors_name_options(model, input_size):
@@ -48,7 +49,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
-        evaluation.show(report)
+        tables.show(report)
     if out is not None:  # last, so that a failure does not lose the report
         evaluation.write(found, out)
         typer.echo(f"wrote {out}: {len(found)} pose{'' if len(found) == 1 else 's'}", err=True)
