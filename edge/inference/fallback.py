@@ -23,6 +23,8 @@ OpenEdgeTpu = Callable[[threading.Event], Network]  # gives up once the event is
 class OneNetwork:
     """A selector where there is one network and no other."""
 
+    recovering = False
+
     def __init__(self, network: Network, device: str) -> None:
         self.selected = Selected(network, _state(network.runtime.backend, ReasonCode.CONFIGURED, _setting(device)))
 
@@ -42,6 +44,7 @@ class EdgeTpuOnly:
     def __init__(self, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
         """Open it. Raises EdgeError."""
         self._open = open_edge_tpu
+        self.recovering = False
         self._closed = threading.Event()
         self._setting = _setting(device)
         self._retry_s = retry_s
@@ -60,6 +63,7 @@ class EdgeTpuOnly:
             if now_s - self._restarted_s < self._retry_s:
                 raise error
             self._restarted_s = now_s
+            self.recovering = True
             log.warning("%s; opening it again", error)
             self.selected = Selected(network, _state("edgetpu", error.code, f"{self._setting}; {error}"))
             network = self._open(self._closed)
@@ -67,6 +71,8 @@ class EdgeTpuOnly:
             code = exc.code if isinstance(exc, AcceleratorError) else ReasonCode.NO_MODEL
             self.selected = Selected(network, _state("edgetpu", code, f"{self._setting}; the daemon ended: {exc}"))
             raise
+        finally:
+            self.recovering = False
         detail = f"{self._setting}; it was opened again after: {error}"
         self.selected = Selected(network, _state("edgetpu", ReasonCode.READY, detail))
 
@@ -80,6 +86,8 @@ class Fallback:
 
     `network` and `failed` are for the inference thread; `selected` may be read by any thread.
     """
+
+    recovering = False  # the CPU takes the frame at once
 
     def __init__(self, cpu: Network, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
         self._cpu = cpu

@@ -67,5 +67,7 @@ class Selector(Protocol):
 
     @property
     def selected(self) -> Selected: ...
+    @property
+    def recovering(self) -> bool: ...  # a frame waits while a network is opened again, for a limited time
     def network(self) -> Network: ...  # for the next frame
     def failed(self, error: AcceleratorError) -> None: ...  # raises it where no other network takes over

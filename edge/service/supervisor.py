@@ -20,7 +20,8 @@ ROOM_POLL_S = 0.005
 class Supervisor:
     """Counts frames as a sink, and acts on the clock at each `tick`.
 
-    READY goes to systemd after the first frame, WATCHDOG with frames and while a camera is being waited for.
+    READY goes to systemd after the first frame. WATCHDOG goes with each frame, and while the daemon waits for a camera
+    or for an Edge TPU that is opened again.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a sensor
@@ -89,7 +90,8 @@ class Supervisor:
             self._next_health_s = now_s
             if self._meter.processed:
                 self._publish_info()
-        if self._ready and self._source.waiting:
+        # Both waits have limits of their own.
+        if self._ready and (self._source.waiting or self._selector.recovering):
             self._ping(now_s)
         changed = self._stalled != self._is_stalled()
         if (changed or now_s >= self._next_health_s) and self._publisher.connection.connected:

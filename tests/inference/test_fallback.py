@@ -35,10 +35,12 @@ class EdgeTpu:
         self.error = error
         self.opened: list[Network] = []
         self.tries = 0
+        self.before: Callable[[], object] = lambda: None
         self.hangs = threading.Event()  # set: opening waits until it is cancelled
 
     def open(self, cancelled: threading.Event) -> Network:
         self.tries += 1
+        self.before()
         if self.hangs.is_set():
             assert cancelled.wait(LONG_S)
             raise GONE
@@ -223,6 +225,8 @@ def test_a_machine_without_a_coral_is_not_worth_a_warning(
 def test_without_a_cpu_it_is_opened_again_once_and_then_the_error_is_raised() -> None:
     tpu = EdgeTpu()
     only = EdgeTpuOnly(tpu.open, "edgetpu:usb", NEVER_S)
+    recovering: list[bool] = []
+    tpu.before = lambda: recovering.append(only.recovering)
     assert only.selected.state.text == "inference.device = edgetpu:usb"
     only.failed(CABLE)
     assert backend(only) == "edgetpu"
@@ -235,6 +239,7 @@ def test_without_a_cpu_it_is_opened_again_once_and_then_the_error_is_raised() ->
     assert code(only) is ReasonCode.FAILED
     assert "the daemon ended" in only.selected.state.detail
     assert len(tpu.opened) == 2, "at most once in retry_s"
+    assert (recovering, only.recovering) == ([True], False)
     only.close()
 
 

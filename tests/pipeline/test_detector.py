@@ -53,6 +53,8 @@ def detections(running: Pipeline, source: FrameSource) -> Iterator[Detection | N
 class Sequel:
     """A selector that goes on to the second network when the first one fails, and no further."""
 
+    recovering = False
+
     def __init__(self, *networks: Network) -> None:
         self._networks = list(networks)
 

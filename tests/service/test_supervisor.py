@@ -189,7 +189,7 @@ def test_a_silent_camera_has_no_latencies(running: Running) -> None:
     assert after["frame_age_ms"] is None
 
 
-def test_waiting_for_a_camera_feeds_the_watchdog_and_a_hang_does_not(running: Running) -> None:
+def test_waiting_for_camera_or_edge_tpu_feeds_the_watchdog_and_a_hang_does_not(running: Running) -> None:
     running.frame(0)
     before = running.listener.states.count("WATCHDOG=1")
     running.wait(10)
@@ -197,6 +197,10 @@ def test_waiting_for_a_camera_feeds_the_watchdog_and_a_hang_does_not(running: Ru
     running.source.waiting = True
     running.wait(0.25)
     assert running.listener.states.count("WATCHDOG=1") == before + 1
+    running.source.waiting = False
+    running.selector.recovering = True
+    running.wait(10)
+    assert running.listener.states.count("WATCHDOG=1") > before + 5
 
 
 def test_heartbeats_come_at_their_interval(running: Running) -> None:

@@ -13,6 +13,9 @@ import msgspec
 import numpy as np
 
 from edge.config import Config
+from edge.errors import AcceleratorError, ReasonCode
+from edge.inference.edgetpu_protocol import Spec
+from edge.inference.edgetpu_runtime import EdgeTpuRuntime
 from edge.inference.loading import open_network
 
 INVOKES = 150
@@ -61,6 +64,15 @@ def call_back() -> None:
         raise OSError("the callback came to nothing")
 
 
+def start_worker() -> None:
+    """As for an Edge TPU: another process, shared memory, and an answer that the library is missing."""
+    try:
+        EdgeTpuRuntime(b"", Spec("none", "", "libnothing.so.1", 1))
+    except AcceleratorError as exc:
+        if exc.code is not ReasonCode.NO_LIBRARY:
+            raise OSError(str(exc)) from exc
+
+
 def invoke_ms() -> float:
     # One thread: two that wait for each other would measure what else the machine has to do.
     cpu = open_network(msgspec.convert({"inference": {"threads": 1}}, Config)).runtime
@@ -92,6 +104,7 @@ def main() -> None:
         allowed("/sys, where libusb and libcamera look", lambda: list(Path("/sys/bus").iterdir()))
         allowed("the network", connect_broker)
         allowed("callbacks from C, as delegates need them", call_back)
+        allowed("the worker of an Edge TPU", start_worker)
     say(f"invoke: {invoke_ms():.2f}")
 
 
