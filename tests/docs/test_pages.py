@@ -10,11 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 import typer
+from PIL import Image
 
 from edge import __version__
 from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config
+from edge.errors import ReasonCode
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
@@ -141,9 +143,41 @@ def test_every_line_of_the_unit_is_explained() -> None:
     assert {directive for directive in directives if f"`{directive}" not in explained} == set()
 
 
+def test_the_rooms_are_listed_in_the_order_of_imports() -> None:
+    table = Page("docs/architecture.md").section("The rooms")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table, re.MULTILINE)
+    rooms = [room for row in rows for room in re.findall(r"\w+", row)]
+    assert sorted(rooms) == sorted(
+        path.stem for path in (ROOT / "edge").iterdir() if path.suffix in {"", ".py"} and not path.name.startswith("__")
+    )
+    (layers,) = [
+        contract["layers"]
+        for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    ]
+    level = {
+        room: number for number, layer in enumerate(reversed(layers)) for room in re.findall(r"edge\.(\w+)", layer)
+    }
+    ground = {"types", "errors", "skeleton"}  # in one row
+    assert [level[room] for room in rooms if room not in ground] == sorted(level[r] for r in rooms if r not in ground)
+
+
 def test_the_changelog_dates_this_version() -> None:
     newest = re.findall(r"^## (.+)$", Page("CHANGELOG.md").text, re.MULTILINE)[0]
     assert re.fullmatch(rf"{re.escape(__version__)} - \d{{4}}-\d\d-\d\d", newest)
+
+
+def test_every_reason_code_is_explained() -> None:
+    codes = re.findall(r"^\| `(\w+)` \|", Page("docs/edge-tpu.md").section("What info and health say"), re.MULTILINE)
+    assert codes == list(ReasonCode)
+
+
+def test_the_readme_shows_a_small_animation() -> None:
+    (name,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", Page("README.md").text)
+    assert (ROOT / name).stat().st_size < 1_500_000
+    with Image.open(ROOT / name) as picture:
+        assert getattr(picture, "n_frames", 1) > 10
+    assert name in (ROOT / "Makefile").read_text(encoding="utf-8").partition("\npicture:")[2].partition("\n\n")[0]
 
 
 def test_the_readme_fits_a_reader_of_five_minutes() -> None:
