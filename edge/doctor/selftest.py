@@ -74,7 +74,7 @@ def _check_model(config: configuration.Config) -> str:
     try:
         check_edge_tpu(config)
     except EdgeError as exc:
-        return f"{runs}. On the CPU: {exc.text}"
+        return f"{runs}. Not on the Edge TPU: {exc.text}"
     return f"{runs}. The Edge TPU works too, and takes over"
 
 

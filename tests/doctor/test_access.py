@@ -11,7 +11,7 @@ def test_an_account_has_the_groups_that_systemd_gives_it(root: Path) -> None:
     ours = os.getegid()
     assert find_account(root, "edge-pose") == Account("edge-pose", 990, frozenset({991, 46}))
     assert find_account(root, "edge-pose", ["video"]) == Account("edge-pose", 990, frozenset({991, 46, ours}))
-    assert find_account(root, "nobody-here") is None
+    assert find_account(root, "no-such-user") is None
 
 
 def test_permission_names_the_node_and_its_group(root: Path) -> None:

@@ -269,7 +269,7 @@ def test_check_opens_the_edge_tpu_too(tmp_path: Path, home: dict[str, str], stan
     standin.will("load crash")
     auto, edgetpu = model("auto"), model("edgetpu")
     assert (auto["ok"], edgetpu["ok"]) == (True, False)
-    assert "On the CPU: " in auto["detail"]
+    assert "Not on the Edge TPU: " in auto["detail"]
     for one in (auto, edgetpu):
         assert "crashed during loading (SIGSEGV)" in one["detail"]
     for device in ("auto", "edgetpu"):  # a daemon may be using it when it is asked to reload
