@@ -53,10 +53,10 @@ class Waits:
 class Connection:
     """A connection that restores itself: MQTT 5, or 3.1.1 if the broker requires that; back-off with jitter.
 
-    A thread of its own opens the connection, reads, and keeps it alive. Everything else that uses the socket holds
-    `lock`. A publishing thread writes its message itself: waking our thread would take longer than the message.
-    The callbacks `on_connected`, `on_lost` and `on_message` run with `lock` held; `on_connected` runs in our thread
-    each time the broker has accepted us.
+    A thread of its own opens the connection, reads, and keeps it alive. A publishing thread writes its message itself:
+    waking our thread would take longer than the message. Every use of the socket but opening it needs `lock`.
+    `on_connected` runs in our thread each time the broker has accepted us, and `on_message` for each message, both with
+    `lock` held; `on_lost` runs in the thread that noticed the loss.
     """
 
     def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None, waits: Waits | None = None) -> None:
