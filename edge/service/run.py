@@ -32,7 +32,7 @@ EDGE_TPU_S = 10.0  # how long the start waits for the Edge TPU before the CPU ta
 STOP_S = 1.2  # everything that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Signals:
     """What signals asked for."""
 
@@ -41,17 +41,6 @@ class _Signals:
 
     def any(self) -> bool:
         return self.stopping.is_set() or self.hung_up.is_set()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sensor:
-    """The parts of a running sensor."""
-
-    source: FrameSource
-    selector: AnySelector
-    pipeline: Pipeline
-    supervisor: Supervisor
-    reporter: Reporter
 
 
 class _Allowance:
@@ -68,46 +57,56 @@ class _Allowance:
         return max(self._end_s - now_s, 0)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surroundings:
+    """What is there before the sensor, and stays until it has closed."""
+
+    config: Config
+    facts: info.Facts
+    topics: Topics
+    publisher: Publisher
+    notifier: Notifier
+    signals: _Signals
+    left_s: Callable[[], float]  # to close
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sensor:
+    """The parts that handle frames."""
+
+    source: FrameSource
+    pipeline: Pipeline
+    supervisor: Supervisor
+    reporter: Reporter
+
+
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, after publishing it.
 
     On SIGHUP, `reread` gives the new configuration: if it can be used, the program starts itself again with it in this
     very process, otherwise the old one stays in use. Without `reread`, SIGHUP has its usual meaning.
     """
-    signals = _Signals()
-    notifier = Notifier()
     restart = False
     with ExitStack() as stack:
-        events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
-        stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.hung_up} if reread else events))
-        stack.callback(notifier.close)
-        topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-        publisher = Publisher(
-            config.mqtt,
-            config.device.topic_id,
-            online=topics.status_message(online=True),
-            offline=topics.status_message(online=False),
-        )
-        left_s = _Allowance(STOP_S)
-        stack.callback(lambda: publisher.close(left_s()))
-        facts = info.Facts(config)
-        with _problem_published(publisher, topics, facts, signals.stopping):
-            sensor = _open(config, facts, publisher, topics, notifier, signals, stack, left_s)
+        around = _surround(config, stack, reloads=reread is not None)
+        with _problem_published(around):
+            sensor = _open(around, stack)
             if sensor is None:
                 return EXIT_OK
-            # Not when we start again: systemd would wait for our end, and then kill us.
-            stack.callback(lambda: None if restart else notifier.send("STOPPING=1"))
-            publisher.open()
+            # Not before a restart: systemd would wait for our end, and then kill us.
+            stack.callback(lambda: None if restart else around.notifier.send("STOPPING=1"))
+            around.publisher.open()
             for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
                 sensor.supervisor.tick()
-                if signals.hung_up.is_set() and reread is not None:
-                    signals.hung_up.clear()
-                    restart = _can_reload(config, reread, sensor.supervisor) and not signals.stopping.is_set()
-                if signals.stopping.is_set() or restart:
+                if reread is not None and around.signals.hung_up.is_set():
+                    around.signals.hung_up.clear()
+                    restart = _can_reload(config, reread, sensor.supervisor)
+                if restart or around.signals.stopping.is_set():
+                    restart = restart and not around.signals.stopping.is_set()
                     break
             sensor.supervisor.publish_health()
-            log.info("%s after %d frames", "stopped" if signals.any() or restart else "the source has ended",
-                     sensor.supervisor.frames)  # fmt: skip
+            stopped = restart or around.signals.stopping.is_set()
+            log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
     if restart:
         # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
         # SIGHUP must not end us before its handler is installed again.
@@ -116,31 +115,38 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     return EXIT_OK
 
 
-def _open(  # noqa: PLR0913, PLR0917 - the parts that exist by now
-    config: Config,
-    facts: info.Facts,
-    publisher: Publisher,
-    topics: Topics,
-    notifier: Notifier,
-    signals: _Signals,
-    stack: ExitStack,
-    left_s: Callable[[], float],
-) -> _Sensor | None:
+def _surround(config: Config, stack: ExitStack, *, reloads: bool) -> _Surroundings:
+    """Signals, broker and systemd, registered in `stack` to be closed. Raises ConfigError."""
+    signals, notifier = _Signals(), Notifier()
+    events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
+    stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.hung_up} if reloads else events))
+    stack.callback(notifier.close)
+    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+    publisher = Publisher(
+        config.mqtt,
+        config.device.topic_id,
+        online=topics.status_message(online=True),
+        offline=topics.status_message(online=False),
+    )
+    left_s = _Allowance(STOP_S)
+    stack.callback(lambda: publisher.close(left_s()))
+    return _Surroundings(config, info.Facts(config), topics, publisher, notifier, signals, left_s)
+
+
+def _open(around: _Surroundings, stack: ExitStack) -> _Sensor | None:
     """Open network, source and pipeline, and register how they close; None if a signal came first. Raises EdgeError."""
-    selector = _unless_set(signals.stopping, lambda: open_selector(config))
+    config, publisher, left_s = around.config, around.publisher, around.left_s
+    selector = _unless_set(around.signals.stopping, lambda: open_selector(config))
     if selector is None:
         log.info("stopped before the model was loaded")
         return None
-    facts.selector = selector
+    around.facts.selector = selector
     stack.callback(selector.close)
     network = selector.selected.network
     if isinstance(selector, Fallback):
-        selector.start(EDGE_TPU_S, signals.stopping)
-    sizes = input_sizes(config, network)
-    source = open_source(
-        config.camera, largest=largest_picture(config.camera, sizes, cropped=network.decoding.one_person)
-    )
-    facts.source = source
+        selector.start(EDGE_TPU_S, around.signals.stopping)
+    largest = largest_picture(config.camera, input_sizes(config, network), cropped=network.decoding.one_person)
+    source = around.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
     # In reverse: the pipeline stops taking frames, the broker hears of our end, a hanging Edge TPU is ended, and
@@ -151,27 +157,31 @@ def _open(  # noqa: PLR0913, PLR0917 - the parts that exist by now
     stack.callback(lambda: pipeline.detector.close(0))
     reporter = Reporter(
         publisher,
-        topics,
+        around.topics,
         max_rate_hz=config.mqtt.max_rate_hz,
-        wait_for_room=None if source.live else lambda: supervisor.wait_for_room(signals.any),
+        wait_for_room=None if source.live else lambda: supervisor.wait_for_room(around.signals.any),
     )
     supervisor = Supervisor(
-        facts=facts, source=source, selector=selector, publisher=publisher, reporter=reporter, notifier=notifier
+        facts=around.facts,
+        source=source,
+        selector=selector,
+        publisher=publisher,
+        reporter=reporter,
+        notifier=around.notifier,
     )
     used = selector.selected.network
-    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, topics.root)
-    return _Sensor(source, selector, pipeline, supervisor, reporter)
+    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, around.topics.root)
+    return _Sensor(source, pipeline, supervisor, reporter)
 
 
 @contextmanager
-def _problem_published(
-    publisher: Publisher, topics: Topics, facts: info.Facts, stopping: threading.Event
-) -> Iterator[None]:
+def _problem_published(around: _Surroundings) -> Iterator[None]:
     """Publish a fatal error to `info`, so that MQTT-only users see it."""
     try:
         yield
     except Exception as exc:
-        publisher.publish_final(topics.info_message(info.assemble(facts, exc)), stopping)
+        message = around.topics.info_message(info.assemble(around.facts, exc))
+        around.publisher.publish_final(message, around.signals.stopping)
         raise
 
 
