@@ -38,7 +38,7 @@ def test_a_good_configuration_is_taken_by_the_same_process(mosquitto: Start, sys
         assert heard.all("info")[-1]["camera"]["source"] == "synthetic:wave"
         assert "STOPPING=1" not in systemd.states, "or systemd would wait for the end and then kill the process"
         daemon.assert_stops()
-    assert "the new configuration is taken" in daemon.log
+    assert "the new configuration is accepted" in daemon.log
 
 
 @pytest.mark.parametrize(
