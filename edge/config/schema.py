@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from edge.system.files import read_text
+
 # Repeated from edge.skeleton, whose numpy takes longer to import than everything here; a test compares the two.
 PART_NAMES = (
     "NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR", "LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_ELBOW",
@@ -148,9 +150,6 @@ class Config(Table, frozen=True):
 
 def _machine_device_id() -> str:
     """edge-xxxxxx: constant for the life of this installation, and not revealing the machine ID."""
-    try:
-        # machine-id(5) requires that the ID itself never leaves the machine.
-        identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        identity = ""
+    # machine-id(5) requires that the ID itself never leaves the machine.
+    identity = read_text(Path("/etc/machine-id"))
     return "edge-" + hashlib.sha256(f"edge-pose {identity or socket.gethostname()}".encode()).hexdigest()[:6]

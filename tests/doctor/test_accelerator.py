@@ -10,7 +10,7 @@ import pytest
 from edge.doctor import accelerator, software
 from edge.doctor.access import find_account
 from edge.doctor.command import Ran, run
-from tests.doctor.conftest import node
+from tests.support.devices import node
 
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="NO C COMPILER: do apt-get install gcc libc6-dev")
 

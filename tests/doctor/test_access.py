@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from edge.doctor.access import Account, find_account, permission
-from tests.doctor.conftest import node
+from tests.support.devices import node
 
 
 def test_an_account_has_the_groups_that_systemd_gives_it(root: Path) -> None:

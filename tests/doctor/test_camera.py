@@ -8,7 +8,7 @@ import pytest
 from edge.doctor.access import find_account
 from edge.doctor.camera import camera
 from edge.doctor.command import Ran, run
-from tests.doctor.conftest import node, program
+from tests.support.devices import node, program
 
 
 def test_a_camera_on_usb(root: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.doctor import machine
-from tests.doctor.conftest import Commands
+from tests.support.commands import Commands
 
 
 def test_the_board(tmp_path: Path) -> None:

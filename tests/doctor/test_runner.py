@@ -12,7 +12,7 @@ from edge.doctor import machine, report, runner, selftest
 from edge.doctor.command import run
 from edge.doctor.result import SUDO, Result, from_error
 from edge.errors import ConfigError
-from tests.doctor.conftest import Commands
+from tests.support.commands import Commands
 from tests.support.sensor import run_edge
 
 

@@ -12,7 +12,7 @@ from edge.doctor import service
 from edge.doctor.access import Account
 from edge.doctor.command import Ran
 from edge.doctor.result import SUDO
-from tests.doctor.conftest import Commands
+from tests.support.commands import Commands
 
 RUNNING = {
     "LoadState": "loaded", "UnitFileState": "enabled", "ActiveState": "active", "SubState": "running", "NRestarts": "0",

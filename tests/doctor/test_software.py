@@ -10,7 +10,7 @@ from edge.doctor import software
 from edge.doctor.command import run
 from edge.doctor.result import Result
 from edge.models import folders
-from tests.doctor.conftest import Commands
+from tests.support.commands import Commands
 
 ABI = "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility. Expected 96')"
 

@@ -18,7 +18,7 @@ from edge.models import catalogue, download
 from edge.models.catalogue import Entry
 from edge.models.importing import Imported
 from edge.models.strip_decoder import strip_decoder
-from tests.models.conftest import FILE, NAME, PUBLISHED, Host, published_entry
+from tests.support.model_host import FILE, NAME, PUBLISHED, Host, published_entry
 from tests.support.tiny_posenet import tiny_posenet
 
 
@@ -190,7 +190,7 @@ def test_the_command_fetch(publishing: Host, own: Path, tmp_path: Path) -> None:
     assert 'name = "tiny"' in done.stdout
     again = json.loads(command("fetch", NAME, "--json").stdout)
     assert (again["new"], again["path"], again["device"]) == (False, str(own / "tiny.tflite"), "cpu")
-    assert "posenet is a part of edge-pose" in command("fetch", "posenet").output
+    assert "posenet is included in edge-pose" in command("fetch", "posenet").output
     for wrong in (["posenet"], ["tinny"], [NAME, "--from", str(tmp_path / "no")], [NAME, "--from", "ftp://a"], []):
         assert command("fetch", *wrong).exit_code == 2
     publishing.answers = ["404"]

@@ -12,7 +12,7 @@ from edge.cli.app import app
 from edge.models import catalogue
 from edge.models.importing import import_model
 from edge.models.listing import list_models, verify
-from tests.models.conftest import NAME
+from tests.support.model_host import NAME
 from tests.support.tiny_posenet import tiny_posenet
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.system.processes import processes_with_open_file
-from tests.doctor.conftest import program
+from tests.support.devices import program
 
 
 def test_a_process_with_the_file_open_is_found(tmp_path: Path) -> None:
