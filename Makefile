@@ -10,8 +10,8 @@ SUITE ?= bookworm
 # One test at a time for each processor: they differ by a factor of a thousand in the time they take.
 PARALLEL := -n auto --maxschedchunk 1
 # What depends on the versions of numpy and the runtime.
-OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/evaluation tests/inference \
-    tests/people tests/pipeline tests/scenes tests/service/test_assembly.py tests/e2e/test_run.py
+OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing tests/evaluation \
+    tests/inference tests/people tests/pipeline tests/scenes tests/service/test_assembly.py tests/e2e/test_run.py
 
 .PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,6 +24,7 @@ from edge.pipeline.views import Views
 from edge.service.assembly import largest_picture
 from edge.types import Crop, Floats, Frame, Tensor
 from tests.support.fakes import blank_frame
+from tests.support.models import fast_config
 from tests.support.paint import quantise
 from tests.support.pipelines import configured
 from tests.support.scenes import frame_of, scene
@@ -68,7 +68,7 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def config(name: str, **tables: dict[str, object]) -> Config:
     model = {"name": name} | tables.pop("model", {})
-    return msgspec.convert({"inference": {"threads": 2}, "model": model, **tables}, Config)
+    return fast_config(model=model, **tables)
 
 
 @pytest.mark.parametrize("mode", ["multi", "single"])

@@ -218,7 +218,7 @@ def couple(request: pytest.FixtureRequest, coral: Path) -> Couple:
     height, width = request.param
     name = f"posenet_mobilenet_v1_075_{height}_{width}_quant_decoder"
     model = strip_decoder((coral / f"{name}.tflite").read_bytes())
-    cpu = CpuRuntime(model, label=name, input_size=(height, width), threads=2)
+    cpu = CpuRuntime(model, label=name, input_size=(height, width), threads=1)
     with Image.open(coral / "test_couple.jpg") as picture:
         cpu.input()[:] = np.asarray(picture.convert("RGB").resize((width, height), Image.Resampling.NEAREST))
     cpu.invoke()

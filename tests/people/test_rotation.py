@@ -1,14 +1,13 @@
 from collections.abc import Iterable
 from itertools import product
 
-import msgspec
 import numpy as np
 import pytest
 
-from edge.config import Config
 from edge.people.rotation import TURNS, RotationPlanner, merge_views, turns_for
 from edge.pipeline.pipeline import Pipeline
 from edge.types import Pose, Track
+from tests.support.models import fast_config
 from tests.support.pipelines import configured
 from tests.support.poses import make_pose
 from tests.support.scenes import frame_of, scene
@@ -219,8 +218,7 @@ def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
 
 
 def pipeline(*, turned: bool = True) -> Pipeline:
-    config = msgspec.convert({"people": {"detect_lying": turned}, "inference": {"threads": 2}}, Config)
-    return configured(config)[1]
+    return configured(fast_config(people={"detect_lying": turned}))[1]
 
 
 def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
@@ -235,7 +233,7 @@ def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> 
     return seen
 
 
-@pytest.mark.parametrize("seed", [1])  # one more is followed end to end; tflite-runtime takes a minute for it
+@pytest.mark.parametrize("seed", [1])  # one more is followed end to end
 def test_a_fall_is_followed_from_standing_to_lying_and_up_again(seed: int) -> None:
     loop = 131  # frames of the scene, so that it holds all of it, wherever it begins
     seen = followed(pipeline(), "fall", seed, range(loop + 20))[10:]

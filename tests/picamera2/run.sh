@@ -31,12 +31,12 @@ install_picamera2() { # FOLDER
 own_mounts "${BASH_SOURCE[0]}" "$@"
 debian trixie "$(dpkg --print-architecture)" ca-certificates
 base=$kept
-keep picamera2 "$base $(cat "${BASH_SOURCE[0]}" "$here/dmaheap.c" "$here/virtual.yaml")" install_picamera2
+keep picamera2 "$base $(cat "${BASH_SOURCE[0]}" "$here/dmaheap.c" "$here/virtual.yaml") $(dependencies)" install_picamera2
 lay_over "$kept" /run/edge-pose
 # What runs on the fakes runs in `make test`; "real" is the real picamera2 in the names of the tests.
 enter /run/edge-pose/tree env LD_PRELOAD=/opt/dmaheap.so EDGE_POSE_PICAMERA2=virtual PYTHONPATH=/checkout \
     EDGE_POSE_STALLS="${EDGE_POSE_STALLS-}" sh -euc '
     cd /checkout
     /opt/venv/bin/python -m tests.picamera2.scene /opt/frames
-    exec /opt/venv/bin/python -m pytest -p no:cacheprovider tests/camera/test_picamera.py tests/picamera2 \
+    exec /opt/venv/bin/python -m pytest -p no:cacheprovider tests/camera/test_picamera*.py tests/picamera2 \
         -k "real or picamera2/test_daemon" "$@"' run "$@"

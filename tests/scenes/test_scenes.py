@@ -10,16 +10,16 @@ from edge.decode.posenet_outputs import find_outputs
 from edge.errors import ConfigError
 from edge.inference.letterbox import Letterboxer
 from edge.inference.tflite import CpuRuntime
+from edge.models import catalogue
 from edge.scenes import motions, scenes
 from edge.scenes.scenes import SCENES, Actor, Scene, Truth, open_scene
 from edge.skeleton import INDEX
 from edge.types import Floats, Frame, Image
-from tests.support import ROOT
+from tests.support.models import FAST_MODEL
 from tests.support.scenes import picture_of
 
 WIDTH, HEIGHT = 640, 480
 SMALL = (160, 120)
-MODEL = ROOT / "models" / "posenet_mobilenet_v1_075_int8.tflite"
 INPUT_SIZE = (353, 481)
 
 
@@ -308,7 +308,9 @@ class Network:
     """The shipped model, and the simplest decoder: the best cell of every heatmap."""
 
     def __init__(self) -> None:
-        self._runtime = CpuRuntime(MODEL.read_bytes(), label=MODEL.name, input_size=INPUT_SIZE, threads=2)
+        self._runtime = CpuRuntime(
+            catalogue.read(FAST_MODEL).content, label=FAST_MODEL, input_size=INPUT_SIZE, threads=1
+        )
         self._heads = find_outputs(self._runtime.output_shapes, INPUT_SIZE)
 
     def find(self, image: Image) -> tuple[Floats, Floats]:

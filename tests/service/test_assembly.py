@@ -3,7 +3,6 @@
 from collections import defaultdict
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -11,28 +10,18 @@ from PIL import Image as Pillow
 from edge.camera import open_source
 from edge.config import Config
 from edge.inference import edgetpu, loading
-from edge.inference.tflite import crashes_on_damage
 from edge.models import catalogue
 from edge.people.smoothing import Settings, Smoother
 from edge.people.tracking import Tracker
 from edge.people.untracked import Untracked
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import View
-from edge.scenes.scenes import SCENE_FPS, open_scene
 from edge.service.assembly import largest_picture
 from edge.types import Frame
 from tests.support.delegate import add_model
+from tests.support.models import fast_config as config
 from tests.support.pipelines import configured, updates
-
-
-def config(**tables: dict[str, object]) -> Config:
-    return msgspec.convert({"inference": {"threads": 2}, **tables}, Config)
-
-
-def painted(scene: str, number: int) -> Frame:
-    image = np.empty((480, 640, 3), np.uint8)
-    open_scene(scene, width=640, height=480).paint(number, image)
-    return Frame(image, 640, 480, number, number / 15, 0.0)
+from tests.support.scenes import frame_of, scene
 
 
 def parts(wanted: Config) -> tuple[Pipeline, Tracker, Smoother]:
@@ -57,7 +46,7 @@ def test_every_setting_reaches_its_stage() -> None:
     assert (tracker._min_hits, tracker._max_age_s) == (5, 3.25)
     assert smoother._settings == Settings(0.5, 9.0, 0.11)
     assert len(pipeline.views.next(0)) == 2, "people who lie are looked for"
-    assert detector._letterboxer(painted("empty", 0), np.empty((353, 481, 3), np.uint8)).mirror
+    assert detector._letterboxer(frame_of(scene("empty"), 0), np.empty((353, 481, 3), np.uint8)).mirror
 
 
 def test_defaults_that_stand_in_two_places_are_the_same() -> None:
@@ -81,7 +70,7 @@ def test_people_of_slow_cameras_do_not_grow_too_old_between_two_frames() -> None
 def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
     """Neither tracked nor smoothed nor rotated, although a person might seem to move from one to the next."""
     for number in range(5):
-        Pillow.fromarray(painted("walk", 30 + number).image).save(tmp_path / f"{number}.png")
+        Pillow.fromarray(frame_of(scene("walk"), 30 + number).image).save(tmp_path / f"{number}.png")
     wanted = config(camera={"source": f"images:{tmp_path}", "fps": 0})
     with open_source(wanted.camera) as source:
         network, pipeline = configured(wanted, continuous=source.continuous)
@@ -97,7 +86,7 @@ def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
     assert len(invokes) == len(done) == 5
     assert [[person.id for person in update.people] for update in done] == [[None]] * 5
     for number, update in enumerate(done):
-        (alone,) = pipeline.detector.detect(painted("walk", 30 + number)).poses
+        (alone,) = pipeline.detector.detect(frame_of(scene("walk"), 30 + number)).poses
         assert np.array_equal(update.people[0].pose.xy, alone.xy)
 
 
@@ -105,16 +94,12 @@ def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [0, 6, 12])
 def test_people_who_cross_keep_their_ids(seed: int) -> None:
     """An ID belongs to the person whose painted keypoints are clearly the nearest; they pass each other repeatedly."""
-    # Of the two files, the one that this runtime runs fast.
-    name = "posenet-float16" if crashes_on_damage() else "posenet"
-    _, pipeline = configured(config(inference={"device": "cpu"}, model={"name": name}))
-    scene = open_scene("two", width=640, height=480, seed=seed)
+    _, pipeline = configured(config())
+    painter = scene("two", seed)
     owners: dict[int, set[int]] = defaultdict(set)
     for number in range(420):
-        image = np.empty((480, 640, 3), np.uint8)
-        scene.paint(number, image)
-        for track in pipeline.update(Frame(image, 640, 480, number, number / SCENE_FPS, 0.0)).people:
-            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in scene.truth(number)]
+        for track in pipeline.update(frame_of(painter, number)).people:
+            apart = [np.median(np.linalg.norm(track.pose.xy - one.xy, axis=1)) for one in painter.truth(number)]
             if track.id is not None and min(apart) < 15 and max(apart) > 40:
                 owners[track.id].add(int(np.argmin(apart)))
     assert len(owners) >= 2
@@ -125,16 +110,16 @@ def test_people_are_tracked_and_smoothed() -> None:
     _, pipeline = configured(config())
     _, raw = configured(config(smoothing={"enabled": False}))
     for number in range(8):
-        (person,) = pipeline.update(painted("walk", number)).people
-        (measured,) = raw.update(painted("walk", number)).people
+        (person,) = pipeline.update(frame_of(scene("walk"), number)).people
+        (measured,) = raw.update(frame_of(scene("walk"), number)).people
     assert person.id == measured.id == 1
     assert not np.array_equal(person.pose.xy, measured.pose.xy)
 
 
 def test_single_mode_gives_one_person_from_two_views() -> None:
     """One person stands, another one lies: two views, one pose each, and the better one counts."""
-    picture = painted("walk", 0).image.copy()
-    picture[:, 320:] = np.rot90(painted("wave", 0).image, 3)[80:560, 80:400]  # head to the right
+    picture = frame_of(scene("walk"), 0).image.copy()
+    picture[:, 320:] = np.rot90(frame_of(scene("wave"), 0).image, 3)[80:560, 80:400]  # head to the right
     _, pipeline = configured(config(decode={"mode": "single"}))
     for number in range(40):
         frame = Frame(picture, 640, 480, number, number / 15, 0.0)

@@ -15,13 +15,14 @@ from typing import Any
 import jsonschema
 import msgspec
 
-from edge.config import Mqtt
+from edge.config import Model, Mqtt
 from edge.mqtt.connection import send
 from edge.mqtt.messages import schemas
 from edge.mqtt.subscription import Subscription
 from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK
+from tests.support.models import FAST_MODEL
 from tests.support.waiting import LONG_S, until
 
 SCHEMAS = schemas()
@@ -104,7 +105,9 @@ def sensor(
 ) -> Iterator[Sensor]:
     """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}, which override `config`."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
-    settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, **settings}
+    settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, "inference.threads": 1, **settings}
+    if Model().name != FAST_MODEL:  # or it would override a name in `config`
+        settings = {"model.name": FAST_MODEL, **settings}
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(

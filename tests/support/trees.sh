@@ -98,3 +98,6 @@ bootstrap() { # SUITE ARCH PACKAGE,PACKAGE FOLDER
     mkdir "$4/checkout"
     rm -rf "$4"/var/cache/apt/archives/*.deb
 }
+
+# dependencies: the part of pyproject.toml that names them, before the settings of tools.
+dependencies() { sed '/^\[tool\./,$d' "$checkout/pyproject.toml"; }

@@ -158,8 +158,7 @@ base=$kept
 keep "installer-$suite-$arch" "$base $(declare -f with_packages)" with_packages
 base=$kept
 if [[ $arch == "$native" ]]; then
-    # What is above the tools' settings in pyproject.toml says which wheels.
-    keep "wheels-$suite-$arch" "$base $(declare -f wheels) $(sed '/^\[tool\./,$d' "$checkout/pyproject.toml")" wheels
+    keep "wheels-$suite-$arch" "$base $(declare -f wheels) $(dependencies)" wheels
     wheels=$kept
     boot
 else
