@@ -104,9 +104,13 @@ def _structs(kind: Any) -> Iterator[Any]:
         yield from _structs(argument)
 
 
-def test_every_command_is_documented() -> None:
-    for command in options():
-        assert f"| `edge-pose {command}" in COMMANDS.text
+@pytest.mark.parametrize("command", options())
+def test_every_command_and_option_is_documented(command: str) -> None:
+    (usage,) = re.findall(rf"^\| `(edge-pose {command}\b[^`]*)` \|", COMMANDS.text, re.MULTILINE)
+    documented = set(re.findall(r"--[a-z-]+", usage))
+    if command == "evaluate":  # it has a page of its own
+        documented = set(re.findall(r"--[a-z-]+", Page("docs/evaluate.md").text))
+    assert {option for option in options()[command] if option.startswith("--")} - {"--help"} <= documented
 
 
 def test_every_source_and_scene_is_documented() -> None:
