@@ -1,5 +1,6 @@
 """The daemon, with the real picamera2 before it and a real broker behind it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge.skeleton import PARTS
+from edge.types import Message
 from tests.picamera2.scene import FRAME, NUMBER, scene
 from tests.support.brokers import Mosquitto
 from tests.support.sensor import Ear, ear, sensor
@@ -29,21 +31,18 @@ Start = Callable[..., Mosquitto]
 
 
 @pytest.mark.parametrize("rotation", [0, 180])
-def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_path: Path, rotation: int) -> None:
+def test_the_painted_person_is_found_where_it_was_painted(mosquitto: Start, tmp_path: Path, rotation: int) -> None:
     port = mosquitto().port
     settings = SETTINGS | {"camera.rotation": rotation, "mqtt.heartbeat_s": 1}
     with ear(port) as heard, sensor(tmp_path, port, settings, module=VIRTUAL) as daemon:
-        for _ in range(80):
-            heard.topic("keypoints")
+        heard.topics("keypoints", 80)
         heard.topic("health")
-        code, took_s = daemon.stop()
+        daemon.assert_stops()
         heard.topic("status", b"offline")
-    assert (code, daemon.log.count("Traceback")) == (0, 0), daemon.log
-    assert took_s < 2
     (person,) = scene().truth(NUMBER)
     truth = np.array(FRAME) - 1 - person.xy if rotation else person.xy
     errors = []
-    for message in heard.all("keypoints")[60:]:  # who stands on the head is found after 2 s
+    for message in heard.all("keypoints")[60:]:  # a person upside down is found after 2 s
         assert message["frame"] == {"width": FRAME[0], "height": FRAME[1]}
         (pose,) = message["poses"]
         for keypoint in pose["keypoints"]:
@@ -65,19 +64,18 @@ def test_the_painted_person_is_where_the_painter_put_it(mosquitto: Start, tmp_pa
     assert 0 <= health["frame_age_ms"] < 1000
 
 
-def test_a_stall_is_said_and_mended(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_stall_is_reported_and_ends(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    with ear(port) as heard, sensor(tmp_path, port, SETTINGS, module=VIRTUAL) as daemon:
-        until_health(heard, "ok", 0)
+    settings = SETTINGS | {"mqtt.heartbeat_s": 1}
+    with ear(port) as heard, sensor(tmp_path, port, settings, module=VIRTUAL) as daemon:
+        wait_for_health(heard, "ok", 0)
         for time_ in (1, 2, 3):
             daemon.process.send_signal(signal.SIGUSR1)
-            until_health(heard, "stalled", time_ - 1)
-            before = [message["seq"] for message in heard.all("keypoints")]
-            time.sleep(1)  # and now nothing at all is said of what was seen before
+            wait_for_health(heard, "stalled", time_ - 1)
+            wait_for_health(heard, "stalled", time_ - 1)  # a second later, no frame has been published again
             daemon.process.send_signal(signal.SIGUSR2)
-            until_health(heard, "ok", time_)
-            assert len(set(before)) == len(before)
-        assert daemon.stop()[0] == 0
+            wait_for_health(heard, "ok", time_)
+        daemon.assert_stops()
         heard.topic("status", b"offline")
     sequences = [message["seq"] for message in heard.all("keypoints")]
     assert sequences == sorted(set(sequences))
@@ -85,26 +83,28 @@ def test_a_stall_is_said_and_mended(mosquitto: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("later_s", [0, 0.7, 2.2])  # silent, or paused, or being opened
-def test_it_ends_at_once_while_the_camera_is_away(mosquitto: Start, tmp_path: Path, later_s: float) -> None:
+def test_it_stops_in_time_while_the_camera_is_away(mosquitto: Start, tmp_path: Path, later_s: float) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, SETTINGS, module=VIRTUAL) as daemon:
-        until_health(heard, "ok", 0)
+        wait_for_health(heard, "ok", 0)
         daemon.process.send_signal(signal.SIGUSR1)
-        until_health(heard, "stalled", 0)
-        time.sleep(later_s)
-        code, took_s = daemon.stop()
+        wait_for_health(heard, "stalled", 0)
+        time.sleep(later_s)  # what it does then is what the test is about
+        daemon.assert_stops()
         heard.topic("status", b"offline")
-    assert (code, daemon.log.count("Traceback")) == (0, 0), daemon.log
-    assert took_s < 2
 
 
-def until_health(heard: Ear, camera: str, reopened: int) -> None:
-    heard.topic("health")
-    health = heard.all("health")[-1]
-    assert (health["camera"], health["camera_reopened"]) == (camera, reopened)
+def wait_for_health(heard: Ear, camera: str, reopened: int) -> None:
+    def matches(message: Message) -> bool:
+        if not message.topic.endswith("/health"):
+            return False
+        health = json.loads(message.payload)
+        return (health["camera"], health["camera_reopened"]) == (camera, reopened)
+
+    heard.listen(matches)
 
 
-def test_check_tells_what_it_found() -> None:
+def test_check_counts_the_cameras() -> None:
     found = subprocess.run(
         [sys.executable, "-m", VIRTUAL, "check", "--config", os.devnull],
         env=os.environ | {"EDGE_POSE_CAMERA__SOURCE": "picamera2:5", "EDGE_POSE_MQTT__HOST": "127.0.0.1"},
