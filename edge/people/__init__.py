@@ -1,1 +1,1 @@
-"""From the poses of one frame to people followed over time."""
+"""From the poses of one frame to people tracked over time."""

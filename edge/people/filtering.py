@@ -1,4 +1,4 @@
-"""What is sure enough to be reported: thresholds on keypoints and on poses."""
+"""Keep the poses and keypoints that are confident enough to be published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,27 +9,25 @@ import numpy as np
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Decoded, Floats, Letterbox, Pose
 
-# What the decoder makes of the last keypoints that nobody had, and of a better pose for the rest, is hardly ever
-# somebody, and would take the ids of those who are.
-OWN = 0.4
+# A pose that shares most of its keypoints with a better one is almost never a person, and would take a person's ID.
+MIN_OWN_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thresholds:
-    """The least that counts. A keypoint below `confidence` is left out, a pose that misses another limit as well."""
+    """Keypoints below `confidence` are hidden; poses below one of the other values are dropped."""
 
-    confidence: Floats  # (17,), one a body part
+    confidence: Floats  # (17,), one per keypoint
     score: float  # of a pose
-    keypoints: int  # visible ones a pose needs
-    own: float = (
-        OWN  # share of its keypoints, by confidence, that are not a better pose's; those do not count in a score
-    )
+    keypoints: int  # visible ones of a pose
+    # Share of a pose's keypoints, by confidence, that no better pose has; only those count in a pose's score.
+    own: float = MIN_OWN_SHARE
 
     @classmethod
     def of(
-        cls, *, confidence: float, parts: Mapping[Any, float], score: float, keypoints: int, own: float = OWN
+        cls, *, confidence: float, parts: Mapping[Any, float], score: float, keypoints: int, own: float = MIN_OWN_SHARE
     ) -> "Thresholds":
-        """`confidence` for every keypoint but those that `parts` (name -> confidence) sets apart."""
+        """Use `confidence` for every keypoint that `parts` (name -> confidence) does not list."""
         each = np.full(KEYPOINT_COUNT, confidence, np.float32)
         for name, value in parts.items():
             each[INDEX[name]] = value
@@ -37,7 +35,7 @@ class Thresholds:
 
 
 def keep_visible(decoded: Decoded, letterbox: Letterbox, thresholds: Thresholds) -> list[Pose]:
-    """The poses that are sure enough, in frame space, best first, with their keypoints marked as visible or not."""
+    """The poses that reach the thresholds, best first, in frame space, with their visible keypoints marked."""
     poses = []
     for yx, confidence, score in zip(decoded.keypoints, decoded.confidences, decoded.scores, strict=True):
         visible = confidence >= thresholds.confidence

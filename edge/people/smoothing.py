@@ -1,8 +1,8 @@
-"""Steady keypoints: a One Euro filter each (Casiez, Roussel, Vogel 2012), and hysteresis against flicker.
+"""Smooth keypoints with One Euro filters (Casiez, Roussel, Vogel 2012), and add hysteresis against flicker.
 
-A keypoint that rests is smoothed strongly, and one that moves hardly at all, because there lag would show and noise
-does not. Speed is measured in sizes of the person a second, so that near and far people are treated alike, whatever the
-resolution. Nothing is invented: what a frame does not show is not shown.
+A keypoint at rest is smoothed strongly and a moving one hardly at all: lag shows in motion, noise shows at rest. Speed
+is measured in a person's sizes per second, so distance and resolution make no difference. A keypoint that a frame does
+not show is never made up.
 """
 
 import math
@@ -15,84 +15,83 @@ import numpy.typing as npt
 from edge.people.filtering import Thresholds
 from edge.types import Floats, Pose, Track
 
-SPEED_CUTOFF_HZ = 1.0  # for the speed itself, as in the paper
-# Who was not seen for so long begins anew where they are seen then; so does a keypoint that was hidden at all.
-AWAY_S = 0.4
-FORGET_S = 10.0  # a person
+SPEED_CUTOFF_HZ = 1.0  # of the filter of the speed, as in the paper
+RESTART_S = 0.4  # a person not seen for longer starts at the new position; a hidden keypoint does so at once
+FORGET_S = 10.0  # how long the filters of a person are kept
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How steady, and how quick."""
+    """The parameters of the filters; the defaults are those of the configuration."""
 
-    min_cutoff_hz: float = 0.25  # of a keypoint that rests: lower is steadier
-    beta_hz: float = 4.0  # added to it for each size of the person a second: higher lags less
-    hysteresis: float = 0.05  # how much surer than its threshold a keypoint has to be to appear again
+    min_cutoff_hz: float = 0.25  # of a keypoint at rest: lower is steadier
+    beta_hz: float = 4.0  # added per size per second of speed: higher lags less
+    hysteresis: float = 0.05  # how far above its threshold a keypoint has to rise to appear again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Memory:
-    """What is known of one person."""
+class _Filter:
+    """The state of one person's filters."""
 
-    xy: Floats  # (17, 2) filtered, frame px; of no use where not `seen`
+    xy: Floats  # (17, 2) filtered, frame px; meaningless for keypoints that are not `seen`
     velocity: Floats  # (17, 2) filtered, px/s
-    seen: npt.NDArray[np.bool_]  # (17,) which keypoints were sure enough
-    shown: npt.NDArray[np.bool_]  # (17,)
-    size_px: float
+    seen: npt.NDArray[np.bool_]  # (17,) keypoints that reached their threshold
+    shown: npt.NDArray[np.bool_]  # (17,) keypoints that were published
+    size_px: float  # filtered
     now_s: float
 
 
 class Smoother:
-    """Remembers everybody with an id for a while."""
+    """Smooths the poses of tracks with an ID, from frame to frame."""
 
     def __init__(self, thresholds: Thresholds, settings: Settings = Settings()) -> None:
         self._settings = settings
-        self._enough = thresholds.keypoints
-        # Somewhere between the threshold and certainty, or nothing could ever come back.
+        self._min_keypoints = thresholds.keypoints
+        # At most halfway between the threshold and 1, so that every keypoint can reach it.
         limit = thresholds.confidence
         self._to_appear = np.minimum(limit + np.float32(settings.hysteresis), (limit + np.float32(1)) / np.float32(2))
-        self._people: dict[int, _Memory] = {}
+        self._filters: dict[int, _Filter] = {}
 
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]:
-        """The same people, steadied; those without an id as they are. `now_s` is the frame's `monotonic_s`."""
-        steadied = [track if track.id is None else self._steadied(track.id, track, now_s) for track in tracks]
-        if any(not 0 <= now_s - memory.now_s < FORGET_S for memory in self._people.values()):
-            self._people = {id_: memory for id_, memory in self._people.items() if 0 <= now_s - memory.now_s < FORGET_S}
-        return steadied
+        """The same tracks with smoothed poses; tracks without an ID stay as they are. `now_s` is `monotonic_s`."""
+        smoothed = [track if track.id is None else self._smoothed(track.id, track, now_s) for track in tracks]
+        if any(not 0 <= now_s - one.now_s < FORGET_S for one in self._filters.values()):
+            self._filters = {id_: one for id_, one in self._filters.items() if 0 <= now_s - one.now_s < FORGET_S}
+        return smoothed
 
-    def _steadied(self, id_: int, track: Track, now_s: float) -> Track:
-        memory, pose = self._people.get(id_), track.pose
-        if memory is None or now_s <= memory.now_s:
-            size_px = pose.box.size_px
-            self._people[id_] = _Memory(pose.xy, np.zeros_like(pose.xy), pose.visible, pose.visible, size_px, now_s)
+    def _smoothed(self, id_: int, track: Track, now_s: float) -> Track:
+        last, pose = self._filters.get(id_), track.pose
+        if last is None or now_s <= last.now_s:
+            velocity = np.zeros_like(pose.xy)
+            self._filters[id_] = _Filter(pose.xy, velocity, pose.visible, pose.visible, pose.box.size_px, now_s)
             return track
-        memory = self._people[id_] = self._filtered(memory, pose, now_s)
-        steadied = Pose(memory.xy, pose.confidence, memory.shown, pose.score, pose.turn)
-        return Track(id_, steadied, track.first_seen_s, track.last_seen_s)
+        filtered = self._filters[id_] = self._filtered(last, pose, now_s)
+        smoothed = Pose(filtered.xy, pose.confidence, filtered.shown, pose.score, pose.turn)
+        return Track(id_, smoothed, track.first_seen_s, track.last_seen_s)
 
-    def _filtered(self, memory: _Memory, pose: Pose, now_s: float) -> _Memory:
-        """One Euro, of the keypoints that are sure enough now and were so in the last frame; the others begin anew."""
-        gap_s, seen = now_s - memory.now_s, pose.visible
+    def _filtered(self, last: _Filter, pose: Pose, now_s: float) -> _Filter:
+        """Filter the keypoints seen now and in the last frame; the others start at their new positions."""
+        gap_s, seen = now_s - last.now_s, pose.visible
         speed_weight = _weight(gap_s, SPEED_CUTOFF_HZ)
-        size_px = memory.size_px + speed_weight * (pose.box.size_px - memory.size_px)
-        change = pose.xy - memory.xy
-        velocity = memory.velocity + speed_weight * (change / gap_s - memory.velocity)
-        sizes_a_second = np.hypot(velocity[:, :1], velocity[:, 1:]) / size_px
-        weight = _weight(gap_s, self._settings.min_cutoff_hz + self._settings.beta_hz * sizes_a_second)
-        goes_on = (seen & memory.seen)[:, None] & (gap_s <= AWAY_S)
-        shown = seen & (memory.shown | (pose.confidence >= self._to_appear))
-        return _Memory(
-            np.where(goes_on, memory.xy + weight * change, pose.xy),
-            np.where(goes_on, velocity, np.float32(0)),
+        size_px = last.size_px + speed_weight * (pose.box.size_px - last.size_px)
+        change = pose.xy - last.xy
+        velocity = last.velocity + speed_weight * (change / gap_s - last.velocity)
+        speed = np.hypot(velocity[:, :1], velocity[:, 1:]) / size_px  # (17, 1) sizes per second
+        weight = _weight(gap_s, self._settings.min_cutoff_hz + self._settings.beta_hz * speed)
+        continues = (seen & last.seen)[:, None] & (gap_s <= RESTART_S)
+        shown = seen & (last.shown | (pose.confidence >= self._to_appear))
+        return _Filter(
+            np.where(continues, last.xy + weight * change, pose.xy),
+            np.where(continues, velocity, np.float32(0)),
             seen,
-            # Keypoints may have to wait, but not so many that the person would vanish for that.
-            shown if np.count_nonzero(shown) >= self._enough else seen,
+            # Hysteresis must not hide so many keypoints that the person would disappear.
+            shown if np.count_nonzero(shown) >= self._min_keypoints else seen,
             size_px,
             now_s,
         )
 
 
 def _weight(gap_s: float, cutoff_hz: Any) -> Any:
-    """Of the newest value in a low-pass filter of first order, after `gap_s`: 0..1."""
+    """The weight of the newest value, 0..1, in a first-order low-pass filter after `gap_s`."""
     turns = 2 * math.pi * gap_s * cutoff_hz
     return turns / (turns + 1)

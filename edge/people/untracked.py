@@ -1,10 +1,10 @@
-"""People in pictures that do not belong together: neither tracked nor smoothed."""
+"""People in single pictures, where one picture does not continue the last: neither tracked nor smoothed."""
 
 from edge.types import Pose, Track
 
 
 class Untracked:
-    """A tracker and smoother that gives no IDs and changes nothing."""
+    """A tracker and smoother in one that gives no IDs and changes nothing."""
 
     lost: list[Track] = []  # noqa: RUF012 - always empty
 

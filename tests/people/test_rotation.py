@@ -12,7 +12,7 @@ from tests.support.pipelines import configured
 from tests.support.poses import make_pose
 from tests.support.scenes import frame_of, scene
 
-# Head, shoulders, hips, knees and ankles of someone upright, (x, y) from the hips; the rest is beside the shoulders.
+# Keypoints of an upright person, (x, y) from the hips.
 UPRIGHT = np.zeros((17, 2), np.float32)
 UPRIGHT[:5, 1] = -100
 UPRIGHT[5:11] = [(20, -70), (-20, -70), (22, -30), (-22, -30), (25, 5), (-25, 5)]
@@ -27,7 +27,7 @@ def pose(
     score: float = 0.9,
     hidden: Iterable[int] = (),
 ) -> Pose:
-    """Someone whose head leans so many degrees to the right, and who was seen in a frame turned that way."""
+    """A person whose head leans `lean` degrees to the right, detected in a frame turned by `turn`."""
     a = np.radians(lean)
     turned = UPRIGHT @ np.array(((np.cos(a), np.sin(a)), (-np.sin(a), np.cos(a))), np.float32)
     visible = np.ones(17, np.bool_)
@@ -40,10 +40,10 @@ def track(seen: Pose, id_: int | None = 1, last_seen_s: float = 0.0) -> Track:
 
 
 @pytest.mark.parametrize(("lean", "turn"), [(0, 0), (30, 0), (-40, 0), (90, 1), (60, 1), (180, 2), (-90, 3), (-120, 3)])
-def test_the_turn_that_brings_the_head_up(lean: float, turn: int) -> None:
+def test_the_first_rotation_brings_the_head_up(lean: float, turn: int) -> None:
     assert turns_for(pose(lean))[0] == turn
     assert sorted(turns_for(pose(lean))) == [0, 1, 2, 3]
-    # And so it does: the head points up in the frame that numpy turned by it.
+    # The head is above the hips in a frame that numpy turned the same way.
     picture = np.zeros((400, 600), np.uint8)
     x, y = pose(lean).xy[0].astype(int)
     picture[y, x] = 1
@@ -54,102 +54,102 @@ def test_the_turn_that_brings_the_head_up(lean: float, turn: int) -> None:
 
 
 @pytest.mark.parametrize("hidden", [[5, 6], [11, 12]])
-def test_without_a_trunk_people_stay_as_they_were_seen(hidden: list[int]) -> None:
+def test_without_a_trunk_the_rotation_of_the_detection_comes_first(hidden: list[int]) -> None:
     assert turns_for(pose(90, turn=3, hidden=hidden))[0] == 3
 
 
-def test_upright_people_are_looked_at_once() -> None:
+def test_upright_people_need_one_view() -> None:
     planner = RotationPlanner()
     for frame in range(900):
         planner.observe([track(pose())], [], frame / 15)
         assert planner.turns((frame + 1) / 15) == [0]
 
 
-def test_somebody_who_turns_horizontal_gets_a_second_look_that_way() -> None:
+def test_a_person_who_leans_far_over_gets_a_second_view_that_way() -> None:
     planner = RotationPlanner()
     planner.observe([track(pose(-70))], [], 1.0)
     assert planner.turns(1.1) == [0, 3]
 
 
-def test_somebody_who_lies_stays_in_sight_at_no_cost_and_newcomers_are_looked_for() -> None:
+def test_a_lying_person_needs_one_view_and_upright_people_are_searched_for() -> None:
     planner = RotationPlanner()
-    looks = []
+    views = []
     for frame in range(900):
-        looks.append(planner.turns(frame / 15))
+        views.append(planner.turns(frame / 15))
         planner.observe([track(pose(90, turn=1))], [], frame / 15)
-    assert all(look[0] == 1 for look in looks[1:])
-    seconds = [look[1] for look in looks[1:] if len(look) > 1]
-    assert set(seconds) == {0}
-    assert 50 <= len(seconds) <= 60
+    assert all(view[0] == 1 for view in views[1:])
+    second_views = [view[1] for view in views[1:] if len(view) > 1]
+    assert set(second_views) == {0}
+    assert 50 <= len(second_views) <= 60
 
 
-def test_the_lost_are_looked_for_where_they_leaned_to_and_then_everywhere() -> None:
+def test_a_lost_person_is_searched_for_in_the_direction_of_the_lean_first() -> None:
     planner = RotationPlanner()
     planner.observe([track(pose(40))], [], 1.0)
-    looks = []
+    views = []
     for frame in range(1, 4):
         planner.observe([], [track(pose(40), last_seen_s=1.0)], 1 + frame / 15)
-        looks.append(planner.turns(1 + (frame + 0.5) / 15))
-    assert looks == [[0, 1], [0, 3], [0, 2]]
+        views.append(planner.turns(1 + (frame + 0.5) / 15))
+    assert views == [[0, 1], [0, 3], [0, 2]]
 
 
-def test_who_is_hidden_behind_somebody_is_looked_for_at_a_low_rate_alone() -> None:
+def test_a_person_hidden_behind_another_is_searched_for_at_a_low_rate() -> None:
     planner = RotationPlanner()
     behind = track(pose(at=(310, 195)), 2, last_seen_s=0.9)
-    seconds = 0
+    second_views = 0
     for frame in range(15, 75):
-        looks = planner.turns(frame / 15)
-        seconds += len(looks) - 1
+        views = planner.turns(frame / 15)
+        second_views += len(views) - 1
         planner.observe([track(pose())], [behind], frame / 15)
-    assert 2 <= seconds <= 5
-    # Lost in the open, they are looked for at once.
-    alone = track(pose(at=(100, 200)), 3, last_seen_s=5.0)
-    planner.observe([track(pose())], [alone], 5.1)
+    assert 2 <= second_views <= 5
+    # A person lost in the open is searched for at once.
+    in_the_open = track(pose(at=(100, 200)), 3, last_seen_s=5.0)
+    planner.observe([track(pose())], [in_the_open], 5.1)
     assert len(planner.turns(5.2)) == 2
 
 
-def test_who_got_up_again_is_looked_for_upright_first() -> None:
+def test_a_lying_person_who_is_lost_is_searched_for_upright_first() -> None:
     planner = RotationPlanner()
     planner.observe([track(pose(50, turn=1))], [], 1.0)
     planner.observe([], [track(pose(50, turn=1), last_seen_s=1.0)], 1.1)
     assert planner.turns(1.2) == [1, 0]
 
 
-def test_one_who_stands_and_one_who_lies() -> None:
-    """Most are looked at first; the other is not lost as long as nobody looked, and is looked at that way alone."""
+def test_a_standing_and_a_lying_person_share_the_views() -> None:
+    """The rotation of most people comes first, and all second views go to the other person."""
     planner = RotationPlanner()
-    seconds = []
+    second_views = []
     last_s = 0.0
     for frame in range(600):
         now_s = frame / 15
-        looks = planner.turns(now_s)
-        lies = track(pose(90, turn=1), 2, last_s)
-        if 1 in looks or frame == 0:
+        views = planner.turns(now_s)
+        lying = track(pose(90, turn=1), 2, last_s)
+        if 1 in views or frame == 0:
             last_s = now_s
             planner.observe([track(pose()), track(pose(90, turn=1), 2, now_s)], [], now_s)
         else:
-            planner.observe([track(pose())], [lies], now_s)
-        seconds += looks[1:]
+            planner.observe([track(pose())], [lying], now_s)
+        second_views += views[1:]
         if frame:
-            assert looks[0] == 0
-    assert set(seconds) == {1}
-    assert 600 / 6 <= len(seconds) <= 600 / 6 + 4
+            assert views[0] == 0
+    assert set(second_views) == {1}
+    assert 600 / 6 <= len(second_views) <= 600 / 6 + 4
 
 
-def test_nobody_is_looked_for_at_a_low_rate_every_way() -> None:
+def test_an_empty_room_is_searched_in_every_rotation_at_a_low_rate() -> None:
     planner = RotationPlanner()
-    seconds = []
+    second_views = []
     for frame in range(900):
-        looks = planner.turns(frame / 15)
+        views = planner.turns(frame / 15)
         planner.observe([], [], frame / 15)
-        assert looks[0] == 0
-        seconds += looks[1:]
-    assert 55 <= len(seconds) <= 60
-    assert seconds[:6] == [1, 3, 2, 1, 3, 2]
+        assert views[0] == 0
+        second_views += views[1:]
+    assert 55 <= len(second_views) <= 60
+    assert second_views[:6] == [1, 3, 2, 1, 3, 2]
 
 
-def test_somebody_new_who_lies_comes_before_somebody_lost() -> None:
-    """Perhaps it is the same person, and in any case it is somebody who is there."""
+def test_a_new_lying_person_counts_more_than_a_lost_one() -> None:
+    """It may be the same person, and it is certainly in the picture."""
     planner = RotationPlanner()
     gone = track(pose(), 1, last_seen_s=0.9)
     planner.observe([track(pose(90, turn=1), None)], [gone], 1.0)
@@ -158,7 +158,7 @@ def test_somebody_new_who_lies_comes_before_somebody_lost() -> None:
     assert planner.turns(1.1)[0] == 0
 
 
-def test_somebody_glimpsed_is_looked_at_again() -> None:
+def test_a_person_without_an_id_gets_more_views_for_a_second() -> None:
     planner = RotationPlanner()
     planner.observe([track(pose())], [], 0.9)
     planner.observe([track(pose()), track(pose(90, turn=1), None)], [], 1.0)
@@ -170,15 +170,15 @@ def test_somebody_glimpsed_is_looked_at_again() -> None:
 
 
 @pytest.mark.parametrize(("fps", "seed"), list(product((2, 5, 15, 30), range(5))))
-def test_second_looks_cost_less_than_a_fifth_over_any_minute(fps: int, seed: int) -> None:
-    """Whatever happens: people come, lie, get lost and return at random."""
+def test_second_views_cost_less_than_a_fifth_of_any_minute(fps: int, seed: int) -> None:
+    """People appear, lie, get lost and return at random."""
     rng = np.random.default_rng(seed)
     planner = RotationPlanner()
-    looks: list[int] = []
+    views: list[int] = []
     for frame in range(fps * 180):
         now_s = frame / fps
         turns = planner.turns(now_s)
-        looks.append(len(turns) - 1)
+        views.append(len(turns) - 1)
         people = [track(pose(rng.uniform(-180, 180), turn=int(rng.choice(TURNS))), i, now_s) for i in range(4)]
         here = rng.random(4) < 0.5
         planner.observe(
@@ -187,8 +187,8 @@ def test_second_looks_cost_less_than_a_fifth_over_any_minute(fps: int, seed: int
             now_s,
         )
     minute = fps * 60
-    assert max(sum(looks[i : i + minute]) for i in range(len(looks) - minute)) <= minute / 5
-    assert sum(looks) > len(looks) / 10, "or this would have tested nothing"
+    assert max(sum(views[i : i + minute]) for i in range(len(views) - minute)) <= minute / 5
+    assert sum(views) > len(views) / 10, "too few second views to test the limit"
 
 
 def test_a_clock_that_goes_back_does_not_end_the_search() -> None:
@@ -197,24 +197,21 @@ def test_a_clock_that_goes_back_does_not_end_the_search() -> None:
     assert len(planner.turns(0.0)) == 2
 
 
-def test_the_same_person_in_two_looks_counts_once_as_they_look_best() -> None:
+def test_a_person_in_two_views_counts_once_with_the_better_pose() -> None:
     upright, turned = pose(45, score=0.4), pose(47, turn=1, score=0.7)
     other = pose(at=(500, 200), score=0.5)
     assert merge_views([[other, upright], [turned]]) == [turned, other]
     assert merge_views([[turned, other]]) == [turned, other]
 
 
-def test_people_of_one_look_are_never_merged() -> None:
+def test_people_of_one_view_are_never_merged() -> None:
     close = [pose(score=0.9), pose(at=(305, 203), score=0.8)]
     assert merge_views([close, []]) == close
 
 
-def test_who_kneels_over_one_who_lies_is_someone_else() -> None:
-    stands, lies = pose(at=(300, 200)), pose(90, turn=1, at=(300, 280), score=0.8)
-    assert merge_views([[stands], [lies]]) == [stands, lies]
-
-
-# With the real network.
+def test_a_person_who_kneels_over_a_lying_one_is_another_person() -> None:
+    kneels, lies = pose(at=(300, 200)), pose(90, turn=1, at=(300, 280), score=0.8)
+    assert merge_views([[kneels], [lies]]) == [kneels, lies]
 
 
 def pipeline(*, turned: bool = True) -> Pipeline:
@@ -222,7 +219,7 @@ def pipeline(*, turned: bool = True) -> Pipeline:
 
 
 def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
-    """Of each frame, the ids, and how far the people are from where they were painted, in px."""
+    """For each frame, the IDs, and the mean distance between detected and painted keypoints, px."""
     painter = scene(name, seed)
     seen = []
     for number in frames:
@@ -233,16 +230,16 @@ def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> 
     return seen
 
 
-@pytest.mark.parametrize("seed", [1])  # one more is followed end to end
-def test_a_fall_is_followed_from_standing_to_lying_and_up_again(seed: int) -> None:
-    loop = 131  # frames of the scene, so that it holds all of it, wherever it begins
+@pytest.mark.parametrize("seed", [1])  # tests/e2e follows another one
+def test_a_person_keeps_the_id_through_a_fall_and_getting_up(seed: int) -> None:
+    loop = 131  # frames of the whole scene
     seen = followed(pipeline(), "fall", seed, range(loop + 20))[10:]
     assert {id_ for ids, _ in seen for id_ in ids} - {None} == {1}
     assert np.mean([len(ids) == 1 for ids, _ in seen]) > 0.95
     assert np.median([error for _, error in seen]) < 9
 
 
-def test_without_the_turned_look_one_who_lies_is_not_seen() -> None:
-    """Or the test above would not test it."""
+def test_without_rotations_a_lying_person_is_not_detected() -> None:
+    """Otherwise the test above would not test the rotations."""
     assert all(not ids for ids, _ in followed(pipeline(turned=False), "lie", 0, range(10)))
     assert all(ids == {1} for ids, _ in followed(pipeline(), "lie", 0, range(10))[5:])
