@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError, ReasonCode
 from edge.inference.network import Network, Selected, State
@@ -17,7 +18,7 @@ from edge.types import Backend
 log = logging.getLogger(__name__)
 
 BACKOFF_S = 1.0  # before the first new try; twice as long after each further one, up to inference.retry_s
-OpenEdgeTpu = Callable[[threading.Event], Network]  # gives up once the event is set; raises EdgeError
+OpenEdgeTpu: TypeAlias = Callable[[threading.Event], Network]  # gives up once the event is set; raises EdgeError
 
 
 class OneNetwork:
@@ -60,7 +61,7 @@ class EdgeTpuOnly:
         network = self.selected.network
         now_s = time.monotonic()
         try:
-            if now_s - self._restarted_s < self._retry_s:
+            if self._closed.is_set() or now_s - self._restarted_s < self._retry_s:
                 raise error
             self._restarted_s = now_s
             self.recovering = True
@@ -183,7 +184,8 @@ class Fallback:
         if detail != self.selected.state.detail:
             # Most machines have no Coral: that is no warning, unless it was there before.
             level = logging.INFO if isinstance(error, AbsentError) and not self._failures else logging.WARNING
-            log.log(level, "the CPU is used: %s", detail)
+            if not self._closed.is_set():  # or the failure is our own doing
+                log.log(level, "the CPU is used: %s", detail)
             now = self.selected.state
             since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()
             self.selected = Selected(self._cpu, State("cpu", code, detail, since_s))
