@@ -11,7 +11,8 @@ SUITE ?= bookworm
 PARALLEL := -n auto --maxschedchunk 1
 # What depends on the versions of numpy and the runtime.
 OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing tests/evaluation \
-    tests/inference tests/people tests/pipeline tests/scenes tests/service/test_assembly.py tests/e2e/test_run.py
+    tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
+    tests/service/test_assembly.py tests/e2e/test_run.py
 
 .PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 

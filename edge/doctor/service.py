@@ -49,7 +49,7 @@ def services(run: Run, unit: Mapping[str, str]) -> Iterator[Result]:
         return
     listed = run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", INSTANCES]).out
     instances = [line.split()[0] for line in listed.splitlines() if line.strip()]
-    unused = unit["LoadState"] == "not-found" or (unit["ActiveState"] == "inactive" and not _starts(unit))
+    unused = unit["LoadState"] == "not-found" or (unit["ActiveState"] == "inactive" and not _starts_at_boot(unit))
     if not (instances and unused):
         yield from _service("", UNIT, unit, run)
     for instance in instances:
@@ -71,7 +71,7 @@ def _state(name: str, unit: str, properties: Mapping[str, str]) -> Result:
         return Result(name, "problem", f"{unit} is {properties['LoadState']}", f"systemctl status {unit}")
     if properties["ActiveState"] == "active":
         text = f"runs: {properties['StatusText'] or properties['SubState']}"
-        if not _starts(properties):
+        if not _starts_at_boot(properties):
             return Result(name, "warning", f"{text}; but does not start at boot", f"sudo systemctl enable {unit}")
         if (restarts := int(properties["NRestarts"] or 0)) > 0:
             return Result(name, "warning", f"{text}; restarts: {restarts}", f"journalctl -u {unit}")
@@ -98,7 +98,7 @@ def _down(name: str, unit: str, properties: Mapping[str, str]) -> Result:
     return Result(name, "problem", f"{state}: {text}", fix)
 
 
-def _starts(properties: Mapping[str, str]) -> bool:
+def _starts_at_boot(properties: Mapping[str, str]) -> bool:
     """Whether the service starts at boot."""
     return properties["UnitFileState"] not in ("disabled", "static", "indirect")
 

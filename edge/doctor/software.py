@@ -98,13 +98,13 @@ def pycoral(spec: ModuleSpec | None = None) -> Result:
 def models() -> list[Result]:
     """Whether all model files are undamaged."""
     try:
-        models = [model for model in listing.list_models() if model.folder]
+        installed = [model for model in listing.list_models() if model.folder]
     except EdgeError as exc:
         return [from_error("models", exc)]
     damaged = [
-        Result("models", "problem", model.problem.problem, model.problem.remedy) for model in models if model.problem
+        Result("models", "problem", model.problem.problem, model.problem.remedy) for model in installed if model.problem
     ]
-    return damaged or [Result("models", "ok", f"{', '.join(model.name for model in models)}: undamaged")]
+    return damaged or [Result("models", "ok", f"{', '.join(model.name for model in installed)}: undamaged")]
 
 
 def pip() -> str:
