@@ -158,9 +158,11 @@ class Feed:
         if not self.live:
             self._changed.wait_for(is_over)
             return
-        clock = RunningClock(self._monotonic)
+        slice_s = min(self._silence_s, LONGEST_GAP_S) / 4
+        # A suspension counts as two slices, so that it never uses up the limit.
+        clock = RunningClock(self._monotonic, longest_gap_s=2 * slice_s)
         items, item_s = self._items, 0.0
-        while not self._changed.wait_for(is_over, min(self._silence_s - clock.now_s(), LONGEST_GAP_S / 2)):
+        while not self._changed.wait_for(is_over, min(self._silence_s - clock.now_s(), slice_s)):
             now_s = clock.now_s()
             if items != self._items:
                 items, item_s = self._items, now_s

@@ -18,7 +18,7 @@ from edge.camera.pixel_formats import to_rgb
 from edge.camera.reopening import POLL_S, Limits, SilentError, pause, reopening
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
-from edge.system.clock import RunningClock
+from edge.system.clock import LONGEST_GAP_S, RunningClock
 from edge.types import Image
 
 __all__ = ["Picamera2", "open_picamera"]
@@ -80,8 +80,8 @@ def _pictures(picam: Any, camera: Camera, size: Size, start_s: float) -> Reader:
     # Some cameras have no control for the rate, or do not keep it.
     period_s = 1 / camera.fps if camera.fps else 0.0
     due_s = time.monotonic()
-    clock, picture_s = RunningClock(), 0.0
     silence_s = max(stall_timeout_s(camera), start_s)
+    clock, picture_s = RunningClock(longest_gap_s=min(stall_timeout_s(camera), LONGEST_GAP_S) / 2), 0.0
     has_mode, job = False, None
     try:
         while True:

@@ -7,7 +7,7 @@ from edge.camera.pyav import Scaler, av, decode, find_video
 from edge.camera.reopening import Limits, SilentError, reopening
 from edge.config import Camera
 from edge.errors import CameraError
-from edge.system.clock import RunningClock
+from edge.system.clock import LONGEST_GAP_S, RunningClock
 
 ANALYSIS_S = 0.5  # ffmpeg examines a stream before it decodes; its default of 5 s is as long as the stall timeout
 LATE_S = 1.0  # PyAV notices within 0.1 s that a timeout has passed; if later, this process was suspended
@@ -39,7 +39,7 @@ def _session(camera: Camera, scaler: Scaler, start_s: float) -> Reader:
         # Not `options`: older PyAV crashes when it passes those to streams that appear late.
         with av.open(camera.source, format=format_, container_options=options, timeout=(start_s, stall_s)) as container:
             stream = find_video(container, shown, CameraError)
-            clock, picture_s, allowed_s = RunningClock(), 0.0, stall_s
+            clock, picture_s, allowed_s = RunningClock(longest_gap_s=min(stall_s, LONGEST_GAP_S) / 2), 0.0, stall_s
             since_s = time.monotonic()
             for frame in decode(container, stream):
                 since_s = time.monotonic()

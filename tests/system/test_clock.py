@@ -14,3 +14,8 @@ def test_a_suspension_counts_as_the_longest_gap() -> None:
     assert clock.now_s() == 0.5
     assert clock.now_s() == 0.5 + LONGEST_GAP_S
     assert clock.now_s() == 0.75 + LONGEST_GAP_S
+
+
+def test_a_suspension_counts_as_the_gap_that_the_caller_chose() -> None:
+    times_s = iter([100.0, 108.0])
+    assert RunningClock(lambda: next(times_s), longest_gap_s=0.25).now_s() == 0.25
