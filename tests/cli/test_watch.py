@@ -1,52 +1,17 @@
 """`edge-pose watch` on real brokers: its connection, its login, and what it prints."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge.errors import EXIT_USAGE
-from tests.support import ROOT
-from tests.support.brokers import LOOPBACK, Mosquitto
-from tests.support.sensor import run_edge
-from tests.support.waiting import LONG_S, until
+from tests.support.brokers import LOOPBACK, Mosquitto, publish
+from tests.support.sensor import run_edge, watch
 
 Start = Callable[..., Mosquitto]
-
-
-@contextmanager
-def watching(folder: Path, *arguments: str, **environ: str) -> Iterator[Callable[[str], list[str]]]:
-    """Run it; gives a function that waits for text in its output and returns all lines so far."""
-    ours = {key: value for key, value in os.environ.items() if not key.startswith("EDGE_POSE_")}
-    output = folder / "output"
-    with output.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "watch", *arguments],
-            stdout=out, stderr=out, cwd=ROOT, env=ours | {"PYTHONUNBUFFERED": "1"} | environ,
-        )  # fmt: skip
-
-    def lines_with(part: str) -> list[str]:
-        until(lambda: part in output.read_text() or process.poll() is not None)
-        assert part in output.read_text()
-        return output.read_text().splitlines()
-
-    try:
-        yield lines_with
-        process.send_signal(signal.SIGINT)
-        assert process.wait(LONG_S) == 0
-    finally:
-        process.kill()
-        process.wait()
-
-
-def publish(port: int, topic: str, payload: str, *options: str) -> None:
-    subprocess.run(["mosquitto_pub", "-p", str(port), "-t", topic, "-m", payload, "-q", "1", *options], check=True)
 
 
 @pytest.fixture
@@ -61,7 +26,7 @@ def closed(mosquitto: Start, tmp_path: Path) -> Mosquitto:
 @pytest.mark.broker
 def test_it_prints_the_status_of_each_sensor_but_not_deleted_ones(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    with watching(tmp_path, "--host", f"{LOOPBACK}:{port}") as lines_with:
+    with watch(tmp_path, "--host", f"{LOOPBACK}:{port}") as lines_with:
         (waiting,) = lines_with("waiting")
         assert waiting == f"edge-pose: waiting for sensors under edge-pose/ on {LOOPBACK}:{port}; Ctrl-C ends"
         publish(port, "edge-pose/door/status", "online", "-r")
@@ -85,7 +50,7 @@ def test_host_replaces_only_the_host_of_a_named_configuration(closed: Mosquitto,
     ]
     config.write_text("\n".join(lines))
     host = ["--host", LOOPBACK] if named else []
-    with watching(tmp_path, "--config", str(config), "--json", *host) as lines_with:
+    with watch(tmp_path, "--config", str(config), "--json", *host) as lines_with:
         lines_with(f"under house/ on {LOOPBACK}:{closed.port}")
         publish(closed.port, "house/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
         assert json.loads(lines_with("topic")[-1]) == {"topic": "house/door/status", "payload": "online"}
@@ -95,16 +60,16 @@ def test_host_replaces_only_the_host_of_a_named_configuration(closed: Mosquitto,
 def test_without_a_file_the_login_comes_from_the_environment(closed: Mosquitto, tmp_path: Path) -> None:
     publish(closed.port, "edge-pose/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
     where = "--host", f"{LOOPBACK}:{closed.port}"
-    with watching(tmp_path, *where) as lines_with:
+    with watch(tmp_path, *where) as lines_with:
         line = lines_with("does not authorize this user")[-1]
         assert "correct EDGE_POSE_MQTT__USERNAME" in line
     login = {"EDGE_POSE_MQTT__USERNAME": "edge", "EDGE_POSE_MQTT__PASSWORD_FILE": str(tmp_path / "secret")}
-    with watching(tmp_path, *where, **login) as lines_with:
+    with watch(tmp_path, *where, **login) as lines_with:
         lines_with("door  online")
 
 
 def test_failures_name_the_options_that_were_typed(tmp_path: Path) -> None:
-    with watching(tmp_path, "--host", f"{LOOPBACK}:1") as lines_with:
+    with watch(tmp_path, "--host", f"{LOOPBACK}:1") as lines_with:
         line = lines_with("refused")[-1]
         remedy = "start the broker, or correct --host and --port"
         assert line == f"edge-pose: broker {LOOPBACK}:1: connection refused; {remedy}"
@@ -121,7 +86,7 @@ def test_failures_name_the_options_that_were_typed(tmp_path: Path) -> None:
 def test_a_lost_connection_of_watch_does_not_mention_device_ids(mosquitto: Start, tmp_path: Path) -> None:
     broker = mosquitto()
     publish(broker.port, "edge-pose/door/status", "online", "-r")
-    with watching(tmp_path, "--host", f"{LOOPBACK}:{broker.port}") as lines_with:
+    with watch(tmp_path, "--host", f"{LOOPBACK}:{broker.port}") as lines_with:
         lines_with("door")
         broker.stop()
         lost = next(line for line in lines_with("connection lost") if "connection lost" in line)

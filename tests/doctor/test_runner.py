@@ -84,7 +84,7 @@ def test_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_terminal_without_unicode_shows_plain_marks(tmp_path: Path) -> None:
     path = tmp_path / "edge-pose.toml"
-    path.write_text('[mqtt]\nhost = "localhost"\n[camera]\nsource = "synthetic:walk"\n')
+    path.write_text('[mqtt]\nhost = "127.0.0.1"\n[camera]\nsource = "synthetic:walk"\n')
     done = run_edge("doctor", "--config", str(path), environ={"PYTHONIOENCODING": "latin-1"})
     assert "  + configuration" in done.stdout
 

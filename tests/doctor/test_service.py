@@ -120,14 +120,14 @@ def test_the_configuration(tmp_path: Path) -> None:
     assert 'host = "192.168.1.10"' in result.fix
     assert config is not None
     assert config.camera.source == "synthetic:walk"  # the valid keys are used
-    path.write_text('[mqtt]\nhost = "localhost"\n')
+    path.write_text('[mqtt]\nhost = "127.0.0.1"\n')
     assert service.config(path)[0].level == "ok"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT ROOT: only root can become another user")
 def test_an_unreadable_file_is_unknown(tmp_path: Path) -> None:
     path, secret = tmp_path / "edge-pose.toml", tmp_path / "password"
-    path.write_text(f'[mqtt]\nhost = "localhost"\nusername = "edge"\npassword_file = "{secret}"\n')
+    path.write_text(f'[mqtt]\nhost = "127.0.0.1"\nusername = "edge"\npassword_file = "{secret}"\n')
     for private in (path, secret):
         private.touch(0o600)
     os.seteuid(65534)  # may not enter the folders of these tests
