@@ -20,7 +20,7 @@ def pose(grid: tuple[int, int], stride: int, seed: int) -> tuple[Floats, Floats]
 
 
 @pytest.mark.parametrize(("grid", "stride", "seed"), list(product(GRIDS, (8, 16, 32), range(3))))
-def test_a_painted_pose_comes_back(grid: tuple[int, int], stride: int, seed: int) -> None:
+def test_a_painted_pose_is_decoded_exactly(grid: tuple[int, int], stride: int, seed: int) -> None:
     positions, logits = pose(grid, stride, seed)
     keypoints = get_keypoints(*paint(positions, logits, grid, stride), output_stride=stride)
     assert [keypoint.index for keypoint in keypoints] == list(range(17))
@@ -31,14 +31,14 @@ def test_a_painted_pose_comes_back(grid: tuple[int, int], stride: int, seed: int
     assert [keypoint.confidence for keypoint in keypoints] == pytest.approx(sigmoid(logits).tolist())
 
 
-def test_the_stride_is_32_unless_told() -> None:
+def test_the_default_stride_is_32() -> None:
     positions, logits = pose((9, 9), 32, 0)
     keypoints = get_keypoints(*paint(positions, logits, (9, 9), 32))
     assert keypoints[3].x == pytest.approx(positions[3, 1], abs=1e-4)
 
 
-def test_square_and_symmetric() -> None:
-    """Everything on the diagonal with equal offsets: the one case in which rows and columns may be confused."""
+def test_keypoints_on_the_diagonal_of_a_square_grid() -> None:
+    """Here, swapped rows and columns would not show."""
     positions = np.repeat(np.linspace(0, 250, 17, dtype=np.float32)[:, None], 2, axis=1)
     keypoints = get_keypoints(*paint(positions, np.full(17, 4, np.float32), (9, 9), 32))
     for keypoint, (y, x) in zip(keypoints, positions, strict=True):
@@ -46,18 +46,18 @@ def test_square_and_symmetric() -> None:
         assert keypoint.x == keypoint.y
 
 
-def test_rows_and_columns_are_not_confused() -> None:
-    """353x481 makes a grid of 23 x 31: swapped indices are out of bounds, or in another cell."""
-    positions = np.tile(np.array([100, 450], np.float32), (17, 1))  # row 6, column 28: there is no row 28
+def test_rows_and_columns_are_not_swapped() -> None:
+    """353x481 has a grid of 23 x 31: swapped indices are out of bounds, or in another cell."""
+    positions = np.tile(np.array([100, 450], np.float32), (17, 1))  # row 6, column 28; there is no row 28
     heatmaps, offsets = paint(positions, np.full(17, 5, np.float32), (23, 31), 16)
     assert {keypoint.point() for keypoint in get_keypoints(heatmaps, offsets, 16)} == {(450, 100)}
 
-    positions = np.tile(np.array([35, 290], np.float32), (17, 1))  # row 2, column 18: [18, 2] exists too
+    positions = np.tile(np.array([35, 290], np.float32), (17, 1))  # row 2, column 18; [18, 2] is a cell too
     heatmaps, offsets = paint(positions, np.full(17, 5, np.float32), (23, 31), 16)
     assert {keypoint.point() for keypoint in get_keypoints(heatmaps, offsets, 16)} == {(290, 35)}
 
 
-def test_shapes_that_do_not_belong_together_are_refused() -> None:
+def test_shapes_that_do_not_fit_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="heatmaps"):
         get_keypoints(np.zeros((23, 31, 17)), np.zeros((31, 23, 34)))
     with pytest.raises(ValueError, match="heatmaps"):
@@ -65,7 +65,7 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [(np.uint8, 128), (np.int8, 0), (np.uint8, 100), (np.int8, -20)])
-def test_quantised_outputs_decode_to_within_a_step(dtype: type, zero_point: int) -> None:
+def test_quantised_outputs_are_decoded_within_one_step(dtype: type, zero_point: int) -> None:
     positions, logits = pose((23, 31), 16, 7)
     heatmaps, offsets = paint(positions, logits, (23, 31), 16)
     decoded = decode_argmax(
@@ -82,7 +82,7 @@ def test_quantised_outputs_decode_to_within_a_step(dtype: type, zero_point: int)
     assert decoded.scores[0] == pytest.approx(decoded.confidences[0].mean())
 
 
-def test_float_outputs_decode_the_same_way() -> None:
+def test_float_outputs_are_decoded_exactly() -> None:
     positions, logits = pose((23, 31), 16, 3)
     heatmaps, offsets = paint(positions, logits, (23, 31), 16)
     decoded = decode_argmax({"a": Tensor(heatmaps), "b": Tensor(offsets)}, PoseNetOutputs("a", "b", 16))
@@ -90,8 +90,8 @@ def test_float_outputs_decode_the_same_way() -> None:
     assert {array.dtype for array in (decoded.keypoints, decoded.confidences, decoded.scores)} == {np.dtype("f4")}
 
 
-def test_keypoint_speaks_of_pixels_of_the_picture() -> None:
-    keypoint = KeyPoint(9, (97.6, 203.5), 0.98)  # as decoders give it: row, column
+def test_a_keypoint_swaps_row_and_column_into_x_and_y() -> None:
+    keypoint = KeyPoint(9, (97.6, 203.5), 0.98)  # (row, column), as decoders return it
     assert (keypoint.index, keypoint.body_part) == (9, "LEFT_WRIST")
     assert (keypoint.x, keypoint.y, keypoint.confidence) == (203.5, 97.6, 0.98)
     assert keypoint.point() == (203, 97)

@@ -21,7 +21,7 @@ def test_sigmoid_neither_overflows_nor_changes_the_dtype(dtype: type, rest: floa
     assert extreme == pytest.approx([0, 0, 1, 1], abs=rest)
 
 
-def test_sigmoid_of_integers_is_double() -> None:
+def test_sigmoid_of_integers_is_float64() -> None:
     assert sigmoid(np.array([3], np.int8)).dtype == np.float64
 
 
@@ -36,14 +36,14 @@ def test_argmax2d_of_one_matrix_is_row_and_column() -> None:
     assert tuple(map(int, argmax2d(matrix))) == (2, 5)
 
 
-def test_argmax2d_of_many() -> None:
+def test_argmax2d_of_several_matrices() -> None:
     values = np.random.default_rng(1).normal(size=(5, 9, 4))
     rows, columns = argmax2d(values)
     for k in range(4):
         assert values[rows[k], columns[k], k] == values[:, :, k].max()
 
 
-def test_argmax2d_takes_the_first_of_equals_in_raster_order() -> None:
+def test_argmax2d_returns_the_first_of_equal_values_in_raster_order() -> None:
     matrix = np.zeros((4, 4), np.uint8)
     matrix[1, 3] = matrix[2, 0] = 9
     assert tuple(map(int, argmax2d(matrix))) == (1, 3)
@@ -63,17 +63,17 @@ def test_argmax2d_refuses_other_shapes(shape: tuple[int, ...]) -> None:
         ((257, 257), (9, 9), 32),
         ((257, 257), (33, 33), 8),
         ((17, 353), (2, 23), 16),
-        ((16, 353), (1, 23), 16),  # one row: the width tells
+        ((16, 353), (1, 23), 16),  # one row, so the stride comes from the width
         ((480, 640), (30, 40), 16),  # padded by the network
     ],
 )
-def test_output_stride(input_size: tuple[int, int], grid: tuple[int, int], stride: int) -> None:
+def test_output_stride_follows_from_both_sizes(input_size: tuple[int, int], grid: tuple[int, int], stride: int) -> None:
     assert output_stride(input_size, grid) == stride
     assert tuple(math.ceil(side / stride) for side in input_size) == grid
 
 
 @pytest.mark.parametrize("grid", [(23, 32), (1, 1), (0, 0), (353, 31)])
-def test_output_stride_refuses_grids_that_do_not_belong(grid: tuple[int, int]) -> None:
+def test_output_stride_refuses_grids_that_do_not_fit(grid: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="output stride"):
         output_stride((353, 481), grid)
 

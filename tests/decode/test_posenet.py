@@ -239,17 +239,13 @@ def assert_same_as_coral(found: tuple[Floats, Floats, Floats], rows: list[dict[s
         assert scores[pose] == pytest.approx(float(row["pose_score"]), abs=0.1)
 
 
-def test_decode_multi_finds_the_people_of_corals_picture(
-    couple: Couple,
-) -> None:
+def test_decode_multi_finds_the_people_of_corals_picture(couple: Couple) -> None:
     outputs, names, rows = couple
     found = decode_multi(outputs, names, Options())
     assert_same_as_coral((found.keypoints, found.confidences, found.scores), rows)
 
 
-def test_decode_poses_finds_the_people_of_corals_picture(
-    couple: Couple,
-) -> None:
+def test_decode_poses_finds_the_people_of_corals_picture(couple: Couple) -> None:
     outputs, names, rows = couple
     tensors = [outputs[name] for name in (names.heatmaps, names.short_offsets, *names.mid_offsets)]
     assert_same_as_coral(decode_poses(*(tensor.data for tensor in tensors), quantization=quantization(tensors)), rows)

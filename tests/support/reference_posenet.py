@@ -1,7 +1,7 @@
-"""The multi-person decoding once more, from the description and not from the code: slow and literal.
+"""A second decoder for several people, slow and literal, written from the paper.
 
-It shares nothing with `edge.decode.posenet`, so that the two can be held against each other on any input. It reckons
-in the dtype of what it is given: where vectors differ wildly from cell to cell, each dtype comes to poses of its own.
+It shares no code with `edge.decode`, so that both can be compared on any input. It computes in the dtype of its
+arguments: where vectors differ much from cell to cell, every dtype leads to other poses.
 """
 
 import heapq
@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.types import Array
 
-# Names as in the paper; the numbers are COCO's.
+# The tree of the paper, with COCO's keypoint indices.
 TREE = [(0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11), (11, 13), (13, 15), (0, 6), (6, 8), (8, 10),
         (6, 12), (12, 14), (14, 16)]  # fmt: skip
 
@@ -32,7 +32,7 @@ def bilinear(tensor: Array, y: Any, x: Any, channel: int) -> Any:
     return (one - fy) * top + fy * bottom
 
 
-def reference(  # noqa: C901, PLR0912 - as one recipe, on purpose
+def reference(  # noqa: C901, PLR0912 - one recipe on purpose
     heatmaps: Array, short: Array, mid: Array, *, stride: int, max_poses: int, threshold: float, radius_px: float
 ) -> tuple[Array, Array, Array]:
     """Keypoints (P, 17, 2) as (y, x) px, confidences (P, 17), scores (P,)."""

@@ -1,6 +1,6 @@
-"""A PoseNet of three convolutions as a .tflite file, with a decoder at its end as Coral's models have it; a MoveNet.
+"""Tiny networks as .tflite files: a PoseNet with a decoder operator at its end, as in Coral's models, and a MoveNet.
 
-Written byte by byte, so that they are there where no FlatBuffer library is. The one finds nobody, but it runs.
+They are written byte by byte, so that tests need no FlatBuffer library. The PoseNet runs, but detects no one.
 """
 
 import struct
@@ -27,10 +27,10 @@ def tiny_posenet(
     edge_tpu: bool = False,
     fixed: bool = False,
 ) -> bytes:
-    """The file. It ends in a custom operator `decoder`, or with the raw outputs if that is empty.
+    """A PoseNet of three convolutions that ends in a custom operator `decoder`, or in the raw outputs if that is empty.
 
-    `order` is that of the decoder's inputs by their channels; `edge_tpu` makes one custom operator of the network, and
-    `fixed` lets it take pictures of INPUT_SIZE alone.
+    `order` is the order of the decoder's inputs, by their channels. With `edge_tpu`, the network is one custom
+    operator, and with `fixed` it only accepts pictures of INPUT_SIZE.
     """
     graph = _Graph()
     image = graph.tensor("image", (1, *INPUT_SIZE, 3), scale=1 / 128)
@@ -59,7 +59,7 @@ def tiny_posenet(
 
 
 def tiny_movenet(keypoints: Sequence[float], input_size: tuple[int, int] = INPUT_SIZE) -> bytes:
-    """A MoveNet that sees the same person in any picture: y, x, confidence of 17 keypoints."""
+    """A MoveNet that detects the same person in every picture: y, x, confidence of 17 keypoints."""
     graph = _Graph()
     image = graph.tensor("serving_default_input:0", (1, *input_size, 3))
     shape = graph.tensor("shape", (4,), _INT32, data=struct.pack("<4i", 1, 1, 17, 3))
@@ -96,7 +96,7 @@ class _Graph:
         self._codes.append({0: ("b", code), 2: ("i", 1), 3: ("i", code)} | ({1: name.encode()} if name else {}))
         operator: Table = {0: ("I", len(self._codes) - 1), 1: ("i", inputs), 2: ("i", outputs)}
         if options:
-            operator |= {3: ("B", 1), 4: options}  # 1 says that they are those of CONV_2D
+            operator |= {3: ("B", 1), 4: options}  # 1: they are those of CONV_2D
         if custom:
             operator[5] = custom
         self._operators.append(operator)
@@ -114,7 +114,7 @@ class _Graph:
 
 
 def _offset(out: bytearray, place: int, contents: Contents) -> None:
-    """Append what the offset at `place` is to lead to, and set it."""
+    """Append the contents, and let the offset at `place` lead to them."""
     if isinstance(contents, dict):
         at = _table(out, contents)
     elif isinstance(contents, list):
@@ -130,13 +130,13 @@ def _offset(out: bytearray, place: int, contents: Contents) -> None:
 
 
 def _vector(out: bytearray, elements: bytes, length: int) -> int:
-    out += bytes(-(len(out) + 4) % 16)  # the elements are aligned for whatever they are
+    out += bytes(-(len(out) + 4) % 16)  # aligns elements of any type
     out += struct.pack("<I", length) + elements
     return len(out) - len(elements) - 4
 
 
 def _table(out: bytearray, table: Table) -> int:
-    """Every field takes four bytes, in the order of `table`; numbers of more are not needed here."""
+    """Append a table whose fields all take four bytes, in the order of `table`."""
     places = {number: 4 + 4 * order for order, number in enumerate(table)}
     slots = [places.get(number, 0) for number in range(max(table, default=-1) + 1)]
     out += bytes(-len(out) % 4)
