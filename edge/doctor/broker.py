@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.config import Config, Mqtt, password
 from edge.doctor.result import Result, from_error
 from edge.errors import ConfigError
-from edge.mqtt.failures import LOGIN_REFUSED, Failure, explain
+from edge.mqtt.failures import explain, refused
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
 from edge.mqtt.tls import tls_context
@@ -115,10 +115,8 @@ def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Result:
     user = f"as {mqtt.username!r}" if mqtt.username else "without a user name"
     if code == WELCOME:
         return Result("login", "ok", f"accepted {user}, {protocol}")
-    other = Failure(f"the broker refuses the connection (reason code 0x{code:02x})", "see the broker's log")
-    refusal = LOGIN_REFUSED.get(code, other)
-    text = f"{refusal.problem} ({user}, {'with' if sent else 'without'} a password)"
-    return Result("login", "problem", text, refusal.advice())
+    failure = refused(code, f"reason code 0x{code:02x}", mqtt, password_sent=sent)
+    return Result("login", "problem", f"{failure.problem} ({user})", failure.advice())
 
 
 def _no_answer(exc: OSError) -> Result:
@@ -137,20 +135,20 @@ def _topics(probe: Probe, config: Config, version: int) -> Result:
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     wanted = [topics.status, *(f"{topics.root}/{name}" for name in PAYLOADS)]
     fix = f"allow {config.mqtt.username or 'anonymous'} to write {topics.root}/# in the broker's access list"
-    refused: list[str] = []
+    denied: list[str] = []
     for topic in wanted:
         try:
             code = probe.may_publish(topic)
         except OSError as exc:
-            if not refused:
+            if not denied:
                 text = f"the broker did not answer whether {topic} may be published ({exc})"
                 return Result("topics", "warning", text, fix)
             break  # some brokers close the connection after a refusal
         if code == QOS_NOT_SUPPORTED:
             return Result("topics", "unknown", "the broker does not accept QoS 2, which this check needs")
         if code >= FAILURE:
-            refused.append(f"{topic} (0x{code:02x})")
-    if refused:
-        return Result("topics", "problem", f"may not publish on {', '.join(refused)}", fix)
+            denied.append(f"{topic} (0x{code:02x})")
+    if denied:
+        return Result("topics", "problem", f"may not publish on {', '.join(denied)}", fix)
     names = ", ".join(topic.rpartition("/")[2] for topic in wanted)
     return Result("topics", "ok", f"may publish on {topics.root}/: {names}")

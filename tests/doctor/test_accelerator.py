@@ -27,7 +27,7 @@ def usb(root: Path, ids: str, speed: str = "5000") -> Path:
     return node(root / "dev/bus/usb/002/007", 0o666)
 
 
-def test_no_coral(root: Path) -> None:
+def test_a_missing_coral_is_a_problem_only_if_it_is_configured(root: Path) -> None:
     (found,) = accelerator.coral(root, "auto", None)
     assert found.level == "ok"
     (found,) = accelerator.coral(root, "edgetpu:usb", None)
@@ -51,19 +51,19 @@ def test_a_coral_on_usb_before_and_after_its_firmware_is_loaded(root: Path, ids:
     assert found.level == "problem"
 
 
-def test_a_coral_at_a_slow_port(root: Path) -> None:
+def test_a_coral_at_a_usb_2_port_is_a_warning(root: Path) -> None:
     usb(root, "18d1:9302", speed="480")
     (found,) = accelerator.coral(root, "auto", None)
     assert found.level == "warning"
     assert "USB 3" in found.fix
 
 
-def test_another_device_is_no_coral(root: Path) -> None:
+def test_another_usb_device_is_not_a_coral(root: Path) -> None:
     usb(root, "18d1:4ee7")
     assert [result.text for result in accelerator.coral(root, "auto", None)] == ["none attached: the CPU computes"]
 
 
-def test_a_coral_on_pcie(root: Path) -> None:
+def test_a_coral_on_pcie_needs_its_driver(root: Path) -> None:
     folder = root / "sys/bus/pci/devices/0000:01:00.0"
     folder.mkdir()
     (folder / "vendor").write_text("0x1ac1\n")

@@ -111,7 +111,9 @@ def test_a_running_daemon_is_not_disturbed(mosquitto: Start, tmp_path: Path) -> 
     assert heard.all("health")[-1]["connects"] == 1  # the doctor did not use its client ID
 
 
-def test_tls(mosquitto: Start, tmp_path: Path, certificates: Path) -> None:
+def test_an_untrusted_certificate_is_a_problem_and_a_short_lived_one_a_warning(
+    mosquitto: Start, tmp_path: Path, certificates: Path
+) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls).port
     ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
@@ -169,7 +171,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("refusal", [b"", b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00"])
-def test_a_broker_without_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
+def test_a_broker_without_mqtt_5_cannot_report_refusals(tmp_path: Path, refusal: bytes) -> None:
     def answer(packet: bytes) -> bytes:
         return b"\x20\x02\x00\x00" if packet[8] == 4 else refusal
 
@@ -189,7 +191,7 @@ def test_a_broker_without_mqtt_5(tmp_path: Path, refusal: bytes) -> None:
         ([b"\x50\x03\x00\x01\x10", b"\x50\x03\x00\x02\x87"], "problem"),  # accepts the first: it has no subscribers
     ],
 )
-def test_the_answers_of_brokers_to_a_topic(tmp_path: Path, answers: list[bytes], level: str) -> None:
+def test_every_way_to_refuse_a_topic_is_understood(tmp_path: Path, answers: list[bytes], level: str) -> None:
     def answer(_packet: bytes) -> bytes:
         return b"\x20\x03\x00\x00\x00" + b"".join(answers)
 
@@ -203,7 +205,7 @@ def _repeat(text: bytes, _packet: bytes) -> bytes:
     return text
 
 
-def test_a_server_that_is_not_a_broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_a_broker_fails_at_the_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for nonsense in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\xff\xff\xff\xff", b""):
         with answering(partial(_repeat, nonsense)) as port:
             assert examine(tmp_path, port=port)["login"].level == "problem"

@@ -11,7 +11,7 @@ from edge.doctor.command import Ran, run
 from tests.support.devices import node, program
 
 
-def test_a_camera_on_usb(root: Path) -> None:
+def test_a_usb_camera_must_exist_be_free_and_be_permitted(root: Path) -> None:
     user = find_account(root, "edge-pose", ["video"])
 
     def examine() -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ class Picamera2:
         ("raise ValueError('numpy.dtype size changed')", "picamera2", "problem", "numpy.dtype size", "apt's numpy"),
     ],
 )
-def test_the_pi_camera(
+def test_the_pi_camera_must_be_detected_by_picamera2(
     root: Path, monkeypatch: pytest.MonkeyPatch, package: str, source: str, *, level: str, word: str, fix: str
 ) -> None:
     picamera2(root, monkeypatch, package)
@@ -89,7 +89,7 @@ def test_a_picamera2_that_does_not_answer_is_a_warning(root: Path) -> None:
     assert results.level == "warning"
 
 
-def test_the_pi_camera_in_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_uses_the_pi_camera_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picamera2(root, monkeypatch, PICAMERA2)
     media, _ = node(root / "dev/media0"), node(root / "dev/dma_heap/system", 0o600)
     with program("rpicam-vid", media) as pid:

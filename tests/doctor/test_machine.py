@@ -9,7 +9,7 @@ from edge.doctor import machine
 from tests.support.commands import Commands
 
 
-def test_the_board(tmp_path: Path) -> None:
+def test_only_a_raspberry_pi_has_a_board_name(tmp_path: Path) -> None:
     assert machine.board_name(tmp_path) == ""
     assert machine.NO_PI in machine.board(tmp_path).text
     model = tmp_path / "proc/device-tree/model"
@@ -29,7 +29,7 @@ def test_the_board(tmp_path: Path) -> None:
         (0x80008, "problem", ["soft temperature limit", "cool"]),
     ],
 )
-def test_power(flags: int, level: str, words: list[str]) -> None:
+def test_throttling_now_is_a_problem_and_before_a_warning(flags: int, level: str, words: list[str]) -> None:
     found = machine.power("Raspberry Pi 4", flags, Commands())
     assert found.level == level
     assert all(word in found.text + found.fix for word in words)
@@ -37,17 +37,17 @@ def test_power(flags: int, level: str, words: list[str]) -> None:
     assert machine.power("Raspberry Pi 5", None, Commands(vcgencmd=f"throttled={flags:#x}\n")) == found
 
 
-def test_power_that_the_firmware_does_not_report() -> None:
+def test_power_is_unknown_if_the_firmware_does_not_report_it() -> None:
     assert machine.power("", None, Commands()).text == machine.NO_PI
     assert machine.power("Raspberry Pi 5", None, Commands()).level == "unknown"
 
 
 @pytest.mark.parametrize(("celsius", "level"), [(None, "ok"), (55.1, "ok"), (81, "warning"), (85, "problem")])
-def test_temperature(celsius: float | None, level: str) -> None:
+def test_a_hot_machine_is_a_warning_and_a_very_hot_one_a_problem(celsius: float | None, level: str) -> None:
     assert machine.temperature(celsius).level == level
 
 
-def test_memory(tmp_path: Path) -> None:
+def test_little_memory_is_a_warning_and_hardly_any_a_problem(tmp_path: Path) -> None:
     assert machine.memory(tmp_path).level == "unknown"
     meminfo = tmp_path / "proc/meminfo"
     meminfo.parent.mkdir()
@@ -58,7 +58,9 @@ def test_memory(tmp_path: Path) -> None:
     assert machine.memory(Path("/")).level != "unknown"
 
 
-def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_disk_space_is_a_warning_and_hardly_any_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     free_mb = shutil.disk_usage(tmp_path).free >> 20
     monkeypatch.setattr(machine, "LITTLE_DISK_MB", free_mb / 2)
     assert [one.level for one in machine.disk(tmp_path)] == ["ok", "ok"]
@@ -68,7 +70,7 @@ def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.level for one in machine.disk(tmp_path)] == ["problem", "problem"]
 
 
-def test_the_clock() -> None:
+def test_a_clock_that_is_not_synchronised_is_a_warning() -> None:
     assert machine.clock(lambda: 2_000).level == "ok"
     assert machine.clock(lambda: 16_000_000).level == "warning"
     assert machine.clock_error_us() >= 0

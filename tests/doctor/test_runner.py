@@ -64,7 +64,7 @@ def test_a_check_that_fails_or_hangs_is_one_line(monkeypatch: pytest.MonkeyPatch
     released.set()
 
 
-def test_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_screen_shows_marks_fixes_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
     long = "x" * 200
     results = {
         "machine": [Result("clock", "ok", "fine"), Result("power", "problem", long, "fix it")],

@@ -55,7 +55,9 @@ def ended(how: str) -> dict[str, str]:
         ({**FAILED, "Result": "watchdog", "ExecMainStatus": "6"}, "problem", ["by watchdog"]),
     ],
 )
-def test_the_state_of_the_service(changed: dict[str, str], level: str, words: list[str]) -> None:
+def test_every_state_of_the_service_has_a_level_and_a_reason(
+    changed: dict[str, str], level: str, words: list[str]
+) -> None:
     found = next(iter(service.services(Commands(systemctl="", journalctl=""), RUNNING | changed)))
     assert found.level == level
     assert all(word in f"{found.text} {found.fix}" for word in words)
@@ -109,7 +111,7 @@ def test_every_sensor_has_its_own_lines() -> None:
     assert next(one.name for one in service.services(answer, RUNNING)) == "service"
 
 
-def test_the_configuration(tmp_path: Path) -> None:
+def test_a_broken_configuration_is_used_as_far_as_possible(tmp_path: Path) -> None:
     path = tmp_path / "edge-pose.toml"
     result, config = service.config(path)
     assert result.level == "problem"
@@ -139,7 +141,7 @@ def test_an_unreadable_file_is_unknown(tmp_path: Path) -> None:
     assert config is None
 
 
-def test_the_user(tmp_path: Path) -> None:
+def test_a_missing_user_is_a_problem_only_if_the_service_is_installed(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/group").write_text("video:x:44:\n")
     found = service.user(tmp_path, Account("edge-pose", 990, frozenset({44, 990})), RUNNING)

@@ -23,12 +23,12 @@ def packages(monkeypatch: pytest.MonkeyPatch, folder: Path, **sources: str) -> N
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-def test_python() -> None:
+def test_an_old_python_is_a_problem() -> None:
     assert software.python().level == "ok"
     assert software.python((3, 9, 2)).level == "problem"
 
 
-def test_numpy_without_simplejpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_broken_numpy_is_a_problem_and_a_slow_one_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import numpy as np  # noqa: PLC0415 - the version that the other process should find
 
     found = software.numpy(run, picamera2=True)
@@ -42,7 +42,7 @@ def test_numpy_without_simplejpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert software.numpy(slow, picamera2=True)[0].level == software.runtime(slow).level == "unknown"
 
 
-def test_simplejpeg_that_fits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_simplejpeg_that_fits_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packages(monkeypatch, tmp_path / "dist-packages", simplejpeg="")
     assert [one.level for one in software.numpy(run, picamera2=True)] == ["ok", "ok"]
 
@@ -50,7 +50,9 @@ def test_simplejpeg_that_fits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("folder", "fix"), [("dist-packages", "pip uninstall numpy"), ("site-packages", "pip install --upgrade simplejpeg")]
 )
-def test_simplejpeg_for_another_numpy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, fix: str) -> None:
+def test_a_simplejpeg_for_another_numpy_comes_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, fix: str
+) -> None:
     packages(monkeypatch, tmp_path / folder, simplejpeg=ABI)
     _, found = software.numpy(run, picamera2=True)
     assert found.level == "problem"
@@ -59,7 +61,9 @@ def test_simplejpeg_for_another_numpy(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert software.numpy(run, picamera2=False)[1].level == "warning"  # the camera is not a Pi camera
 
 
-def test_simplejpeg_of_pip_that_does_not_fit_apts_numpy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_simplejpeg_of_pip_that_does_not_fit_apts_numpy_is_to_be_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     packages(monkeypatch, tmp_path / "dist-packages", numpy="__version__ = '1.24.2'")
     packages(monkeypatch, tmp_path / "site-packages", simplejpeg=ABI)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}/site-packages:{tmp_path}/dist-packages")
@@ -68,7 +72,7 @@ def test_simplejpeg_of_pip_that_does_not_fit_apts_numpy(monkeypatch: pytest.Monk
     assert "numpy 1.24.2" in found.text
 
 
-def test_the_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_runtime_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from edge.inference.tflite import installed  # noqa: PLC0415 - imports the runtime
 
     assert software.runtime(run) == Result("runtime", "ok", installed())

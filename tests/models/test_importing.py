@@ -169,7 +169,7 @@ def test_a_private_model_is_reported_as_such(tiny: Path, monkeypatch: pytest.Mon
     assert "run the same command with sudo" in importing.summary(import_file(tiny))
 
 
-def test_the_commands(own: Path, tiny: Path) -> None:
+def test_the_commands_import_list_and_remove(own: Path, tiny: Path) -> None:
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(app, ["models", *arguments])
 
