@@ -16,7 +16,7 @@ from tests.support.brokers import MOSQUITTO, Mosquitto
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
-    """Start a mosquitto with these settings, as often as wanted."""
+    """A function that starts a mosquitto with these settings; all of them stop after the test."""
     if MOSQUITTO is None:
         pytest.skip("MOSQUITTO IS NOT INSTALLED: do apt-get install mosquitto")
     with ExitStack() as stack:
@@ -31,7 +31,7 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority, a server and a client certificate, and another authority that signed neither."""
+    """The certificates of an authority, a server and a client, and of another authority that signed neither."""
     if shutil.which("openssl") is None:
         pytest.skip("OPENSSL IS NOT INSTALLED: do apt-get install openssl")
     folder = tmp_path_factory.mktemp("certificates")
@@ -59,7 +59,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def coral() -> Path:
-    """Coral's pictures, models and references, which are not ours to ship."""
+    """Coral's pictures, models and reference poses. We may not ship them."""
     folder = Path(os.environ.get("EDGE_POSE_DATA", Path(__file__).parents[2] / "shared/data")) / "coral"
     if not folder.is_dir():
         pytest.skip(f"NO REFERENCE DATA in {folder}: name another folder with EDGE_POSE_DATA")
@@ -68,7 +68,7 @@ def coral() -> Path:
 
 @pytest.fixture(scope="session")
 def standin_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in for libedgetpu."""
+    """The compiled stand-in for libedgetpu."""
     if delegate.COMPILER is None:
         pytest.skip("NO C COMPILER for the stand-in of libedgetpu: do apt-get install gcc libc6-dev")
     return delegate.build(tmp_path_factory.mktemp("delegate"))
@@ -76,7 +76,7 @@ def standin_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def standin(standin_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> delegate.StandIn:
-    """A stand-in that works until it is told otherwise."""
+    """A stand-in for libedgetpu that works until the test plans a failure."""
     standin = delegate.StandIn(standin_library, tmp_path / "plan")
     monkeypatch.setenv("STANDIN_PLAN", str(standin.plan))
     return standin
@@ -84,7 +84,7 @@ def standin(standin_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for the owner's models, which is not there yet."""
+    """The folder for the owner's models. It does not exist yet."""
     folder = tmp_path / "var/models"
     monkeypatch.setattr(folders, "_SYSTEM", folder)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))

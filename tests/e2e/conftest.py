@@ -12,7 +12,7 @@ from tests.support.systemd import Systemd
 
 @pytest.fixture
 def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
-    """An environment with the stand-in and a model for it: the shipped one, of which it takes the first operation."""
+    """An environment with the stand-in and a model for it: the shipped one, whose first operation it takes."""
     add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
     return {
         "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),

@@ -1,6 +1,7 @@
-"""`edge-pose` with cameras that go wrong: `camera.source = "stubborn:<how>"` gives some frames, and then it is silent.
+"""`edge-pose` with a camera that fails: `camera.source = "stubborn:<how>"`.
 
-All hang when they are let go of; «close» never ends before that, and «bug» raises what nobody foresaw.
+"silent" gives ten pictures and then none, "close" gives pictures for ever, and "bug" raises an unexpected exception.
+"silent" and "close" also hang when they are closed.
 """
 
 import threading
@@ -25,7 +26,7 @@ def open_stubborn(camera: Camera, _largest: tuple[int, int] | None) -> Feed:
             while camera.source == "stubborn:close":
                 yield Picture(np.zeros((480, 640, 3), np.uint8), 640, 480)
             if camera.source == "stubborn:bug":
-                raise LookupError("of the library's own")
+                raise LookupError("a bug in a library")
             never.wait()
         finally:
             if camera.source != "stubborn:bug":

@@ -122,7 +122,7 @@ def test_an_unexpected_error(mosquitto: Start, tmp_path: Path) -> None:
     with sensor(tmp_path, port, WALK | {"camera.source": "stubborn:bug"}, module=STUBBORN) as daemon:
         assert daemon.process.wait(LONG_S) == 1
     assert "Traceback" in daemon.log
-    assert retained(port)["problem"].startswith("unexpected error (LookupError: of the library's own); ")
+    assert retained(port)["problem"].startswith("unexpected error (LookupError: a bug in a library); ")
 
 
 def test_an_edge_tpu_that_dies_in_the_middle(

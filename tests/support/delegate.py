@@ -1,4 +1,4 @@
-"""A stand-in for libedgetpu, built from C: `StandIn` is the library, and the plan by which it fails."""
+"""A stand-in for libedgetpu, built from C. A plan says when and how it fails."""
 
 import hashlib
 import shutil
@@ -16,24 +16,24 @@ COMPILER = shutil.which("cc")
 
 @dataclass(frozen=True)
 class StandIn:
-    """The library and its plan, which it reads whenever it is loaded."""
+    """The library and the file with its plan. It reads the plan each time it is loaded."""
 
     library: Path
     plan: Path
 
     def will(self, *actions: str) -> None:
-        """From the next load on do this, such as "load fail" or "7 crash"; see the C file."""
+        """Plan failures from the next load on, such as "load fail" or "7 crash"; standin.c lists them."""
         self.plan.write_text("".join(f"{action}\n" for action in actions))
 
     @property
     def diary(self) -> list[str]:
-        """Every "load" with its options, every "destroy" and "hang", each after the number of its process."""
+        """A line for each "load" with its options, each "destroy" and each "hang", after the ID of the process."""
         diary = Path(f"{self.plan}.diary")
         return diary.read_text().splitlines() if diary.exists() else []
 
     @property
     def hangs(self) -> bool:
-        """Whether it has come to a place where it hangs."""
+        """Whether it hangs now."""
         return any(line.endswith(" hang") for line in self.diary)
 
 
@@ -46,7 +46,7 @@ def build(folder: Path) -> Path:
 
 
 def add_model(data_home: Path, name: str, content: bytes, input_size: tuple[int, int]) -> Path:
-    """Put a model into the owner's catalogue under that XDG_DATA_HOME, as one that is compiled for the Edge TPU."""
+    """Add a model to the owner's catalogue in that XDG_DATA_HOME, as one compiled for the Edge TPU."""
     folder = data_home / "edge-pose/models"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.tflite"

@@ -1,4 +1,4 @@
-"""Small real classes that behave like what they stand for."""
+"""A camera and a network for tests: small classes that behave like the real ones."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from edge.types import Array, Backend, CameraMode, Frame, RawOutputs
 
 
 class ListSource:
-    """Gives these frames and ends; closing it ends it early."""
+    """Gives these frames and ends, or ends earlier if it is closed."""
 
     live = False
     continuous = True
@@ -37,13 +37,13 @@ class ListSource:
 
 
 class PaintedRuntime:
-    """A network that gives these outputs whatever it is shown, but only for a frame it was shown."""
+    """A network that gives the same outputs for every picture, and notes the brightness of each."""
 
     name = "painted"
 
     def __init__(self, outputs: RawOutputs, input_size: tuple[int, int], backend: Backend = "cpu") -> None:
         self.backend = backend
-        self.fails_at = -1  # the number of the invoke at which it fails for good, as an accelerator does
+        self.fails_at = -1  # the number of the first invoke that fails; all later ones fail too
         self._outputs = outputs
         self.input_size = input_size
         self._memory = np.zeros((*input_size, 3), np.uint8)
