@@ -51,7 +51,7 @@ class EdgeError(Exception):
 
     exit_code = EXIT_FAILURE
 
-    def __init__(self, key: str, problem: str = "", remedy: str = "", *, origin: str = "") -> None:
+    def __init__(self, key: str, problem: str, remedy: str, *, origin: str = "") -> None:
         super().__init__(key, problem, remedy)
         self.key = key
         self.problem = problem
@@ -99,9 +99,7 @@ class CameraError(EdgeError, RuntimeError):
 class AcceleratorError(EdgeError, RuntimeError):
     """The Edge TPU, its driver or its library failed; `code` says how."""
 
-    def __init__(
-        self, key: str, problem: str = "", remedy: str = "", *, code: ReasonCode = ReasonCode.UNEXPECTED
-    ) -> None:
+    def __init__(self, key: str, problem: str, remedy: str, *, code: ReasonCode = ReasonCode.UNEXPECTED) -> None:
         super().__init__(key, problem, remedy)
         self.code = code
 

@@ -97,7 +97,7 @@ class Fallback:
         self._retry_s = retry_s
         self._backoff_s = min(BACKOFF_S, retry_s)
         self._failures = 0  # of an Edge TPU that had worked
-        self._last_failure = ""
+        self._last_failure: EdgeError | None = None
         self._opened: Selected | None = None  # taken over by the next frame
         self._tried = threading.Event()  # the first try has come to something
         self._wanted = threading.Event()  # the Edge TPU is not in use and should be opened
@@ -126,7 +126,7 @@ class Fallback:
         """The Edge TPU failed: the same frame and the next ones go to the CPU."""
         self.selected.network.runtime.close()
         self._failures += 1
-        self._last_failure = str(error)
+        self._last_failure = error
         self._fall_back(error)
         self._wanted.set()
 
@@ -179,7 +179,7 @@ class Fallback:
     def _fall_back(self, error: EdgeError) -> None:
         """Say why the CPU is in use; the same reason again is no news."""
         code = error.code if isinstance(error, AcceleratorError) else ReasonCode.NO_MODEL
-        before = f"{self._last_failure}; now: " if self._last_failure and str(error) != self._last_failure else ""
+        before = f"{self._last_failure}; now: " if self._last_failure not in (None, error) else ""
         detail = f"{self._setting}; on the CPU: {before}{error}; tried again at least every {self._retry_s:g} s"
         if detail != self.selected.state.detail:
             # Most machines have no Coral: that is no warning, unless it was there before.

@@ -1,4 +1,4 @@
-"""Everything that is due by the clock: `info` and `health`, and what systemd is told."""
+"""Everything that is due by the clock: `info`, `health`, and reports to systemd."""
 
 import time
 from collections.abc import Callable

@@ -58,7 +58,7 @@ class PaintedRuntime:
 
     def invoke(self) -> None:
         if 0 <= self.fails_at <= len(self.seen):
-            raise AcceleratorError(f"invoke {len(self.seen)} failed")
+            raise AcceleratorError("Edge TPU", f"invoke {len(self.seen)} failed", "try again")
         self.seen.append(int(self._memory.max()))
 
     def outputs(self) -> RawOutputs:
