@@ -1,8 +1,8 @@
-"""A painted person: a posture becomes seventeen keypoints and a picture in which a pose network finds them.
+"""Paint a person: a posture becomes seventeen keypoints, and a picture in which a pose network finds them.
 
-Body space is measured in statures from the middle of the hips: x to the person's left, y up, z ahead. A skeleton is
-bent in it and turned into the world, where x is the picture's right and z points to the camera. All that is painted
-are tubes around the skeleton, lit from above left, the farthest first.
+Body space is measured in statures (body heights) from the middle of the hips: x to the person's left, y up, z ahead.
+The skeleton is bent in body space and turned into world space, where x points to the right of the picture and z to the
+camera. The body is painted as tubes around the skeleton, the farthest first, lit from the upper left.
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from edge.skeleton import INDEX
 from edge.types import Floats
 
 Colour: TypeAlias = tuple[int, int, int]
-Four: TypeAlias = tuple[float, float, float, float]
-Place: TypeAlias = tuple[float, float, float]
+Quad: TypeAlias = tuple[float, float, float, float]
+Point: TypeAlias = tuple[float, float, float]
 Real: TypeAlias = npt.NDArray[np.float64]
-Posture: TypeAlias = Real  # (5, 4) degrees, made by `posture`
+Posture: TypeAlias = Real  # (5, 4) degrees; see `make_posture`
 
 SUPERSAMPLING = 3
-CAMERA_PITCH = np.radians(7)  # it looks down a little, without perspective
+CAMERA_PITCH = np.radians(7)  # the camera looks down slightly, without perspective
 
-# Proportions, in statures: anatomy's, within what PoseNet sees in the picture.
+# Proportions in statures: anatomical, adjusted so that PoseNet finds each keypoint in its place.
 HIP, SHOULDER = 0.060, 0.108  # from the middle
 CHEST, NECK, HEAD = 0.300, 0.330, 0.420  # above the hips
 UPPER_ARM, FOREARM, HAND = 0.168, 0.142, 0.058
 THIGH, SHIN, HEEL, FOOT = 0.235, 0.215, 0.034, 0.064
-FACE: dict[str, Place] = {
+FACE: dict[str, Point] = {
     "NOSE": (0.0, -0.010, 0.064),
     "LEFT_EYE": (0.021, 0.010, 0.052),
     "RIGHT_EYE": (-0.021, 0.010, 0.052),
@@ -39,7 +39,7 @@ FACE: dict[str, Place] = {
     "RIGHT_EAR": (-0.051, -0.002, -0.002),
 }  # from the centre of the head
 
-# Ever smaller and brighter copies of a shape, moved towards the light, make it look round: (size, brightness).
+# Smaller and brighter copies of a shape, moved towards the light, make it look round: (size, brightness).
 SHADES = ((1.0, 0.62), (0.97, 0.74), (0.9, 0.83), (0.79, 0.91), (0.64, 0.98), (0.44, 1.03), (0.22, 1.07))
 LIGHT = np.array((-0.4, -0.25))
 EYE, PUPIL, LIPS = (212, 208, 204), (40, 32, 30), (168, 84, 80)
@@ -47,7 +47,7 @@ EYE, PUPIL, LIPS = (212, 208, 204), (40, 32, 30), (168, 84, 80)
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What a person looks like."""
+    """The colours of a person, RGB."""
 
     skin: Colour
     hair: Colour
@@ -59,7 +59,7 @@ class Outfit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """A person painted in one posture. Positions are relative to the place on the ground below the hips."""
+    """A person painted in one posture. Positions are relative to the point on the ground below the hips."""
 
     image: npt.NDArray[np.uint8]  # (h, w, 4) RGBA
     left_px: int  # of its first column
@@ -70,49 +70,50 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tube:
-    """Circles in a row and what lies between them."""
+    """A row of circles, and the hull between them."""
 
     centres: Real  # (n, 3)
     radii: Real  # (n,)
     colour: Colour
-    nearer: float = 0.0  # brings it forward in the order of painting
-    capped: bool = True  # with round ends
+    nearer: float = 0.0  # paints it later, as if it were nearer by so much
+    capped: bool = True  # whether its ends are round
     shaded: bool = True
 
 
-def posture(
-    body: Four = (0, 0, 0, 0),
-    left_arm: Four = (0, 9, 8, 5),
-    right_arm: Four = (0, 9, 8, 5),
-    left_leg: Four = (0, -1, 0, 0),
-    right_leg: Four = (0, -1, 0, 0),
+def make_posture(
+    body: Quad = (0, 0, 0, 0),
+    left_arm: Quad = (0, 9, 8, 5),
+    right_arm: Quad = (0, 9, 8, 5),
+    left_leg: Quad = (0, -1, 0, 0),
+    right_leg: Quad = (0, -1, 0, 0),
 ) -> Posture:
-    """How a body is held: (5, 4) degrees. Between two postures lies their weighted mean.
+    """A posture, (5, 4) degrees. A weighted mean of two postures lies between them.
 
-    `body` is (turn to the person's left, tilt to the picture's right, lean ahead, turn of the head to the person's
-    left). A limb is (upper part ahead, upper part out, lower part ahead, lower part out) from hanging straight down.
+    `body` is (turn to the person's left, tilt to the right of the picture, lean forward, turn of the head to the
+    person's left). A limb is (upper part forward, upper part outward, lower part forward, lower part outward), from
+    hanging straight down.
     """
     return np.array((body, left_arm, right_arm, left_leg, right_leg), np.float64)
 
 
-def mirrored(held: Posture) -> Posture:
-    """The posture in a mirror."""
-    mirror: Posture = held[[0, 2, 1, 4, 3]]
+def mirrored(posture: Posture) -> Posture:
+    """The mirror image of a posture."""
+    mirror: Posture = posture[[0, 2, 1, 4, 3]]
     mirror[0] *= (-1, -1, 1, -1)
     return mirror
 
 
-def paint_figure(held: Posture, outfit: Outfit, stature_px: float) -> Figure:
-    """Paint a person of that look and height, held like that, on nothing."""
-    joints, body, head = _skeleton(held)
+def paint_figure(posture: Posture, outfit: Outfit, stature_px: float) -> Figure:
+    """Paint a person with that posture, outfit and height on a transparent background."""
+    joints, body, head = _skeleton(posture)
     tubes = [*_limbs(joints, outfit), *_trunk(joints, body, outfit), *_head(joints["HEAD"], head, outfit)]
     ground = min(float(np.min(tube.centres[:, 1] - tube.radii)) for tube in tubes)
 
-    def seen(places: Real) -> Real:
-        return _project(places - (0, ground, 0)) * stature_px
+    def to_px(points: Real) -> Real:
+        return _project(points - (0, ground, 0)) * stature_px
 
     tubes = [
-        replace(tube, centres=seen(tube.centres), radii=tube.radii * stature_px, nearer=tube.nearer * stature_px)
+        replace(tube, centres=to_px(tube.centres), radii=tube.radii * stature_px, nearer=tube.nearer * stature_px)
         for tube in tubes
     ]
     tubes.sort(key=lambda tube: float(tube.centres[:, 2].mean()) + tube.nearer)
@@ -123,11 +124,11 @@ def paint_figure(held: Posture, outfit: Outfit, stature_px: float) -> Figure:
     canvas = Pillow.new("RGBA", ((right - left) * SUPERSAMPLING, (bottom - top) * SUPERSAMPLING))
     draw = ImageDraw.Draw(canvas)
     for tube in tubes:
-        # Half a pixel: the pixel whose centre is 0 begins at -0.5.
+        # Plus half a pixel, because the pixel with centre 0 begins at -0.5.
         centres = (tube.centres[:, :2] - (left, top) + 0.5) * SUPERSAMPLING
         _draw(draw, tube, centres, tube.radii * SUPERSAMPLING)
 
-    keypoints = seen(np.array([joints[part] for part in INDEX]))
+    keypoints = to_px(np.array([joints[part] for part in INDEX]))
     hidden = np.any([_hides(tube, keypoints) for tube in tubes], axis=0)
     return Figure(
         image=np.asarray(canvas.reduce(SUPERSAMPLING)),
@@ -138,14 +139,14 @@ def paint_figure(held: Posture, outfit: Outfit, stature_px: float) -> Figure:
     )
 
 
-def _skeleton(held: Posture) -> tuple[dict[str, Real], Real, Real]:
-    """The joints in the world, and the rotations of body and head."""
-    turn, tilt, lean, head_turn = np.radians(held[0])
+def _skeleton(posture: Posture) -> tuple[dict[str, Real], Real, Real]:
+    """The joints in world space, and the rotations of body and head."""
+    turn, tilt, lean, head_turn = np.radians(posture[0])
     body, head = _about_z(tilt) @ _about_y(turn), _about_y(head_turn)
     spine = np.array((0, np.cos(lean), np.sin(lean)))
     joints = {"NECK": spine * NECK, "HEAD": spine * HEAD + (0, 0, 0.012)}
     joints |= {part: joints["HEAD"] + head @ place for part, place in FACE.items()}
-    for side, left, arm, leg in (("LEFT_", 1, held[1], held[3]), ("RIGHT_", -1, held[2], held[4])):
+    for side, left, arm, leg in (("LEFT_", 1, posture[1], posture[3]), ("RIGHT_", -1, posture[2], posture[4])):
         upper_arm, forearm = _direction(arm[0], left * arm[1]), _direction(arm[2], left * arm[3])
         thigh, shin = _direction(leg[0], left * leg[1]), _direction(leg[2], left * leg[3])
         shoulder, hip = spine * CHEST + (left * SHOULDER, 0, 0), np.array((left * HIP, 0, 0))
@@ -160,7 +161,7 @@ def _skeleton(held: Posture) -> tuple[dict[str, Real], Real, Real]:
 
 
 def _direction(ahead: float, left: float) -> Real:
-    """Where something points that hung down and was swung by these degrees."""
+    """The direction of a limb that hung down and was swung forward and to the left by these degrees."""
     a, b = np.radians((ahead, left))
     return np.array((np.sin(b), -np.cos(b) * np.cos(a), np.cos(b) * np.sin(a)))
 
@@ -175,9 +176,9 @@ def _about_z(angle: float) -> Real:
     return np.array(((c, s, 0), (-s, c, 0), (0, 0, 1)))
 
 
-def _project(places: Real) -> Real:
-    """From the world to x right, y down, and nearness to the camera."""
-    x, y, z = np.moveaxis(places, -1, 0)
+def _project(points: Real) -> Real:
+    """World space to x right, y down, and nearness to the camera."""
+    x, y, z = np.moveaxis(points, -1, 0)
     c, s = np.cos(CAMERA_PITCH), np.sin(CAMERA_PITCH)
     return np.stack((x, z * s - y * c, z * c + y * s), axis=-1)
 
@@ -201,8 +202,8 @@ def _limbs(joints: dict[str, Real], outfit: Outfit) -> Iterator[_Tube]:
 
 
 def _trunk(joints: dict[str, Real], body: Real, outfit: Outfit) -> Iterator[_Tube]:
-    def tube(colour: Colour, nearer: float, *rows: Place) -> _Tube:
-        """Ellipses, each as (height above the hips, half its width, half its depth)."""
+    def tube(colour: Colour, nearer: float, *rows: Point) -> _Tube:
+        """A tube of ellipses, each (height above the hips, half the width, half the depth)."""
         heights, widths, depths = np.array(rows).T
         spine = np.outer(heights, joints["NECK"] / NECK)
         return _Tube(spine, _breadth(body, widths, depths), colour, nearer, capped=False)
@@ -216,8 +217,8 @@ def _trunk(joints: dict[str, Real], body: Real, outfit: Outfit) -> Iterator[_Tub
 
 
 def _head(centre: Real, rotation: Real, outfit: Outfit) -> Iterator[_Tube]:
-    def tube(colour: Colour, radii: npt.ArrayLike, *places: Place, capped: bool = True, shaded: bool = True) -> _Tube:
-        return _Tube(centre + np.array(places) @ rotation.T, np.array(radii), colour, 0.06, capped, shaded)
+    def tube(colour: Colour, radii: npt.ArrayLike, *points: Point, capped: bool = True, shaded: bool = True) -> _Tube:
+        return _Tube(centre + np.array(points) @ rotation.T, np.array(radii), colour, 0.06, capped, shaded)
 
     heights = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 13))
     oval = np.sqrt(1 - heights**2)
@@ -243,7 +244,7 @@ def _head(centre: Real, rotation: Real, outfit: Outfit) -> Iterator[_Tube]:
 
 
 def _breadth(rotation: Real, width: npt.ArrayLike, depth: npt.ArrayLike) -> Real:
-    """How broad the camera sees upright ellipses of that width and depth."""
+    """The half width that the camera sees of upright ellipses with that half width and half depth."""
     across, ahead = np.hypot(rotation[0, [0, 2]], rotation[1, [0, 2]])
     seen: Real = np.hypot(np.multiply(width, across), np.multiply(depth, ahead))
     return seen
@@ -255,7 +256,7 @@ def _lit(colour: Colour, light: float) -> Colour:
 
 
 def _hides(tube: _Tube, points: Real) -> npt.NDArray[np.bool_]:
-    """Whether each point lies behind the far side of a tube. A joint is inside its limb, which does not hide it."""
+    """Whether each point lies behind the far side of a tube. A limb does not hide the joints inside it."""
     start, step = tube.centres[:-1, None], np.diff(tube.centres, axis=0)[:, None]
     length = np.maximum(np.sum(step[..., :2] ** 2, axis=-1), 1e-9)
     t = np.clip(np.sum((points - start)[..., :2] * step[..., :2], axis=-1) / length, 0, 1)
@@ -268,7 +269,7 @@ def _hides(tube: _Tube, points: Real) -> npt.NDArray[np.bool_]:
 
 
 def _draw(draw: ImageDraw.ImageDraw, tube: _Tube, centres: Real, radii: Real) -> None:
-    """Draw a tube whose circles lie there on the canvas."""
+    """Draw a tube; `centres` and `radii` are in pixels of the canvas."""
     along = centres[-1] - centres[0]
     across = along[::-1] * (1, -1) / max(float(np.hypot(*along)), 1e-9)
     there_and_back = np.concatenate((centres, centres[::-1]))
@@ -276,9 +277,9 @@ def _draw(draw: ImageDraw.ImageDraw, tube: _Tube, centres: Real, radii: Real) ->
     sides = np.concatenate((np.outer(radii, across), np.outer(-radii[::-1], across)))
     for size, light in SHADES if tube.shaded else ((1.0, 1.0),):
         fill = (*_lit(tube.colour, light), 255)
-        places = there_and_back + thickness * LIGHT * (1 - size)
+        points = there_and_back + thickness * LIGHT * (1 - size)
         if tube.capped:
             for end in (0, len(centres) - 1):
-                (x, y), r = places[end], radii[end] * size
+                (x, y), r = points[end], radii[end] * size
                 draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
-        draw.polygon((places + sides * size).ravel().tolist(), fill=fill)
+        draw.polygon((points + sides * size).ravel().tolist(), fill=fill)

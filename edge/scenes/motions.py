@@ -1,4 +1,4 @@
-"""What painted people do: each act is a loop of postures, one a frame."""
+"""Motions of painted people: each is a loop of postures, one per frame."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -6,80 +6,83 @@ from typing import TypeAlias
 
 import numpy as np
 
-from edge.scenes.figure import Posture, posture
+from edge.scenes.figure import Posture, make_posture
 
-STRIDE, STEP = 15, 0.5  # frames of two steps, and how many statures they lead across the picture
+STRIDE_FRAMES, STRIDE_LENGTH = 15, 0.5  # duration of two steps, and the statures that they cover in the picture
 
-Beat: TypeAlias = tuple[Posture, float]  # how a body is held, and how far to the right of its place, in statures
-Act: TypeAlias = Callable[[float], list[Beat]]  # of the free statures on either side: a loop, one beat a frame
+MotionFrame: TypeAlias = tuple[Posture, float]  # and the distance to the right of the person's place, in statures
+Motion: TypeAlias = Callable[[float], list[MotionFrame]]  # makes a loop; takes the free statures on either side
 
 
-def tween(*keys: tuple[int, Posture, float]) -> list[Beat]:
-    """Go gently from one (frames to the next, posture, x) to the next, and from the last to the first."""
-    beats: list[Beat] = []
-    for (frames, a, xa), (_, b, xb) in pairwise((*keys, keys[0])):
-        for t in np.arange(frames) / frames:
+def interpolate(*keys: tuple[int, Posture, float]) -> list[MotionFrame]:
+    """Move smoothly from each key to the next, and from the last to the first.
+
+    A key is (number of frames to the next key, posture, x).
+    """
+    frames: list[MotionFrame] = []
+    for (count, a, xa), (_, b, xb) in pairwise((*keys, keys[0])):
+        for t in np.arange(count) / count:
             s = t * t * (3 - 2 * t)
-            beats.append((a + (b - a) * s, float(xa + (xb - xa) * s)))
-    return beats
+            frames.append((a + (b - a) * s, float(xa + (xb - xa) * s)))
+    return frames
 
 
-def stride(frame: int, turn: float) -> Posture:
-    """One frame of walking, of `STRIDE`, turned that many degrees from the camera."""
-    phase = 2 * np.pi * frame / STRIDE
+def walking_posture(frame: int, turn: float) -> Posture:
+    """The posture in frame `frame` of a stride, turned by `turn` degrees from the camera."""
+    phase = 2 * np.pi * frame / STRIDE_FRAMES
     legs, arms = [], []
     for half in (0, np.pi):
         swing, lift = np.sin(phase + half), max(np.cos(phase + half), 0)
         legs.append((22 * swing + 6 * lift, 1, 22 * swing - 6 - 44 * lift, 0))
         arms.append((-20 * swing, 8, 14 - 24 * swing, 4))
-    return posture((turn, 0, 3, -0.3 * turn), *arms, *legs)
+    return make_posture((turn, 0, 3, -0.3 * turn), *arms, *legs)
 
 
-def walk(room: float) -> list[Beat]:
-    """To and fro."""
-    frames = max(1, int(2 * room / STEP)) * STRIDE
-    xs = (np.arange(frames) / frames - 0.5) * frames / STRIDE * STEP
+def walk(room: float) -> list[MotionFrame]:
+    """Walk to one side, turn, and walk back."""
+    frames = max(1, int(2 * room / STRIDE_LENGTH)) * STRIDE_FRAMES
+    xs = (np.arange(frames) / frames - 0.5) * frames / STRIDE_FRAMES * STRIDE_LENGTH
     turns = np.linspace(48, -48, 9)[:-1]
     return [
-        *((stride(frame, 48), float(x)) for frame, x in enumerate(xs)),
-        *((stride(0, turn), -float(xs[0])) for turn in turns),
-        *((stride(frame, -48), -float(x)) for frame, x in enumerate(xs)),
-        *((stride(0, -turn), float(xs[0])) for turn in turns),
+        *((walking_posture(frame, 48), float(x)) for frame, x in enumerate(xs)),
+        *((walking_posture(0, turn), -float(xs[0])) for turn in turns),
+        *((walking_posture(frame, -48), -float(x)) for frame, x in enumerate(xs)),
+        *((walking_posture(0, -turn), float(xs[0])) for turn in turns),
     ]
 
 
-STAND = posture((-12, 0, 0, 6))
+STAND = make_posture((-12, 0, 0, 6))
 
 
-def wave(_room: float) -> list[Beat]:
+def wave(_room: float) -> list[MotionFrame]:
     """Stand, look around, wave with the right hand."""
-    glance = posture((-12, 0, 0, -10))
-    out = posture((-12, 0, 0, 6), right_arm=(0, 62, 0, 172))
-    across = posture((-12, 0, 0, 6), right_arm=(0, 58, 0, 138))
+    glance = make_posture((-12, 0, 0, -10))
+    out = make_posture((-12, 0, 0, 6), right_arm=(0, 62, 0, 172))
+    across = make_posture((-12, 0, 0, 6), right_arm=(0, 58, 0, 138))
     waving = [(6, p, 0.0) for p in (out, across) * 4]
-    return tween((15, STAND, 0), (15, glance, 0), (10, STAND, 0), *waving, (10, out, 0))
+    return interpolate((15, STAND, 0), (15, glance, 0), (10, STAND, 0), *waving, (10, out, 0))
 
 
-def sit(_room: float) -> list[Beat]:
+def sit(_room: float) -> list[MotionFrame]:
     """Sit down, stay, get up."""
     arm, leg = (12, 10, 58, 0), (84, 16, -14, -2)
-    bow = posture((-6, 0, 36, 4), (30, 8, 40, 5), (30, 8, 40, 5), (46, 8, -24, 0), (46, 8, -24, 0))
-    seated = posture((0, 0, 2, 0), arm, arm, leg, leg)
-    return tween((30, STAND, 0), (8, STAND, 0), (8, bow, 0), (45, seated, 0), (8, seated, 0), (8, bow, 0))
+    bow = make_posture((-6, 0, 36, 4), (30, 8, 40, 5), (30, 8, 40, 5), (46, 8, -24, 0), (46, 8, -24, 0))
+    seated = make_posture((0, 0, 2, 0), arm, arm, leg, leg)
+    return interpolate((30, STAND, 0), (8, STAND, 0), (8, bow, 0), (45, seated, 0), (8, seated, 0), (8, bow, 0))
 
 
-LIE = posture((0, 88, 0, 0), (50, 0, 70, 0), (14, 4, 40, -4), (16, -2, -16, -1), (8, 2, -6, 0))
+LIE = make_posture((0, 88, 0, 0), (50, 0, 70, 0), (14, 4, 40, -4), (16, -2, -16, -1), (8, 2, -6, 0))
 
 
-def fall(_room: float) -> list[Beat]:
+def fall(_room: float) -> list[MotionFrame]:
     """Stand, stagger, fall to the right, lie, get up."""
-    stagger = posture((6, 14, 0, 0), (0, 50, 20, 60), (0, 40, 10, 50), (0, 8, 0, 6), (10, 3, -20, 2))
-    crouch = posture((6, 24, 20, 0), (40, 20, 50, 10), (40, 20, 50, 10), (70, 8, -40, 4), (70, 8, -40, 4))
+    stagger = make_posture((6, 14, 0, 0), (0, 50, 20, 60), (0, 40, 10, 50), (0, 8, 0, 6), (10, 3, -20, 2))
+    crouch = make_posture((6, 24, 20, 0), (40, 20, 50, 10), (40, 20, 50, 10), (70, 8, -40, 4), (70, 8, -40, 4))
     down = (6, STAND, -0.2), (9, stagger, -0.12), (60, LIE, 0.2)
-    return tween((30, STAND, -0.2), *down, (14, LIE, 0.2), (12, crouch, 0))
+    return interpolate((30, STAND, -0.2), *down, (14, LIE, 0.2), (12, crouch, 0))
 
 
-def lie(_room: float) -> list[Beat]:
+def lie(_room: float) -> list[MotionFrame]:
     """Lie on the side and breathe."""
-    breath = LIE + posture((0, 0, 2, 4), (2, 0, 6, 0), *[(0, 0, 0, 0)] * 3)
-    return tween((22, LIE, 0), (22, breath, 0))
+    breath = LIE + make_posture((0, 0, 2, 4), (2, 0, 6, 0), *[(0, 0, 0, 0)] * 3)
+    return interpolate((22, LIE, 0), (22, breath, 0))

@@ -1,4 +1,4 @@
-"""Is what the painter says what it paints, and does a pose network find it?"""
+"""The truth of a scene agrees with its pictures, and a pose network finds the people."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from edge.errors import ConfigError
 from edge.inference.letterbox import Letterboxer
 from edge.inference.tflite import CpuRuntime
 from edge.models import catalogue
-from edge.scenes import motions, scenes
+from edge.scenes import motions, room, scenes
 from edge.scenes.scenes import SCENES, Actor, Scene, Truth, open_scene
 from edge.skeleton import INDEX
 from edge.types import Floats, Frame, Image
@@ -31,7 +31,7 @@ def without_people(scene: Scene, sequence: int, seed: int) -> Image:
     return picture_of(open_scene("empty", width=scene.width, height=scene.height, seed=seed), sequence)
 
 
-# What open_scene takes
+# Names and sizes
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_the_error_for_an_unknown_scene_names_the_known_ones(wrong: str, meant: 
     assert all(name in error.remedy for name in SCENES)
 
 
-def test_the_scenes_that_users_know() -> None:
+def test_the_documented_scenes_exist() -> None:
     assert set(SCENES) >= {"walk", "wave", "sit", "fall", "lie", "two", "three", "empty"}
 
 
 @pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("size", [(64, 48), (480, 640), (1280, 720), (161, 119)])
-def test_any_size_is_painted_all_over(name: str, size: tuple[int, int]) -> None:
+def test_every_pixel_is_painted_at_any_size(name: str, size: tuple[int, int]) -> None:
     scene = open_scene(name, width=size[0], height=size[1])
     assert (scene.width, scene.height) == size
     black, white = np.zeros((size[1], size[0], 3), np.uint8), np.full((size[1], size[0], 3), 255, np.uint8)
@@ -63,11 +63,11 @@ def test_any_size_is_painted_all_over(name: str, size: tuple[int, int]) -> None:
     assert len(scene.truth(7)) == len(SCENES[name])
 
 
-# Always the same
+# Repeatability
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_frame_depends_on_its_number_alone(name: str) -> None:
+def test_a_frame_depends_only_on_its_number(name: str) -> None:
     numbers = [0, 1, 2, 17, 60, 61, 400, 12345]
     one, other = small(name), small(name)
     forwards = {number: picture_of(one, number) for number in numbers}
@@ -114,9 +114,9 @@ def test_people_of_one_scene_look_different() -> None:
 
 
 def silhouette(scene: Scene, sequence: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Where people are: there a frame has another colour than the same moment in the empty room.
+    """The pixels of people: those whose hue differs from the same frame of the empty room.
 
-    Light and noise are the same in both, and shadows are darker alike in red, green and blue.
+    Light and noise are the same in both, and shadows darken red, green and blue alike.
     """
     mask: npt.NDArray[np.bool_] = (
         np.ptp(picture_of(scene, sequence).astype(int) - without_people(scene, sequence, seed), axis=2) > 2
@@ -161,7 +161,7 @@ def test_truth_moves_with_the_picture() -> None:
     np.testing.assert_allclose(truths, middles, atol=30)
 
 
-def test_the_truth_is_the_persons_own_left_and_right() -> None:
+def test_left_in_the_truth_is_the_left_of_the_person() -> None:
     for seed in range(4):
         (truth,) = open_scene("wave", width=WIDTH, height=HEIGHT, seed=seed).truth(0)
         for part in ("EYE", "SHOULDER", "ELBOW", "HIP"):
@@ -187,11 +187,11 @@ def test_a_single_person_stays_in_the_frame(name: str, size: tuple[int, int]) ->
         assert truth.visible.sum() >= 10
 
 
-def still(_room: float) -> list[motions.Beat]:
+def still(_room: float) -> list[motions.MotionFrame]:
     return [(motions.STAND, 0.0)]
 
 
-def test_who_stands_behind_another_is_hidden() -> None:
+def test_a_person_behind_another_is_hidden() -> None:
     near, far = Actor(still, size=0.75), Actor(still, size=0.6)
     assert Scene((far,), WIDTH, HEIGHT, 0).truth(0)[0].visible.all()
     one, both = Scene((near,), WIDTH, HEIGHT, 0), Scene((near, far), WIDTH, HEIGHT, 0)
@@ -206,13 +206,13 @@ def test_who_stands_behind_another_is_hidden() -> None:
     assert right.visible.all()
 
 
-def test_who_stands_outside_the_frame_is_hidden() -> None:
+def test_keypoints_outside_the_frame_are_hidden() -> None:
     (truth,) = Scene((Actor(still, x=0.0),), WIDTH, HEIGHT, 0).truth(0)
     np.testing.assert_array_equal(truth.visible, truth.xy[:, 0] > -0.5)
     assert 0 < truth.visible.sum() < 17
 
 
-def test_the_fallen_lie_and_get_up_again() -> None:
+def test_a_person_who_falls_lies_and_gets_up_again() -> None:
     scene = small("fall")
     lying = []
     for sequence in range(200):
@@ -245,16 +245,16 @@ def test_the_light_changes_slowly() -> None:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_nothing_wraps_around(name: str) -> None:
-    scene, room = small(name), small("empty")
-    brightest = scenes.BRIGHTEST + scenes.LIGHT_MOST + scenes.NOISE_MOST
+def test_no_pixel_wraps_around(name: str) -> None:
+    scene, empty = small(name), small("empty")
+    brightest = room.BRIGHTEST + scenes.LIGHT_MOST + scenes.NOISE_MOST
     assert brightest <= 255
     for number in range(0, scenes.LIGHT_PERIOD, 20):
         frame = picture_of(scene, number)
         assert frame.max() <= brightest
-        assert frame.min() >= scenes.DARKEST
-        # Where nobody is, two moments differ by no more than light and noise can.
-        change = np.abs(picture_of(room, number).astype(int) - picture_of(room, 0))
+        assert frame.min() >= room.DARKEST
+        # In the empty room, two frames differ only by light and noise.
+        change = np.abs(picture_of(empty, number).astype(int) - picture_of(empty, 0))
         assert change.max() <= scenes.LIGHT_MOST + scenes.NOISE_MOST
 
 
@@ -268,11 +268,11 @@ def bytes_held(scene: Scene) -> int:
 
 def test_a_loop_is_painted_once() -> None:
     scene = small("walk")
-    loop = len(scene._people[0].beats)
+    loop = len(scene._people[0].loop)
     frames = [scene.truth(number) for number in range(loop)]
     stamps, held = len(scene._stamps), scene.cached_bytes
     assert held == bytes_held(scene) > 0
-    assert stamps < loop, "postures come again"
+    assert stamps < loop, "postures repeat"
     for number, before in enumerate(frames):
         np.testing.assert_array_equal(scene.truth(number + loop)[0].xy, before[0].xy)
     assert (len(scene._stamps), scene.cached_bytes) == (stamps, held)
@@ -288,7 +288,7 @@ def test_the_cache_has_a_limit_and_frames_are_right_beyond_it() -> None:
 
 
 @pytest.mark.parametrize("scene", ["walk", "sit", "fall", "two", "three"])
-def test_the_same_people_are_in_the_same_places_however_large_they_are_painted(scene: str) -> None:
+def test_the_size_of_the_picture_does_not_move_people(scene: str) -> None:
     whole = open_scene(scene, width=640, height=480, seed=3)
     small = open_scene(scene, width=640, height=480, seed=3, painted=(471, 353))
     for number in (0, 17, 60, 133, 2000):
@@ -328,7 +328,7 @@ def network() -> Network:
 
 
 def distances_px(found: tuple[Floats, Floats], truth: Truth) -> Floats:
-    """Of all visible keypoints of which the network is sure."""
+    """Between found and painted keypoints, for the visible ones of which the network is sure."""
     xy, confidence = found
     sure = truth.visible & (confidence >= 0.3)
     distances: Floats = np.hypot(*(xy - truth.xy)[sure].T)
@@ -349,7 +349,7 @@ def test_the_network_finds_the_painted_person(network: Network, name: str, limit
     assert np.concatenate(errors).mean() < limit_px
 
 
-def test_the_network_finds_who_lies_in_a_turned_frame(network: Network) -> None:
+def test_the_network_finds_a_lying_person_in_a_turned_frame(network: Network) -> None:
     scene = open_scene("lie", width=WIDTH, height=HEIGHT)
     (truth,) = scene.truth(0)
     frame = picture_of(scene, 0)
@@ -371,7 +371,7 @@ def test_the_network_finds_each_of_several(network: Network, name: str) -> None:
         spans = [(truth.xy[:, 0].min() - 25, truth.xy[:, 0].max() + 25) for truth in people]
         for truth, (left, right) in zip(people, spans, strict=True):
             if sum(left < other[1] and other[0] < right for other in spans) > 1:
-                continue  # someone else is in the way
+                continue  # another person is in the way
             first, last = max(int(left), 0), min(int(right), WIDTH)
             distances = distances_px(network.find(frame[:, first:last]), Truth(truth.xy - (first, 0), truth.visible))
             assert len(distances) >= 12
@@ -380,7 +380,7 @@ def test_the_network_finds_each_of_several(network: Network, name: str) -> None:
     assert found >= 6
 
 
-def test_the_network_finds_nobody_in_the_empty_room(network: Network) -> None:
+def test_the_network_finds_no_keypoint_in_the_empty_room(network: Network) -> None:
     scene = open_scene("empty", width=WIDTH, height=HEIGHT)
     for sequence in (0, 100, 200):
         assert network.find(picture_of(scene, sequence))[1].max() < 0.1
