@@ -13,7 +13,7 @@ Decoder: TypeAlias = Callable[[RawOutputs], Decoded]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The settings that decoders take from the configuration; the defaults are those of the configuration."""
+    """What decoders need of the configuration, with the same defaults."""
 
     mode: Literal["multi", "single"] = "multi"  # decode.mode
     max_people: int = 10  # decode.max_people

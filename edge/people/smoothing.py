@@ -38,7 +38,7 @@ class _Filter:
     seen: npt.NDArray[np.bool_]  # (17,) keypoints that reached their threshold
     shown: npt.NDArray[np.bool_]  # (17,) keypoints that were published
     size_px: float  # filtered
-    now_s: float
+    now_s: float  # of the last frame
 
 
 class Smoother:

@@ -21,21 +21,20 @@ AREA_ROOT = 0.45  # square root of a person's area in the picture, which OKS nee
 SIZE_NOISE = 0.1  # standard deviation of the logarithm of a size
 HORIZONTAL_WEIGHT = 0.2  # of differences along x in OKS: a person who turns gets narrower but not lower
 MIN_SIMILARITY = 0.08
-CHANGED_S = 0.25  # a track without a similar pose for so long has changed shape, and takes the one of its pose
+CHANGED_S = 0.25  # a track that no pose resembled for so long has changed shape, and starts again from its pose
 MIN_COMMON = 4  # keypoints; with fewer in common, two people are similar by chance
-# How far from its prediction a pose of another shape may be: standard deviations, and never more than so many sizes.
+# The farthest that a pose of another shape may be from the prediction: in standard deviations, and in sizes.
 MAX_DISTANCE_SD, MAX_DISTANCE = 6.0, 1.0
-# A pose is a track's without comparison if no other candidate is within this distance, in sizes, ...
-APART = 0.6
-APART_SLACK = 0.3  # ... with so much added to the standard deviations above.
-# The same for a track that others are near, if the pose is almost where it is expected.
+# Distances, in sizes, at which a match needs no comparison. Either no other track or pose is within APART, and the pose
+# is within SLACK and MAX_DISTANCE_SD; or no other one is within NEAR, and the pose is within EXPECTED.
+APART, SLACK = 0.6, 0.3
 NEAR, EXPECTED = 0.35, 0.1
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((HORIZONTAL_WEIGHT,), (1.0,)), np.float32)  # (2, 17)
 
 
 class Tracker:
-    """Gives people IDs, from the poses of one frame after the other."""
+    """Gives people IDs that follow them from frame to frame."""
 
     def __init__(self, *, min_hits: int = 3, max_age_s: float = 2.0) -> None:
         """A track gets an ID with its `min_hits`-th detection, and ends `max_age_s` after its last one."""
@@ -63,12 +62,13 @@ class Tracker:
         predictions = [state.predicted(now_s) for state in recent]
         measurements = [measure(pose) for pose in poses]
         matches = _match(predictions, measurements)
-        self._states = [
-            self._continued(predictions[match.state], measurement, match, now_s)
-            if match
-            else self._started(measurement, now_s)
-            for measurement, match in zip(measurements, map(matches.get, range(len(measurements))), strict=True)
-        ]
+        self._states = []
+        for i, measurement in enumerate(measurements):
+            match = matches.get(i)
+            if match is None:
+                self._states.append(self._started(measurement, now_s))
+            else:
+                self._states.append(self._continued(predictions[match.state], measurement, match, now_s))
         tracks = [state.track for state in self._states]
         matched = {match.state for match in matches.values()}
         self._states += [state for j, state in enumerate(recent) if j not in matched]
@@ -97,7 +97,7 @@ class _Match(NamedTuple):
 
 
 def _match(states: list[TrackState], measurements: list[Measurement]) -> dict[int, _Match]:
-    """Index of the measurement -> its track. Those of new people are left out."""
+    """The match of each measurement, by its index. Measurements of new people have none."""
     matches = _unambiguous(states, measurements)
     matched = {match.state for match in matches.values()}
     others = [j for j in range(len(states)) if j not in matched]
@@ -129,10 +129,10 @@ def _unambiguous(states: list[TrackState], measurements: list[Measurement]) -> d
 
 
 def _is_unambiguous(distance: float, next_best: float, state: TrackState) -> bool:
-    """Whether only this track explains the pose: the others are too far away, or it is exactly where expected."""
+    """Whether only this track explains the pose: others are too far away, or the pose is almost where expected."""
     if next_best < APART:
         return distance < EXPECTED and next_best > NEAR
-    return distance < min(APART_SLACK + MAX_DISTANCE_SD * math.sqrt(state.variance[0]), MAX_DISTANCE, APART)
+    return distance < min(SLACK + MAX_DISTANCE_SD * math.sqrt(state.variance[0]), MAX_DISTANCE, APART)
 
 
 def _compare(states: list[TrackState], measurements: list[Measurement]) -> tuple[Array, Array, Array]:
