@@ -1,4 +1,4 @@
-"""Picture files, read with Pillow: `camera.source = "images:<file or folder>"`."""
+"""Image files, read with Pillow: `camera.source = "images:<file or folder>"`."""
 
 import logging
 import re
@@ -14,10 +14,10 @@ from edge.errors import CameraError, ConfigError
 
 log = logging.getLogger(__name__)
 
-# What cameras and phones make. Pillow knows more, but some of that runs other programs (EPS) or is no picture (MPEG).
+# The formats of cameras and phones. Of Pillow's others, some run other programs (EPS) or are no pictures (MPEG).
 FORMATS = {"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
-LONGEST_PX = 1920  # longest side of the images we pass on
-MAX_PIXELS = 200_000_000  # the largest phone cameras; beyond that it is an attack or a mistake
+LONGEST_PX = 1920  # longest side of the images that are passed on
+MAX_PIXELS = 200_000_000  # as many as the largest phone cameras have; a larger file is an attack or a mistake
 ORIENTATION = 0x0112  # EXIF
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,17 +28,17 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-GREY = (128, 128, 128, 255)  # behind transparent pixels: to the model it is the nearest thing to nothing
+GREY = (128, 128, 128, 255)  # behind transparent pixels; for the model, grey is closest to an empty picture
 
 
 def open_images(camera: Camera) -> Feed:
-    """Open a picture, or all pictures of a folder in natural order (2.jpg before 10.jpg; folders in it are left out).
+    """Open a picture, or all pictures of a folder in natural order (2.jpg before 10.jpg), without its subfolders.
 
-    A picture that cannot be read is skipped with one warning. Keypoints are reported in each picture's own pixels,
-    `camera.width` and `height` mean nothing here. Raises ConfigError if there is nothing to read.
+    A picture that cannot be read is skipped with one warning. Keypoints are reported in the pixels of each picture;
+    `camera.width` and `height` have no effect. Raises ConfigError if there is nothing to read.
     """
     path = Path(camera.source.removeprefix("images:"))
-    Image.init()  # or Pillow knows only a few formats
+    Image.init()  # without it, Pillow knows only a few formats
     try:
         pictures = pictures_at(path)
     except OSError as exc:
@@ -46,14 +46,14 @@ def open_images(camera: Camera) -> Feed:
         raise ConfigError("camera.source", problem, "name a picture or a folder of pictures") from exc
     if not pictures:
         raise ConfigError("camera.source", f"the folder {path} has no pictures", "add some, for example .jpg or .png")
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of it we say ourselves, with the file's name
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # problems are logged below, with the name of the file
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses more than twice as many
     return Feed(_read_all(pictures, camera), camera, live=False, continuous=False)
 
 
 def pictures_at(path: Path) -> list[Path]:
-    """What is read of a picture or a folder, in order. Raises OSError if it is not there."""
-    path.stat()  # raises the OSError that `is_dir` swallows
+    """The files that are read for a picture or a folder, in order. Raises OSError if it does not exist."""
+    path.stat()  # raises OSError, which `is_dir` hides
     if not path.is_dir():
         return [path]
     suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
@@ -62,7 +62,7 @@ def pictures_at(path: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
-    # Text and numbers alternate, beginning with text, so that only like meets like.
+    # Text and numbers alternate, text first, so that text is compared with text and numbers with numbers.
     words = re.split(r"(\d+)", path.name.lower())
     return [int(word) if word.isdecimal() else word for word in words], path.name
 
@@ -75,7 +75,7 @@ def _read_all(paths: list[Path], camera: Camera) -> Reader:
             picture: Picture | Notice
             try:
                 picture = _read(path)
-            except Exception as exc:  # noqa: BLE001 - decoders of damaged files raise whatever they like
+            except Exception as exc:  # noqa: BLE001 - decoders raise many types for damaged files
                 picture = Notice.UNREADABLE
                 if path not in broken:
                     log.warning("%s is skipped: %s", path, " ".join(str(exc).split()) or type(exc).__name__)
@@ -97,16 +97,16 @@ def _read(path: Path) -> Picture:
     with Image.open(path, formats=[kind for kind in FORMATS if kind in Image.OPEN]) as file:
         width, height = file.size
         size = _reduced(width, height)
-        drafted = file.draft(None, size)  # JPEG can leave out pixels while it decodes
+        drafted = file.draft(None, size)  # a JPEG decoder can skip pixels
         file.load()
         if drafted is None:
-            width, height = file.size  # TIFF is turned upright by `load`
+            width, height = file.size  # `load` turns a TIFF upright
             size = _reduced(width, height)
         image = rgb(file, size, drafted[1] if drafted else None)
         orientation = 1 if file.format == "TIFF" else file.getexif().get(ORIENTATION, 1)
     if orientation in UPRIGHT:
         image = image.transpose(UPRIGHT[orientation])
-    if orientation in {5, 6, 7, 8}:  # lying on its side
+    if orientation in {5, 6, 7, 8}:  # the picture is stored on its side
         width, height = height, width
     return Picture(np.asarray(image), width, height)
 
@@ -117,16 +117,20 @@ def _reduced(width: int, height: int) -> tuple[int, int]:
 
 
 def rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Image.Image:
-    """`image` as 8-bit RGB of `size`; `box` is the part of it that holds the picture."""
+    """`image` as 8-bit RGB of `size` (width, height, px). `box` is the part of it that contains the picture."""
     if image.mode == "F":
-        raise ValueError("its pixels are floats, and nothing says which one is white")
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
+        raise ValueError("its pixels are floats of an unknown range")
+    if image.mode.startswith("I"):  # 16 bits per pixel, which Pillow clips instead of scaling
         values = np.asarray(image)
-        shift = 0 if image.mode == "I" and values.max() < 256 else 8  # "I" has room for 32 bits, and rarely uses them
+        shift = (
+            0 if image.mode == "I" and values.max() < 256 else 8
+        )  # "I" has 32 bits, but files rarely use more than 16
         image = Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
     transparent = image.mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info
-    averageable = "RGBA" if transparent else "L" if image.mode == "L" else "RGB"  # unlike palettes and single bits
-    if image.mode != averageable:  # `convert` would copy
+    averageable = (
+        "RGBA" if transparent else "L" if image.mode == "L" else "RGB"
+    )  # palettes and single bits cannot be averaged
+    if image.mode != averageable:  # without this check, `convert` makes a copy
         image = image.convert(averageable)
     if image.size != size:
         image = image.resize(size, Image.Resampling.BILINEAR, box, reducing_gap=2.0)

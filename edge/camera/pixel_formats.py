@@ -1,4 +1,4 @@
-"""What a camera's buffer holds, as RGB: packed colours and the 4:2:0 formats, with the padding of their rows."""
+"""Convert a camera buffer to RGB: packed colours and 4:2:0 formats, whose rows may be padded."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from PIL import Image as Pillow
 
 from edge.types import Array, Image
 
-# Named as libcamera names them, which is by the bits of a word and therefore backwards: bytes of a pixel, and which of
-# them are red, green and blue.
+# Bytes per pixel, and the indices of red, green and blue. libcamera names formats by the bits of a little-endian word,
+# so the order in memory is the reverse of the name.
 PACKED = {
     "BGR888": (3, (0, 1, 2)),
     "RGB888": (3, (2, 1, 0)),
@@ -18,28 +18,28 @@ PACKED = {
 PLANAR = ("NV12", "NV21", "YUV420", "YVU420")
 FORMATS = (*PACKED, *PLANAR)
 
-# Shares of red and blue in the brightness.
+# Weights of red and blue in the luma.
 REC601 = 0.299, 0.114
 REC709 = 0.2126, 0.0722
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How pixels lie in a buffer."""
+    """The layout of the pixels in a buffer."""
 
     format: str  # one of FORMATS
     width: int
     height: int
-    stride: int  # bytes from one row to the next; of the brightness where colours lie apart
-    shares: tuple[float, float] = REC601
-    full: bool = True  # brightness from 0 to 255 instead of 16 to 235
+    stride: int  # bytes from one row to the next; of the luma plane in planar formats
+    weights: tuple[float, float] = REC601
+    full_range: bool = True  # luma from 0 to 255 instead of 16 to 235
 
 
 def to_rgb(buffer: Array, layout: Layout, least: tuple[int, int]) -> Image:
-    """A buffer, uint8 (bytes,), as uint8 (H, W, 3) RGB of its own memory, C-contiguous.
+    """Convert a buffer, uint8 (bytes,), to a new C-contiguous array, uint8 (H, W, 3) RGB.
 
-    4:2:0 pictures come out at half their size where that is no smaller than `least` (width, height): there, every
-    pixel has a colour of its own, and converting is cheap. Raises ValueError if the buffer is too short.
+    A 4:2:0 picture is converted at half its size if that is not smaller than `least` (width, height, px): at that
+    size each pixel has its own chroma, and the conversion is cheap. Raises ValueError if the buffer is too short.
     """
     if layout.format in PACKED:
         size, order = PACKED[layout.format]
@@ -58,22 +58,23 @@ def to_rgb(buffer: Array, layout: Layout, least: tuple[int, int]) -> Image:
 
 
 def _planes(buffer: Array, layout: Layout) -> tuple[Image, Image, Image]:
-    """Brightness (H, W), and both colours (H/2, W/2), as views."""
+    """Luma (H, W), and both chroma planes (H/2, W/2): blue difference, red difference. All are views."""
     stride, height = layout.stride, layout.height
     rows, columns = height // 2, layout.width // 2
-    brightness = buffer[: stride * height].reshape(height, stride)[:, : layout.width]
+    luma = buffer[: stride * height].reshape(height, stride)[:, : layout.width]
     rest = buffer[stride * height : stride * height + 2 * rows * (stride // 2)]
     if layout.format in {"NV12", "NV21"}:
         pairs = rest.reshape(rows, stride)
-        colours = pairs[:, 0 : 2 * columns : 2], pairs[:, 1 : 2 * columns : 2]
+        chroma = pairs[:, 0 : 2 * columns : 2], pairs[:, 1 : 2 * columns : 2]
     else:
         both = rest.reshape(2, rows, stride // 2)
-        colours = both[0, :, :columns], both[1, :, :columns]
-    first, second = colours
-    return (brightness, first, second) if layout.format in {"NV12", "YUV420"} else (brightness, second, first)
+        chroma = both[0, :, :columns], both[1, :, :columns]
+    first, second = chroma
+    return (luma, first, second) if layout.format in {"NV12", "YUV420"} else (luma, second, first)
 
 
 def _halved(plane: Image) -> Image:
+    """The means of 2 x 2 pixels, rounded."""
     quads = plane[0::2, 0::2].astype(np.uint16)
     quads += plane[0::2, 1::2]
     quads += plane[1::2, 0::2]
@@ -84,11 +85,11 @@ def _halved(plane: Image) -> Image:
 
 
 def _matrix(layout: Layout) -> tuple[float, ...]:
-    """Y, U, V to R, G, B: three rows of three factors and an offset, as Pillow takes them."""
-    red, blue = layout.shares
+    """The matrix from Y, U, V to R, G, B: three rows of three factors and an offset, as Pillow takes it."""
+    red, blue = layout.weights
     green = 1 - red - blue
-    black, light, colour = (0, 1.0, 1.0) if layout.full else (16, 255 / 219, 255 / 224)
-    v_red, u_blue = 2 * (1 - red) * colour, 2 * (1 - blue) * colour
+    black, luma_gain, chroma_gain = (0, 1.0, 1.0) if layout.full_range else (16, 255 / 219, 255 / 224)
+    v_red, u_blue = 2 * (1 - red) * chroma_gain, 2 * (1 - blue) * chroma_gain
     u_green, v_green = -u_blue * blue / green, -v_red * red / green
     factors = (0.0, v_red), (u_green, v_green), (u_blue, 0.0)
-    return tuple(value for u, v in factors for value in (light, u, v, -light * black - 128 * (u + v)))
+    return tuple(value for u, v in factors for value in (luma_gain, u, v, -luma_gain * black - 128 * (u + v)))

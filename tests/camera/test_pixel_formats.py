@@ -27,11 +27,11 @@ def packed(image: Image, kind: str, stride: int) -> Array:
 
 def planar(image: Image, layout: Layout) -> Array:
     """By the definition of the standards, with floats."""
-    red, blue = layout.shares
+    red, blue = layout.weights
     r, g, b = np.moveaxis(image.astype(np.float64), 2, 0)
     y = red * r + (1 - red - blue) * g + blue * b
     u, v = (b - y) / (2 - 2 * blue), (r - y) / (2 - 2 * red)
-    if not layout.full:
+    if not layout.full_range:
         y, u, v = 16 + y * 219 / 255, u * 224 / 255, v * 224 / 255
     u, v = u[::2, ::2] + 128, v[::2, ::2] + 128
     if layout.format in {"NV21", "YVU420"}:
