@@ -382,7 +382,7 @@ def test_watch_prints_a_line_per_person(mosquitto: Start, tmp_path: Path) -> Non
     assert len(people) > 30
     assert all("nose" in line and "box" in line and "test" in line for line in people[:5])
     assert ["test", "offline"] in [line.split() for line in lines]
-    assert sum("no keypoints message" in line for line in lines) == 2
+    assert sum("invalid keypoints message" in line for line in lines) == 2
 
 
 def test_max_rate_hz_limits_what_is_published_not_what_is_processed(mosquitto: Start, tmp_path: Path) -> None:
