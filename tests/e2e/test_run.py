@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge.mqtt.messages import PAYLOADS
 from edge.skeleton import PARTS
-from tests.support.brokers import LOOPBACK, Mosquitto, free_port, mosquitto_sub, publish
+from tests.support.brokers import LOOPBACK, Mosquitto, free_port, mosquitto_sub, publish, relay
 from tests.support.scenes import picture_of, save_pictures, scene
 from tests.support.sensor import ear, run_edge, sensor, watch
 from tests.support.systemd import Systemd
@@ -265,17 +265,16 @@ def test_a_broker_that_comes_and_goes(mosquitto: Start, tmp_path: Path) -> None:
 def test_a_file_waits_for_the_broker_and_loses_nothing(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
     """Meanwhile the sensor is ready, and the watchdog sees no hang."""
     save_pictures(tmp_path / "pictures", 5)
-    server = mosquitto()
-    server.stop()
+    broker, port = mosquitto(), free_port()
     source = {"camera.source": f"images:{tmp_path}/pictures", "camera.fps": 0}
     environ = systemd.environ | {"WATCHDOG_USEC": "400000"}
-    with sensor(tmp_path, server.port, source, environ) as daemon:
+    with ear(broker.port) as heard, sensor(tmp_path, port, source, environ) as daemon:
         systemd.wait_until(lambda states: "READY=1" in states and states.count("WATCHDOG=1") >= 5)
         assert any("connection refused" in state for state in systemd.states if state.startswith("STATUS="))
-        server.start()
-        with ear(server.port) as heard:
+        with relay(port, broker.port):
+            heard.topic("status", b"online", 2 * LONG_S)  # up to a minute passes between two attempts
             heard.topic("status", b"offline")
-        assert daemon.process.wait(LONG_S) == 0
+            assert daemon.process.wait(LONG_S) == 0
     assert [message["seq"] for message in heard.all("keypoints")] == list(range(5))
 
 

@@ -1,10 +1,12 @@
 """Real brokers for tests: mosquitto on a free port of the loopback, to be stopped, killed and started again."""
 
 import random
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,6 +53,33 @@ def mosquitto_sub(port: int, topic: str, out: Path, *options: str) -> Iterator[C
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def relay(port: int, target: int) -> Iterator[None]:
+    """Forward one connection from a port to another."""
+
+    def forward() -> None:
+        with suppress(OSError):  # the server was closed before anyone connected
+            peer, _ = server.accept()
+            with peer, socket.create_connection((LOOPBACK, target)) as broker:
+                other = {peer: broker, broker: peer}
+                while True:
+                    for one in select.select(list(other), [], [])[0]:
+                        data = one.recv(65536)
+                        if not data:
+                            return
+                        other[one].sendall(data)
+
+    with socket.create_server((LOOPBACK, port)) as server:
+        thread = threading.Thread(target=forward)
+        thread.start()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            thread.join(LONG_S)
 
 
 @dataclass

@@ -143,9 +143,11 @@ class Ear:
                     return message
             assert time.monotonic() < deadline_s, f"in vain; heard {[m.topic for m in self.heard[-10:]]}"
 
-    def topic(self, name: str, payload: bytes | None = None) -> Message:
+    def topic(self, name: str, payload: bytes | None = None, timeout_s: float = LONG_S) -> Message:
         """The next message on a topic, with that payload if one is given."""
-        return self.listen(lambda message: message.topic.endswith(f"/{name}") and payload in (None, message.payload))
+        return self.listen(
+            lambda message: message.topic.endswith(f"/{name}") and payload in (None, message.payload), timeout_s
+        )
 
     def topics(self, name: str, count: int) -> None:
         for _ in range(count):
