@@ -44,8 +44,7 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
             failure = subscription.connection.failure
             if failure != reported:
                 reported = failure
-                state = "; ".join((failure.problem, failure.advice(name_of))) if failure else "connected"
-                _note(f"broker {mqtt.host}:{mqtt.port}: {state}")
+                _note(f"broker {mqtt.host}:{mqtt.port}: {failure.text(name_of) if failure else 'connected'}")
             if message is not None:
                 printer.print(message)
     except KeyboardInterrupt:

@@ -24,8 +24,12 @@ class Failure:
         """The remedy as text; `name_of` maps a key such as `mqtt.host` to the name to print."""
         return self.remedy.format(*map(name_of, self.keys))
 
+    def text(self, name_of: Callable[[str], str] = str) -> str:
+        """Problem and remedy on one line."""
+        return "; ".join(filter(None, (self.problem, self.advice(name_of))))
+
     def __str__(self) -> str:
-        return "; ".join(filter(None, (self.problem, self.advice())))
+        return self.text()
 
 
 BAD_LOGIN = 0x86
