@@ -122,14 +122,11 @@ def rgb(image: Image.Image, size: tuple[int, int], box: tuple[float, float, floa
         raise ValueError("its pixels are floats of an unknown range")
     if image.mode.startswith("I"):  # 16 bits per pixel, which Pillow clips instead of scaling
         values = np.asarray(image)
-        shift = (
-            0 if image.mode == "I" and values.max() < 256 else 8
-        )  # "I" has 32 bits, but files rarely use more than 16
+        shift = 0 if image.mode == "I" and values.max() < 256 else 8  # files rarely use more than 16 of 32 bits
         image = Image.fromarray((values >> shift).clip(0, 255).astype(np.uint8))
     transparent = image.mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info
-    averageable = (
-        "RGBA" if transparent else "L" if image.mode == "L" else "RGB"
-    )  # palettes and single bits cannot be averaged
+    # Palettes and single bits cannot be averaged.
+    averageable = "RGBA" if transparent else "L" if image.mode == "L" else "RGB"
     if image.mode != averageable:  # without this check, `convert` makes a copy
         image = image.convert(averageable)
     if image.size != size:

@@ -1,4 +1,4 @@
-"""The feed between a reader's thread and the consumer, with small readers that are told when to go on."""
+"""The feed between the thread of a reader and the consumer, with small readers that the tests control."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ from tests.support.leaks import nothing_left_behind
 from tests.support.waiting import until
 
 BROKEN_OFF = CameraError("camera.source", "broken off", "wait")
-PATIENCE_S = 20  # after which a test has hung; nothing waits that long
+PATIENCE_S = 20  # reached only when a test fails
 FAST = Camera(source="test", fps=0)
 
 
@@ -49,7 +49,7 @@ def test_a_file_is_read_one_picture_ahead() -> None:
 
     with Feed(reader(), FAST, live=False) as feed:
         for frame in feed:
-            # While we hold this frame the next one waits, and the one after it is made but not handed over.
+            # The next frame waits in the slot, and the one after it is made but not handed over.
             ahead = frame.sequence + 2
             assert all(event.wait(PATIENCE_S) for event in begun[: ahead + 1])
             assert not any(event.is_set() for event in begun[ahead + 1 :])
@@ -72,7 +72,7 @@ def test_a_live_feed_keeps_the_newest_picture() -> None:
         assert nine_made.wait(PATIENCE_S)
         rest = list(frames)
     assert first.sequence == 0
-    assert first.image.max() == 0  # ours while we hold it, whatever came after
+    assert first.image.max() == 0  # later pictures must not overwrite it
     assert [(frame.sequence, int(frame.image.max())) for frame in rest] == [(9, 9)]
     assert feed.dropped == 8
 
@@ -134,7 +134,7 @@ def test_closing_ends_an_iteration_that_waits(live: bool) -> None:
     assert taken.wait(PATIENCE_S)
     closer = threading.Thread(target=feed.close)
     closer.start()
-    assert finished.wait(PATIENCE_S)  # though the reader still hangs
+    assert finished.wait(PATIENCE_S)  # although the reader still hangs
     release.set()
     for thread in (consumer, closer):
         thread.join(PATIENCE_S)
@@ -144,13 +144,13 @@ def test_closing_ends_an_iteration_that_waits(live: bool) -> None:
     assert list(feed) == []
 
 
-def test_what_waits_when_the_feed_is_closed_is_gone() -> None:
+def test_closing_drops_the_waiting_frame() -> None:
     begun = threading.Event()
 
     def reader() -> Reader:
         yield picture()
         yield picture()
-        begun.set()  # so the second is in the slot
+        begun.set()  # by now the first picture is in the slot
         yield picture()
 
     with Feed(reader(), FAST, live=False) as feed:
@@ -159,7 +159,7 @@ def test_what_waits_when_the_feed_is_closed_is_gone() -> None:
     assert list(feed) == []
 
 
-def test_an_error_does_not_keep_alive_what_the_reader_used() -> None:
+def test_an_error_does_not_keep_the_decoder_of_the_reader_alive() -> None:
     used: list[weakref.ref[threading.Event]] = []
 
     def reader() -> Reader:
@@ -173,7 +173,7 @@ def test_an_error_does_not_keep_alive_what_the_reader_used() -> None:
     assert used[0]() is None
 
 
-def test_a_closed_feed_keeps_its_errors_to_itself() -> None:
+def test_a_closed_feed_raises_no_error() -> None:
     def reader() -> Reader:
         yield picture()
         raise CameraError("camera.source", "the lens fell off", "")
@@ -184,14 +184,14 @@ def test_a_closed_feed_keeps_its_errors_to_itself() -> None:
     assert list(feed) == []
 
 
-def test_a_feed_may_be_closed_before_it_is_read() -> None:
+def test_a_feed_can_be_closed_before_it_is_read() -> None:
     feed = Feed((picture(n) for n in count()), FAST, live=False)
     feed.close()
     feed.close()
     assert list(feed) == []
 
 
-def test_iteration_may_be_taken_up_again() -> None:
+def test_iteration_can_be_resumed() -> None:
     with Feed((picture(n) for n in range(4)), FAST, live=False) as feed:
         first = next(iter(feed))
         assert [first.sequence, *sequences(feed)] == [0, 1, 2, 3]
@@ -221,7 +221,7 @@ def test_a_slow_camera_is_not_silent() -> None:
         assert sequences(feed) == [0, 1, 2]
 
 
-def test_a_file_may_take_its_time() -> None:
+def test_a_file_has_no_stall_timeout() -> None:
     def reader() -> Reader:
         time.sleep(0.1)  # longer than `stall_s`
         yield picture()
@@ -231,7 +231,7 @@ def test_a_file_may_take_its_time() -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_paced_pictures_wait_for_their_time_but_not_for_closing(live: bool) -> None:
+def test_closing_ends_the_wait_of_a_paced_feed(live: bool) -> None:
     second = threading.Event()
 
     def reader() -> Reader:
@@ -254,11 +254,11 @@ def test_paced_pictures_wait_for_their_time_but_not_for_closing(live: bool) -> N
 def test_pictures_come_at_the_rate_asked_for() -> None:
     with Feed((picture(n) for n in range(4)), Camera(source="test", fps=50), live=False) as feed:
         times_s = [frame.monotonic_s for frame in feed]
-    # Four take three periods. The first may be late itself; how much later the others are is the machine's affair.
+    # Four pictures take three periods, less the delay of the first. A busy machine can only add to that.
     assert times_s[-1] - times_s[0] > 2 / 50
 
 
-def test_without_pacing_fps_means_nothing() -> None:
+def test_an_unpaced_feed_ignores_fps() -> None:
     with Feed((picture(n) for n in range(4)), Camera(source="test", fps=0.001), live=False, paced=False) as feed:
         assert sequences(feed) == [0, 1, 2, 3]
 
@@ -278,7 +278,7 @@ def test_rotation_is_clockwise(rotation: int, rows: list[str]) -> None:
     assert (frame.width, frame.height) == ((300, 200) if rotation % 180 == 0 else (200, 300))
 
 
-def test_time_is_the_mediums_own_where_it_has_one() -> None:
+def test_frames_of_a_medium_have_its_time() -> None:
     before_s = time.monotonic()
     with Feed((picture(n, media_s=n * 1000.0) for n in range(3)), FAST, live=False) as feed:
         times_s = [frame.monotonic_s for frame in feed]
@@ -286,7 +286,7 @@ def test_time_is_the_mediums_own_where_it_has_one() -> None:
     assert before_s <= times_s[0] <= time.monotonic()
 
 
-def test_time_is_that_of_arrival_otherwise() -> None:
+def test_frames_without_a_time_have_that_of_their_arrival() -> None:
     moments_s = [time.monotonic()]
     wall_s = time.time()
     with Feed((picture(n) for n in range(3)), FAST, live=False) as feed:
@@ -298,7 +298,7 @@ def test_time_is_that_of_arrival_otherwise() -> None:
     assert frame.wall_s == pytest.approx(wall_s, abs=PATIENCE_S)
 
 
-def test_time_is_the_sensors_own_where_it_tells() -> None:
+def test_frames_have_the_time_of_the_exposure_if_the_sensor_reports_it() -> None:
     taken_s = time.monotonic() - 0.5
 
     def reader() -> Reader:
@@ -308,7 +308,7 @@ def test_time_is_the_sensors_own_where_it_tells() -> None:
     with Feed(reader(), FAST, live=False) as feed:
         dated, other = feed
     assert (dated.monotonic_s, dated.dated, other.dated) == (taken_s, True, False)
-    assert other.wall_s - dated.wall_s >= 0.49  # clocks may be corrected meanwhile, by a little
+    assert other.wall_s - dated.wall_s >= 0.49  # 0.01 s for a correction of the clock
 
 
 def test_the_mode_is_known_with_the_first_picture() -> None:
@@ -425,7 +425,7 @@ def test_time_in_which_the_process_was_suspended_does_not_count() -> None:
     assert len(taken) == 1
 
 
-def test_a_feed_says_that_it_is_waited_for() -> None:
+def test_waiting_says_whether_a_consumer_waits_for_a_live_frame() -> None:
     release = threading.Event()
 
     def reader() -> Reader:
@@ -485,5 +485,5 @@ def test_nothing_leaks() -> None:
         ("https://[fe80::1]:8080/x", "https://[fe80::1]:8080"),
     ],
 )
-def test_what_may_be_shown_of_a_source(source: str, shown: str) -> None:
+def test_only_scheme_and_host_of_a_url_are_shown(source: str, shown: str) -> None:
     assert redact_url(source) == shown

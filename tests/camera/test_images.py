@@ -1,4 +1,4 @@
-"""Picture files: every picture here is written with Pillow, and broken by hand where it has to be broken."""
+"""Image files, written with Pillow by each test and damaged by hand where needed."""
 
 import logging
 import struct
@@ -22,7 +22,7 @@ RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 def quarters(width: int = 60, height: int = 40) -> Pillow.Image:
-    """A picture whose quarters are red, green, blue and white: no two ways to turn it look the same."""
+    """A picture with red, green, blue and white quarters: each rotation and reflection of it looks different."""
     image = Pillow.new("RGB", (2, 2))
     for place, colour in zip(((0, 0), (1, 0), (0, 1), (1, 1)), (RED, GREEN, BLUE, WHITE), strict=True):
         image.putpixel(place, colour)
@@ -30,7 +30,7 @@ def quarters(width: int = 60, height: int = 40) -> Pillow.Image:
 
 
 def painted(mode: str, width: int = 60, height: int = 40) -> Pillow.Image:
-    """Quarters, or halves where there are no colours."""
+    """Four quarters, or two halves for modes without colours."""
     if mode not in {"L", "LA", "1"}:
         return quarters(width, height).convert(mode)
     image = Pillow.new("L", (width, height), 0)
@@ -56,7 +56,7 @@ def read_one(path: Path) -> Frame:
     return frame
 
 
-def test_a_picture_arrives_as_it_is(tmp_path: Path) -> None:
+def test_a_picture_arrives_unchanged(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (31, 47, 3), np.uint8)
     Pillow.fromarray(pixels).save(tmp_path / "a.png")
     frame = read_one(tmp_path / "a.png")
@@ -64,7 +64,7 @@ def test_a_picture_arrives_as_it_is(tmp_path: Path) -> None:
     assert (frame.width, frame.height, frame.sequence) == (47, 31, 0)
 
 
-def test_a_folder_is_read_in_natural_order_and_not_deeper(tmp_path: Path) -> None:
+def test_a_folder_is_read_in_natural_order_without_subfolders(tmp_path: Path) -> None:
     for number, name in enumerate(["1.png", "2.PNG", "3b.png", "10.png", "a2.png", "a10.bmp", "b.jpg"]):
         Pillow.new("RGB", (number + 1, 1)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
@@ -78,7 +78,7 @@ def test_a_folder_is_read_in_natural_order_and_not_deeper(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
+def test_a_picture_is_turned_upright_by_its_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     truth = ImageOps.exif_transpose(with_exif(quarters(), exif))
@@ -94,7 +94,7 @@ def with_exif(image: Pillow.Image, exif: Pillow.Exif) -> Pillow.Image:
     return Pillow.open(file)
 
 
-def test_damaged_exif_does_not_matter(tmp_path: Path) -> None:
+def test_damaged_exif_is_ignored(tmp_path: Path) -> None:
     quarters().save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12\0\x03\0\0\0\x01")
     assert read_one(tmp_path / "a.jpg").image.shape == (40, 60, 3)
 
@@ -104,7 +104,7 @@ def test_damaged_exif_does_not_matter(tmp_path: Path) -> None:
     [("L", "a.png"), ("P", "a.png"), ("P", "a.gif"), ("1", "a.png"), ("CMYK", "a.jpg"), ("CMYK", "a.tif"),
      ("YCbCr", "a.jpg"), ("RGB", "a.ppm"), ("RGB", "a.bmp"), ("RGBA", "a.png"), ("LA", "a.png")],
 )  # fmt: skip
-def test_modes(tmp_path: Path, mode: str, name: str) -> None:
+def test_each_pixel_mode_becomes_rgb(tmp_path: Path, mode: str, name: str) -> None:
     painted(mode).save(tmp_path / name)
     expected = middles(np.asarray(painted(mode).convert("RGB")))
     np.testing.assert_allclose(middles(read_one(tmp_path / name).image), expected, atol=8)
@@ -117,7 +117,7 @@ def test_sixteen_bits_are_scaled(tmp_path: Path, name: str) -> None:
     assert read_one(tmp_path / name).image[1].tolist() == [[level] * 3 for level in (0, 0x40, 0x80, 0xFF)]
 
 
-def test_what_is_transparent_is_grey(tmp_path: Path) -> None:
+def test_transparent_pixels_become_grey(tmp_path: Path) -> None:
     image = quarters().convert("RGBA")
     image.putalpha(Pillow.new("L", image.size, 255))
     image.paste((0, 0, 0, 0), (0, 0, 30, 20))
@@ -126,20 +126,20 @@ def test_what_is_transparent_is_grey(tmp_path: Path) -> None:
     assert middles(read_one(tmp_path / "a.png").image) == [(128,) * 3, (192,) * 3, BLUE, WHITE]
 
 
-def test_a_transparent_colour_is_grey(tmp_path: Path) -> None:
+def test_a_transparent_palette_becomes_grey(tmp_path: Path) -> None:
     palette = quarters().quantize(4)
     palette.save(tmp_path / "a.png", transparency=bytes([0] * 4))  # all four of them
     assert middles(read_one(tmp_path / "a.png").image) == [(128,) * 3] * 4
 
 
-def test_animations_show_their_first_frame(tmp_path: Path) -> None:
+def test_the_first_frame_of_an_animation_is_read(tmp_path: Path) -> None:
     first, second = (Pillow.new("RGB", (8, 8), colour) for colour in (RED, GREEN))
     for name in ("a.gif", "b.webp", "c.png", "d.tif"):
         first.save(tmp_path / name, save_all=True, append_images=[second], lossless=True)
     assert [frame.image[4, 4].tolist() for frame in read(tmp_path)] == [list(RED)] * 4
 
 
-def test_one_pixel_is_enough(tmp_path: Path) -> None:
+def test_a_picture_can_be_one_pixel(tmp_path: Path) -> None:
     Pillow.new("RGB", (1, 1), RED).save(tmp_path / "a.png")
     frame = read_one(tmp_path / "a.png")
     assert (frame.image.tolist(), frame.width, frame.height) == ([[list(RED)]], 1, 1)
@@ -164,18 +164,18 @@ def test_huge_pictures_are_reduced_but_keep_their_size(
         np.testing.assert_allclose(middles(frame.image), expected, atol=8)
 
 
-def test_a_huge_picture_on_its_side(tmp_path: Path) -> None:
+def test_a_huge_picture_stored_on_its_side_is_turned(tmp_path: Path) -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6
-    quarters(4000, 3999).save(tmp_path / "a.jpg", exif=exif)  # all but square, and square once reduced
+    quarters(4000, 3999).save(tmp_path / "a.jpg", exif=exif)  # almost square, and square once it is reduced
     frame = read_one(tmp_path / "a.jpg")
     assert (frame.width, frame.height) == (3999, 4000)
     np.testing.assert_allclose(middles(frame.image), [BLUE, RED, WHITE, GREEN], atol=8)
 
 
 def test_a_reduced_picture_covers_all_of_the_original(tmp_path: Path) -> None:
-    """A line in the original must lie where the frame's size says, or every keypoint is off."""
-    image = Pillow.new("L", (15361, 64), 0)  # an eighth of it is not whole
+    """A line of the original must keep its place in the size of the frame, or all keypoints are off."""
+    image = Pillow.new("L", (15361, 64), 0)  # not divisible by eight
     image.paste(255, (14960, 0, 15040, 64))
     image.save(tmp_path / "a.jpg", quality=95)
     frame = read_one(tmp_path / "a.jpg")
@@ -207,11 +207,11 @@ def test_a_huge_jpeg_is_never_decoded_in_full(tmp_path: Path) -> None:
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     small, huge = ([int(word) for word in line.split()] for line in result.stdout.splitlines())
     assert huge[1:] == [8000, 6000, 1440, 1920, 3]
-    assert huge[0] - small[0] < 8000 * 6000  # bytes of the picture in full
+    assert huge[0] - small[0] < 8000 * 6000  # a third of the bytes of the whole picture
 
 
 def damaged(folder: Path) -> dict[str, bytes]:
-    """Pictures that nobody can read, by name."""
+    """Damaged files by name."""
     noise = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8))
     noise.save(folder / "whole.jpg")
     jpeg = (folder / "whole.jpg").read_bytes()
@@ -251,7 +251,7 @@ def test_unreadable_pictures_are_skipped_with_one_warning_each(
     with open_source(Camera(source=f"images:{tmp_path}", fps=0, loop=True)) as feed, caplog.at_level(logging.WARNING):
         frames = [frame for frame, _ in zip(feed, range(4), strict=False)]
         assert feed.unreadable >= len(bad)
-    assert len(frames) == 4  # two passes over what is whole
+    assert len(frames) == 4  # two passes over the readable pictures
     lines = caplog.messages
     for name in bad:
         (line,) = (line for line in lines if name in line)
@@ -261,7 +261,7 @@ def test_unreadable_pictures_are_skipped_with_one_warning_each(
     assert any("bomb.png" in line and "limit of 200000000 pixels" in line for line in lines)
 
 
-def test_a_hundred_megapixels_are_no_attack(tmp_path: Path) -> None:
+def test_a_hundred_megapixels_are_read(tmp_path: Path) -> None:
     Pillow.new("L", (10_100, 10_000)).save(tmp_path / "a.jpg")
     frame = read_one(tmp_path / "a.jpg")
     assert (frame.width, frame.height) == (10_100, 10_000)
@@ -271,7 +271,7 @@ def test_a_picture_that_vanishes_is_unreadable(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         quarters().save(tmp_path / name)
     with open_source(Camera(source=f"images:{tmp_path}", fps=0)) as feed:
-        (tmp_path / "b.png").unlink()  # it was listed, but nothing has been read yet
+        (tmp_path / "b.png").unlink()  # the folder was listed, but nothing has been read yet
         assert [frame.sequence for frame in feed] == [0]
         assert feed.unreadable == 1
 
@@ -285,7 +285,7 @@ def test_only_broken_pictures_are_an_error_even_in_a_loop(tmp_path: Path) -> Non
     assert caught.value.problem == f"none of the 2 pictures in {tmp_path} can be read"
 
 
-def test_loop(tmp_path: Path) -> None:
+def test_a_loop_reads_the_folder_again_and_again(tmp_path: Path) -> None:
     for width in (1, 2):
         Pillow.new("RGB", (width, 1)).save(tmp_path / f"{width}.png")
     with open_source(Camera(source=f"images:{tmp_path}", fps=0, loop=True)) as feed:

@@ -40,7 +40,7 @@ def test_the_picture_is_rgb_and_the_right_way_round(rig: Rig, rotation: int) -> 
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_half_a_turn_is_the_isps_work(pi: FakeRig, rotation: int) -> None:
+def test_the_isp_makes_half_turns(pi: FakeRig, rotation: int) -> None:
     with pi.open(rotation=rotation) as feed:
         some(feed, 1)
     transform = pi.hardware.asked[-1]["transform"]
@@ -51,7 +51,7 @@ def test_half_a_turn_is_the_isps_work(pi: FakeRig, rotation: int) -> None:
 @pytest.mark.parametrize(
     "turns", [Transform(), Transform(hflip=True), Transform(True, True), Transform(hflip=True, transpose=True)]
 )
-def test_what_the_isp_turned_in_another_way_is_put_right(pi: FakeRig, turns: Transform, rotation: int) -> None:
+def test_an_unexpected_turn_of_the_isp_is_corrected(pi: FakeRig, turns: Transform, rotation: int) -> None:
     pi.hardware.turns = turns
     with pi.open(rotation=rotation) as feed:
         (frame,) = some(feed, 1)
@@ -60,7 +60,7 @@ def test_what_the_isp_turned_in_another_way_is_put_right(pi: FakeRig, turns: Tra
 
 
 @pytest.mark.usefixtures("pi")
-def test_a_picture_of_it_can_be_annotated(tmp_path: Path) -> None:
+def test_annotate_draws_on_a_picture_of_the_camera(tmp_path: Path) -> None:
     run_annotate(Config(camera=FAST), "picamera2", tmp_path / "out.png")
     with Pillow.open(tmp_path / "out.png") as image:
         assert image.size == FRAME
@@ -68,7 +68,7 @@ def test_a_picture_of_it_can_be_annotated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["RGB888", "XBGR8888", "XRGB8888"])
-def test_colours_in_another_order_are_put_right(pi: FakeRig, given: str) -> None:
+def test_colours_in_another_order_are_sorted(pi: FakeRig, given: str) -> None:
     pi.hardware.format = given
     with pi.open() as feed:
         (frame,) = some(feed, 1)
@@ -100,21 +100,21 @@ def test_the_isp_delivers_what_the_model_takes(
     assert {one.width, one.height} == set(frame)
 
 
-def test_what_was_granted_is_read_back(rig: Rig) -> None:
+def test_the_mode_is_read_back_from_the_camera(rig: Rig) -> None:
     with rig.open() as feed:
         some(feed, 1)
-        granted = feed.mode
-    assert granted is not None
+        mode = feed.mode
+    assert mode is not None
     if rig.pi:
-        assert (granted.model, granted.format, granted.autofocus) == ("imx708", "BGR888", "continuous")
-        assert (granted.width, granted.height) == (480, 288)
-        assert granted.fps == pytest.approx(60, abs=0.1)  # what it can, for 0 was asked for
+        assert (mode.model, mode.format, mode.autofocus) == ("imx708", "BGR888", "continuous")
+        assert (mode.width, mode.height) == (480, 288)
+        assert mode.fps == pytest.approx(60, abs=0.1)  # the highest rate, because fps is 0
     else:
-        assert (granted.format, granted.width, granted.height) == ("NV12", 1280, 768)
-        assert (granted.fps, granted.autofocus) == (None, None)
+        assert (mode.format, mode.width, mode.height) == ("NV12", 1280, 768)
+        assert (mode.fps, mode.autofocus) == (None, None)
 
 
-def test_a_camera_that_has_the_frames_aspect_gives_the_whole_frame(rig: Rig) -> None:
+def test_the_mode_has_the_aspect_of_the_frame(rig: Rig) -> None:
     with rig.open(width=640, height=512) as feed:
         some(feed, 1)
         assert feed.mode is not None
@@ -122,7 +122,7 @@ def test_a_camera_that_has_the_frames_aspect_gives_the_whole_frame(rig: Rig) -> 
     assert aspect == pytest.approx(640 / 512, rel=0.02)
 
 
-def test_an_aspect_that_a_camera_does_not_have_is_said(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_aspect_that_the_camera_does_not_have_is_logged(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "edge")
     with rig.open(width=480, height=480) as feed:
         (frame,) = some(feed, 1)
@@ -130,7 +130,7 @@ def test_an_aspect_that_a_camera_does_not_have_is_said(rig: Rig, caplog: pytest.
     assert (frame.width, frame.height) == (480, 480)
 
 
-def test_frames_carry_the_moment_at_which_they_were_taken(rig: Rig) -> None:
+def test_frames_have_the_time_of_the_exposure(rig: Rig) -> None:
     before_s = time.monotonic()
     with rig.open() as feed:
         frames = some(feed, 5)
@@ -143,20 +143,20 @@ def test_frames_carry_the_moment_at_which_they_were_taken(rig: Rig) -> None:
 
 @pytest.mark.parametrize("slept_s", [0, 3600])
 @pytest.mark.parametrize("clock", [time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME])
-def test_whichever_clock_the_sensor_means(pi: FakeRig, slept_s: int, clock: int) -> None:
+def test_the_exposure_can_be_dated_by_either_clock(pi: FakeRig, slept_s: int, clock: int) -> None:
     ahead_ns = {time.CLOCK_MONOTONIC: 0, time.CLOCK_BOOTTIME: slept_s * 10**9}
     pi.patch.setattr(pi.module.time, "clock_gettime_ns", lambda one: time.monotonic_ns() + ahead_ns[one])
     taken_s = time.monotonic() - 0.05
-    told = {"SensorTimestamp": round(taken_s * 1e9) + ahead_ns[clock]}
-    assert pi.module._taken_s(told) == pytest.approx(taken_s, abs=1e-3)
+    reported = {"SensorTimestamp": round(taken_s * 1e9) + ahead_ns[clock]}
+    assert pi.module._taken_s(reported) == pytest.approx(taken_s, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    "told", [None, 0, 1, -1, 10**19, pytest.param(time.time_ns(), id="the time of day"), "now"], ids=str
+    "reported", [None, 0, 1, -1, 10**19, pytest.param(time.time_ns(), id="the time of day"), "now"], ids=str
 )
-def test_a_moment_that_makes_no_sense_is_unknown(rig: Rig, told: object) -> None:
+def test_an_impossible_time_of_the_exposure_is_ignored(rig: Rig, reported: object) -> None:
     original = rig.request.get_metadata
-    rig.patch.setattr(rig.request, "get_metadata", lambda one: original(one) | {"SensorTimestamp": told})
+    rig.patch.setattr(rig.request, "get_metadata", lambda one: original(one) | {"SensorTimestamp": reported})
     with rig.open() as feed:
         frames = some(feed, 2)
     assert not any(frame.dated for frame in frames)
@@ -166,22 +166,22 @@ def test_a_moment_that_makes_no_sense_is_unknown(rig: Rig, told: object) -> None
 @pytest.mark.parametrize(
     ("fps", "limits"), [(15, (66_667, 66_667)), (0, (16_666, 1_000_000)), (200, (16_666,) * 2), (0.1, (1_000_000,) * 2)]
 )
-def test_the_sensor_holds_the_frame_rate(pi: FakeRig, fps: float, limits: tuple[int, int]) -> None:
+def test_the_sensor_is_set_to_the_frame_rate(pi: FakeRig, fps: float, limits: tuple[int, int]) -> None:
     with pi.open(fps=fps) as feed:
         some(feed, 1)
     assert pi.hardware.controls["FrameDurationLimits"] == limits
 
 
-def test_a_camera_that_comes_faster_is_taken_at_the_rate(rig: Rig) -> None:
+def test_a_faster_camera_is_read_at_the_configured_rate(rig: Rig) -> None:
     with rig.open(fps=50) as feed:
         frames = some(feed, 6)
     assert feed.dropped + 6 >= frames[-1].sequence + 1
-    # Five periods between them, less what the first was late; the last may come a quarter early.
+    # Five periods, less the delay of the first picture and the quarter by which the last may be early.
     assert frames[-1].monotonic_s - frames[0].monotonic_s > 3 / 50
 
 
 @pytest.mark.parametrize("mode", ["continuous", "auto", "manual"])
-def test_autofocus_where_there_is_one(pi: FakeRig, mode: str) -> None:
+def test_autofocus_is_set_if_the_camera_has_it(pi: FakeRig, mode: str) -> None:
     with pi.open(autofocus=mode) as feed:
         some(feed, 1)
         assert feed.mode is not None
@@ -209,7 +209,7 @@ def test_the_camera_is_free_again_when_the_feed_is_closed(rig: Rig) -> None:
     rig.library(0).close()
 
 
-def test_a_feed_that_waits_can_be_closed(rig: Rig) -> None:
+def test_a_feed_can_be_closed_while_the_camera_is_silent(rig: Rig) -> None:
     rig.silence()
     feed = rig.open(stall_s=LONG_S)
     closer = threading.Timer(0.3, feed.close)

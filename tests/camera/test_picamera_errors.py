@@ -1,4 +1,4 @@
-"""What a user is told about a Pi camera that cannot be used."""
+"""Errors of a Pi camera that cannot be used."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ pytestmark = PICAMERA_WARNINGS
 
 
 @pytest.mark.parametrize("method", ["__init__", "configure", "start"])
-def test_who_starts_it_learns_at_once_what_is_wrong(rig: Rig, method: str) -> None:
+def test_a_failure_at_the_start_is_an_error_at_once(rig: Rig, method: str) -> None:
     rig.break_next(method)
     with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
@@ -33,7 +33,7 @@ def test_who_starts_it_learns_at_once_what_is_wrong(rig: Rig, method: str) -> No
     rig.library(0).close()
 
 
-def test_who_may_not_open_it_learns_what_to_do(rig: Rig) -> None:
+def test_a_missing_permission_has_its_own_remedy(rig: Rig) -> None:
     rig.break_next("__init__", error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma"))
     with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
@@ -42,14 +42,14 @@ def test_who_may_not_open_it_learns_what_to_do(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("method", ["configure", "start"])
-def test_a_camera_that_somebody_streams_from_is_in_use_too(rig: Rig, method: str) -> None:
+def test_a_busy_camera_is_reported_as_in_use(rig: Rig, method: str) -> None:
     rig.break_next(method, error=RuntimeError("Failed to start camera: Device or resource busy"))
     with rig.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
     assert "in use by" in caught.value.problem
 
 
-def test_no_camera(pi: FakeRig) -> None:
+def test_a_machine_without_cameras_is_an_error(pi: FakeRig) -> None:
     pi.hardware.models = ()
     with pi.open() as feed, pytest.raises(CameraError) as caught:
         some(feed, 1)
@@ -71,7 +71,7 @@ def test_a_suffix_that_is_no_number_is_refused(pi: FakeRig, source: str) -> None
     assert source in caught.value.problem
 
 
-def test_who_has_the_camera(rig: Rig, tmp_path: Path) -> None:
+def test_the_program_that_uses_the_camera_is_named(rig: Rig, tmp_path: Path) -> None:
     device = tmp_path / "media0"
     device.touch()
     other = rig.library(0)
@@ -88,7 +88,7 @@ def test_who_has_the_camera(rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["picamera2", "libcamera"])
-def test_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_a_missing_library_is_named_with_its_packages(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     for name, module in (Hardware(still()).modules() | {missing: None}).items():
         monkeypatch.setitem(sys.modules, name, module)
     forget_modules(monkeypatch)
@@ -115,7 +115,7 @@ def test_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
         ("import ctypes; ctypes.CDLL('libnone.so')", "libnone.so: ", "apt install"),
     ],
 )
-def test_a_library_that_cannot_be_imported(
+def test_a_library_that_cannot_be_imported_has_a_remedy_has_a_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: str, problem: str, remedy: str
 ) -> None:
     (tmp_path / "picamera2.py").write_text(fails)

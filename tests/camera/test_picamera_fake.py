@@ -48,6 +48,6 @@ def test_jobs_that_timed_out_stay_and_keep_all_buffers(picam: Any) -> None:
         picam.capture_request(wait=0.5)
 
 
-def test_controls_that_a_camera_has_not_are_refused(picam: Any) -> None:
+def test_a_control_that_the_camera_does_not_have_is_refused(picam: Any) -> None:
     with pytest.raises(RuntimeError, match="Zoom is not advertised"):
         picam.set_controls({"Zoom": 1})

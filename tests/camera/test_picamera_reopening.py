@@ -32,7 +32,7 @@ def test_a_camera_that_falls_silent_is_opened_again(rig: Rig, request: pytest.Fi
     with rig.open(stall_s=0.2 if isinstance(rig, RealRig) else 0.01) as feed:
         frames = iter(feed)
         next(frames)
-        # One camera more or less may be on its way, now or then.
+        # At each of the two moments, a camera may be opening or closing.
         with nothing_left_behind(threads=2, files=BUFFERS + 3):
             for number in range(stalls):
                 rig.lose()
@@ -47,7 +47,7 @@ def test_a_camera_that_falls_silent_is_opened_again(rig: Rig, request: pytest.Fi
 def test_a_library_that_fails_is_tried_again(rig: Rig, method: str, times: int) -> None:
     with rig.open() as feed:
         some(feed, 1)
-        if method == "queue_request":  # of the start, and not of a camera that runs
+        if method == "queue_request":  # the calls at the start, not those of a running camera
             rig.lose()
         left = rig.break_next(method, times)
         if method not in {"capture_request", "queue_request"}:
@@ -59,7 +59,7 @@ def test_a_library_that_fails_is_tried_again(rig: Rig, method: str, times: int) 
 
 
 @pytest.mark.parametrize("method", ["make_buffer", "get_metadata"])
-def test_a_picture_that_cannot_be_read_is_passed_over(rig: Rig, method: str) -> None:
+def test_a_picture_that_cannot_be_read_is_skipped(rig: Rig, method: str) -> None:
     with rig.open() as feed:
         some(feed, 1)
         left = rig.break_next(method, 10, rig.request)
@@ -69,7 +69,7 @@ def test_a_picture_that_cannot_be_read_is_passed_over(rig: Rig, method: str) -> 
     assert rig.held() == 0
 
 
-def test_a_camera_whose_pictures_are_all_broken_is_silent(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_camera_with_only_broken_pictures_counts_as_silent(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     with rig.open() as feed:
         some(feed, 1)
         rig.break_next("make_buffer", 10**6, rig.request)
@@ -78,7 +78,7 @@ def test_a_camera_whose_pictures_are_all_broken_is_silent(rig: Rig, caplog: pyte
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_dead_event_loop_does_not_matter(rig: Rig) -> None:
+def test_a_camera_is_opened_again_after_its_event_loop_died(rig: Rig) -> None:
     with rig.open() as feed:
         some(feed, 1)
         rig.break_next("process_requests")
@@ -88,7 +88,7 @@ def test_a_dead_event_loop_does_not_matter(rig: Rig) -> None:
 
 
 class Refused:
-    """An attribute that cannot be set at first."""
+    """An attribute that cannot be set the first few times."""
 
     def __init__(self, name: str, times: int) -> None:
         self.name, self.times = name, times
@@ -110,11 +110,13 @@ class Refused:
 
 
 @pytest.mark.parametrize("also", ["", "close"])
-def test_a_constructor_that_fails_when_it_has_the_camera(rig: Rig, caplog: pytest.LogCaptureFixture, also: str) -> None:
+def test_a_constructor_that_fails_after_it_took_the_camera_releases_it(
+    rig: Rig, caplog: pytest.LogCaptureFixture, also: str
+) -> None:
     with rig.open() as feed:
         some(feed, 1)
         used = descriptors()
-        rig.lose()  # or `close` would be that of the camera that runs
+        rig.lose()  # otherwise `break_next` breaks the `close` of the running camera
         until(lambda: feed.reopened)
         rig.patch.setattr(rig.library, "allocator", Refused("allocator", 3), raising=False)
         rig.lose()
@@ -123,12 +125,12 @@ def test_a_constructor_that_fails_when_it_has_the_camera(rig: Rig, caplog: pytes
         until(lambda: feed.reopened > 1 and not left())
         some(feed, 20)
         assert descriptors() <= used + BUFFERS + 3
-    assert "descriptor" not in caplog.text  # which would have been closed twice, and by then be somebody else's
+    assert "descriptor" not in caplog.text  # closing one twice may close that of other code
     assert rig.held() == 0
     rig.library(0).close()
 
 
-def test_it_is_given_up_when_nothing_helps(rig: Rig) -> None:
+def test_a_camera_that_stays_silent_is_given_up(rig: Rig) -> None:
     rig.limits = replace(rig.limits, give_up_s=1.0)
     rig.silence()
     with rig.open(stall_s=0.1) as feed, pytest.raises(CameraError) as caught:
@@ -151,8 +153,8 @@ def test_a_driver_that_never_returns_is_given_up(pi: FakeRig) -> None:
         release.set()
 
 
-def test_a_job_that_is_done_too_late_gives_its_buffer_back(rig: Rig) -> None:
-    """The frame comes when nobody asks any more, and before the camera is closed."""
+def test_a_job_that_finishes_too_late_releases_its_buffer(rig: Rig) -> None:
+    """The frame arrives after the last request for it and before the camera is closed."""
     opened = threading.Event()
     stop_preview = rig.library.stop_preview
 

@@ -56,16 +56,16 @@ def test_a_file_arrives_frame_by_frame_and_exactly(tmp_path: Path) -> None:
     assert [frame.sequence for frame in frames] == list(range(12))
     assert {(frame.width, frame.height) for frame in frames} == {(64, 48)}
     assert all(frame.image.flags.c_contiguous for frame in frames)
-    assert steps_s(frames) == pytest.approx([0.1] * 11)  # as encoded, however fast they come
+    assert steps_s(frames) == pytest.approx([0.1] * 11)  # as encoded, although they are read faster
 
 
 @pytest.mark.parametrize(("codec", "name"), [("mpeg4", "a.mp4"), ("mpeg4", "a.mkv"), ("libx264", "a.mp4")])
-def test_usual_codecs(tmp_path: Path, codec: str, name: str) -> None:
+def test_common_codecs_are_read(tmp_path: Path, codec: str, name: str) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"THIS PYAV HAS NO {codec}")
     encode(tmp_path / name, [quarters()] * 8, codec=codec)
     frames = read(tmp_path / name)
-    assert len(frames) == 8  # also those that the decoder still holds at the end
+    assert len(frames) == 8  # including those that are still in the decoder at the end
     np.testing.assert_allclose(middles(frames[-1].image), [RED, GREEN, BLUE, WHITE], atol=12)
 
 
@@ -82,7 +82,7 @@ def test_usual_codecs(tmp_path: Path, codec: str, name: str) -> None:
         ((64, 48), Fraction(4, 3), (32, 480), (32, 18)),
     ],
 )
-def test_frames_fit_into_the_size_asked_for(
+def test_frames_fit_into_the_configured_size(
     tmp_path: Path,
     size: tuple[int, int],
     sar: Fraction | int,
@@ -104,7 +104,7 @@ def test_a_scaled_frame_covers_all_of_the_original(tmp_path: Path) -> None:
 
 
 ONE = 1 << 16
-MATRICES = {  # of the track header, for a picture that has to be turned clockwise by so many degrees
+MATRICES = {  # of the track header: degrees clockwise by which the picture must be turned
     90: (0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30),
     180: (-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30),
     270: (0, -ONE, 0, ONE, 0, 0, 0, 0, 1 << 30),
@@ -116,7 +116,7 @@ MATRICES = {  # of the track header, for a picture that has to be turned clockwi
     ("degrees", "expected"),
     [(90, [BLUE, RED, WHITE, GREEN]), (180, [WHITE, BLUE, GREEN, RED]), (270, [GREEN, WHITE, RED, BLUE])],
 )
-def test_videos_of_phones_are_upright(tmp_path: Path, degrees: int, expected: list[tuple[int, ...]]) -> None:
+def test_videos_of_phones_are_turned_upright(tmp_path: Path, degrees: int, expected: list[tuple[int, ...]]) -> None:
     encode(tmp_path / "a.mov", [quarters()] * 3)
     content = bytearray((tmp_path / "a.mov").read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40  # version 0 of the box
@@ -130,7 +130,7 @@ def test_videos_of_phones_are_upright(tmp_path: Path, degrees: int, expected: li
     assert (small.width, small.height) == ((6, 8) if degrees % 180 else (11, 8))
 
 
-def test_frames_may_change_their_size(tmp_path: Path) -> None:
+def test_frames_of_one_file_may_differ_in_size(tmp_path: Path) -> None:
     jpegs = [jpeg(10), jpeg(20, 80, 40), jpeg(30, 33, 91), jpeg(40)]
     (tmp_path / "a.mjpeg").write_bytes(b"".join(jpegs))
     frames = read(tmp_path / "a.mjpeg", width=64, height=64)
@@ -138,7 +138,7 @@ def test_frames_may_change_their_size(tmp_path: Path) -> None:
     np.testing.assert_allclose(levels(frames), [10, 20, 30, 40], atol=3)
 
 
-def test_a_video_without_a_clock_gets_one(tmp_path: Path) -> None:
+def test_frames_without_timestamps_follow_at_25_per_second(tmp_path: Path) -> None:
     if "libx264" not in av.codecs_available:
         pytest.skip("THIS PYAV HAS NO libx264")
     encode(tmp_path / "a.h264", [plain(level) for level in range(0, 250, 50)], codec="libx264", format="h264")
@@ -147,7 +147,7 @@ def test_a_video_without_a_clock_gets_one(tmp_path: Path) -> None:
     assert steps_s(read(tmp_path / "a.h264")) == pytest.approx([1 / 25] * 4)
 
 
-def test_a_clock_that_jumps_back_runs_on(tmp_path: Path) -> None:
+def test_time_goes_on_when_timestamps_jump_back(tmp_path: Path) -> None:
     half = BytesIO()
     encode(half, [plain(level) for level in range(0, 250, 50)], codec="mpeg4", rate=10, format="mpegts")
     (tmp_path / "a.ts").write_bytes(half.getvalue() * 2)
@@ -156,7 +156,7 @@ def test_a_clock_that_jumps_back_runs_on(tmp_path: Path) -> None:
     assert min(steps_s(frames)) > 0
 
 
-def test_loop(tmp_path: Path) -> None:
+def test_a_loop_continues_numbers_and_time(tmp_path: Path) -> None:
     encode(tmp_path / "a.mov", [plain(level) for level in (10, 20, 30)])
     with open_source(Camera(source=f"video:{tmp_path}/a.mov", fps=0, loop=True)) as feed:
         frames = [frame for frame, _ in zip(feed, range(8), strict=False)]
@@ -166,7 +166,7 @@ def test_loop(tmp_path: Path) -> None:
 
 
 def spoil(file: Path, numbers: set[int]) -> None:
-    """Overwrite the inner half of these packets."""
+    """Overwrite the middle of these packets."""
     content = bytearray(file.read_bytes())
     with av.open(str(file)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
@@ -186,10 +186,10 @@ def test_damaged_packets_are_skipped_and_counted(tmp_path: Path, loop: bool, cap
         assert loop or feed.unreadable == 3
     np.testing.assert_array_equal([frame.image for frame in frames], [images[1], images[2], images[4]])
     assert [frame.sequence for frame in frames] == [1, 2, 4]
-    assert capfd.readouterr().err == ""  # ffmpeg does not chatter
+    assert capfd.readouterr().err == ""  # ffmpeg writes nothing to stderr
 
 
-def test_a_file_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
+def test_a_truncated_file_gives_its_complete_frames(tmp_path: Path) -> None:
     images = noise(6)
     encode(tmp_path / "a.avi", images)
     content = (tmp_path / "a.avi").read_bytes()
@@ -208,7 +208,7 @@ def test_a_file_in_which_nothing_can_be_decoded_is_an_error(tmp_path: Path, loop
     assert caught.value.problem == f"nothing in {tmp_path}/a.mov can be decoded"
 
 
-def test_a_file_that_vanishes_while_it_is_looped_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_looped_file_that_is_deleted_is_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     encode(tmp_path / "a.mov", [plain(10)] * 3)
     with open_source(Camera(source=f"video:{tmp_path}/a.mov", fps=0, loop=True)) as feed:
         (tmp_path / "a.mov").unlink()
@@ -225,9 +225,9 @@ def sound(file: Path) -> None:
         container.mux(stream.encode(samples))
 
 
-def test_what_is_no_video_is_an_error_at_once(tmp_path: Path) -> None:
+def test_a_file_without_video_is_an_error_at_once(tmp_path: Path) -> None:
     sound(tmp_path / "sound.wav")
-    (tmp_path / "text.txt").write_text("some words, which ffmpeg would gladly show on a terminal\n" * 30)
+    (tmp_path / "text.txt").write_text("some words, which ffmpeg can render as on a terminal\n" * 30)
     (tmp_path / "text.mp4").write_text("some words\n" * 30)
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "folder").mkdir()
@@ -238,7 +238,7 @@ def test_what_is_no_video_is_an_error_at_once(tmp_path: Path) -> None:
         assert f"{tmp_path}/{name} " in caught.value.problem
 
 
-def test_names_that_look_like_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_may_contain_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encode(tmp_path / "12:30.mov", [plain(10)])
     monkeypatch.chdir(tmp_path)
     assert levels(read(Path("12:30.mov"))) == [10]

@@ -1,4 +1,4 @@
-"""What the virtual camera sees: one painted person who stands still."""
+"""The picture of the virtual camera: one painted person who stands still."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from edge.types import Image
 from tests.support.scenes import picture_of
 
 FRAME = (1280, 768)  # width, height, px
-NUMBER = 20  # of the scene's frames
+NUMBER = 20  # of the frame of the scene
 
 
 def scene() -> Scene:
@@ -22,7 +22,7 @@ def still() -> Image:
 
 
 if __name__ == "__main__":
-    # The virtual camera plays them again and again; all alike, so that it does not matter which one is seen.
+    # The virtual camera plays these files in a loop.
     folder = Path(sys.argv[1])
     for number in range(10):
         Pillow.fromarray(still()).save(folder / f"{number}.jpg", quality=95)

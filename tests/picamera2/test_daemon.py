@@ -1,4 +1,4 @@
-"""The daemon, with the real picamera2 before it and a real broker behind it."""
+"""The daemon with the real picamera2 and a real broker."""
 
 import json
 import os

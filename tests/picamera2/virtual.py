@@ -1,7 +1,7 @@
 """The real picamera2 on libcamera's virtual camera: `python -m tests.picamera2.virtual run --config FILE` is edge-pose.
 
-picamera2 is made for the Raspberry Pi, and takes two things for granted that the virtual camera has not: raw pictures
-of a sensor, and buffers in one piece. `prepare` gives it the sensor's size, and has libcamera make the buffers.
+picamera2 is made for the Raspberry Pi and relies on two things that the virtual camera lacks: raw pictures of a sensor,
+and contiguous buffers. `prepare` supplies the size of the sensor, and lets libcamera allocate the buffers.
 """
 
 import signal
@@ -18,8 +18,8 @@ SENSOR = {"format": "NV12", "size": (1280, 768)}
 
 @cache
 def prepare() -> None:
-    """Call it before anything imports picamera2."""
-    kms = ModuleType("pykms")  # for previews on a screen, and imported even without one
+    """Prepare picamera2. Must be called before anything else imports it."""
+    kms = ModuleType("pykms")  # for previews on a screen; picamera2 imports it in any case
     names = ("RGB888", "BGR888", "XRGB8888", "XBGR8888", "YUV420", "YVU420", "NV12", "NV21")
     kms.PixelFormat = type("PixelFormat", (), dict.fromkeys(names))  # type: ignore[attr-defined]
     sys.modules.setdefault("pykms", kms)
@@ -39,8 +39,8 @@ def prepare() -> None:
     Picamera2._get_raw_modes = lambda _: [SENSOR]
 
 
-def obey() -> None:
-    """SIGUSR1 loses the camera: its requests come back cancelled, and picamera2 passes over those. SIGUSR2 heals it."""
+def install_signals() -> None:
+    """SIGUSR1 silences the camera: its requests return cancelled, and picamera2 skips those. SIGUSR2 restores it."""
     from picamera2.picamera2 import CameraManager  # noqa: PLC0415 - see above
 
     lost = threading.Event()
@@ -59,5 +59,5 @@ def obey() -> None:
 
 if __name__ == "__main__":
     prepare()
-    obey()
+    install_signals()
     main()

@@ -1,4 +1,4 @@
-"""A Pi camera for tests: the fake library or the real one, behind the same handles.
+"""A Pi camera for tests, with the fake library or the real one.
 
 The real picamera2 reads libcamera's virtual camera: `make test-picamera2` runs these tests in a Debian tree.
 """
@@ -37,7 +37,7 @@ FAST = Camera(source="picamera2", width=FRAME[0], height=FRAME[1], fps=0, stall_
 
 
 def forget_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the next import of the camera load the library that is in `sys.modules` by then."""
+    """Make the next import of the camera use the library that is then in `sys.modules`."""
     for name in ("picamera", "picamera_device", "picamera_setup"):
         monkeypatch.delitem(sys.modules, f"edge.camera.{name}", raising=False)
 
@@ -56,7 +56,7 @@ class Rig:
         self.limits = Limits(first_pause_s=0.01, longest_pause_s=0.5, start_s=0.3)
         self.library: Any = self.module.Picamera2
         self.request: Any = importlib.import_module("picamera2").CompletedRequest
-        self.lower: Any = self.library  # what has queue_request
+        self.lower: Any = self.library  # the class with `queue_request`
 
     def open(self, camera: Camera = FAST, largest: tuple[int, int] | None = LARGEST, **changes: Any) -> Feed:
         camera = msgspec.structs.replace(camera, **changes)
@@ -154,7 +154,7 @@ def some(feed: Feed, count: int) -> list[Frame]:
 
 
 def off_by(image: Image, expected: Image) -> float:
-    """Mean difference of two pictures that may differ in size, in steps of 0..255."""
+    """Mean difference of two pictures, 0..255. They may differ in size."""
     size = (64, 48)
     small, wanted = (np.asarray(Pillow.fromarray(one).resize(size), np.float32) for one in (image, expected))
     return float(np.abs(small - wanted).mean())
