@@ -17,10 +17,9 @@ from edge.config import Camera
 from edge.errors import CameraError
 from edge.types import CameraMode, Frame
 from tests.support.leaks import nothing_left_behind
-from tests.support.waiting import until
+from tests.support.waiting import LONG_S, until
 
 BROKEN_OFF = CameraError("camera.source", "broken off", "wait")
-PATIENCE_S = 20  # reached only when a test fails
 FAST = Camera(source="test", fps=0)
 
 
@@ -51,7 +50,7 @@ def test_a_file_is_read_one_picture_ahead() -> None:
         for frame in feed:
             # The next frame waits in the slot, and the one after it is made but not handed over.
             ahead = frame.sequence + 2
-            assert all(event.wait(PATIENCE_S) for event in begun[: ahead + 1])
+            assert all(event.wait(LONG_S) for event in begun[: ahead + 1])
             assert not any(event.is_set() for event in begun[ahead + 1 :])
 
 
@@ -60,7 +59,7 @@ def test_a_live_feed_keeps_the_newest_picture() -> None:
 
     def reader() -> Reader:
         yield picture(0)
-        first_taken.wait(PATIENCE_S)
+        first_taken.wait(LONG_S)
         for number in range(1, 10):
             yield picture(number)
         nine_made.set()
@@ -69,7 +68,7 @@ def test_a_live_feed_keeps_the_newest_picture() -> None:
         frames = iter(feed)
         first = next(frames)
         first_taken.set()
-        assert nine_made.wait(PATIENCE_S)
+        assert nine_made.wait(LONG_S)
         rest = list(frames)
     assert first.sequence == 0
     assert first.image.max() == 0  # later pictures must not overwrite it
@@ -115,7 +114,7 @@ def test_closing_ends_an_iteration_that_waits(live: bool) -> None:
     def reader() -> Reader:
         try:
             yield picture()
-            release.wait(PATIENCE_S)
+            release.wait(LONG_S)
             yield picture()
         finally:
             tidied.append(threading.current_thread().name)
@@ -131,13 +130,13 @@ def test_closing_ends_an_iteration_that_waits(live: bool) -> None:
 
     consumer = threading.Thread(target=consume)
     consumer.start()
-    assert taken.wait(PATIENCE_S)
+    assert taken.wait(LONG_S)
     closer = threading.Thread(target=feed.close)
     closer.start()
-    assert finished.wait(PATIENCE_S)  # although the reader still hangs
+    assert finished.wait(LONG_S)  # although the reader still hangs
     release.set()
     for thread in (consumer, closer):
-        thread.join(PATIENCE_S)
+        thread.join(LONG_S)
     feed.close()
     assert seen == [0]
     assert tidied == ["camera"]
@@ -155,7 +154,7 @@ def test_closing_drops_the_waiting_frame() -> None:
 
     with Feed(reader(), FAST, live=False) as feed:
         next(iter(feed))
-        assert begun.wait(PATIENCE_S)
+        assert begun.wait(LONG_S)
     assert list(feed) == []
 
 
@@ -180,7 +179,7 @@ def test_a_closed_feed_raises_no_error() -> None:
 
     with Feed(reader(), FAST, live=False) as feed:
         next(iter(feed))
-        feed._thread.join(PATIENCE_S)
+        feed._thread.join(LONG_S)
     assert list(feed) == []
 
 
@@ -202,7 +201,7 @@ def test_a_silent_live_source_is_an_error() -> None:
 
     def reader() -> Reader:
         yield picture()
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
 
     camera = Camera(source="rtsp://me:secret@camera.lan/live", fps=0, stall_s=0.05)
     with Feed(reader(), camera, live=True) as feed:
@@ -240,10 +239,10 @@ def test_closing_ends_the_wait_of_a_paced_feed(live: bool) -> None:
         yield picture()
         raise AssertionError("the second picture is due in a quarter of an hour")
 
-    feed = Feed(reader(), Camera(source="test", fps=0.001, stall_s=PATIENCE_S), live=live)
+    feed = Feed(reader(), Camera(source="test", fps=0.001, stall_s=LONG_S), live=live)
     frames = iter(feed)
     next(frames)
-    assert second.wait(PATIENCE_S)
+    assert second.wait(LONG_S)
     closer = threading.Timer(0.05, feed.close)
     closer.start()
     assert list(frames) == []
@@ -295,7 +294,7 @@ def test_frames_without_a_time_have_that_of_their_arrival() -> None:
     assert moments_s == sorted(moments_s)
     with Feed(iter_once(), FAST, live=False) as feed:
         (frame,) = feed
-    assert frame.wall_s == pytest.approx(wall_s, abs=PATIENCE_S)
+    assert frame.wall_s == pytest.approx(wall_s, abs=LONG_S)
 
 
 def test_frames_have_the_time_of_the_exposure_if_the_sensor_reports_it() -> None:
@@ -346,7 +345,7 @@ def test_a_feed_that_gives_up_raises_the_last_failure() -> None:
     def reader() -> Reader:
         yield picture()
         yield BROKEN_OFF
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
 
     with Feed(reader(), FAST, live=True, silence_s=0.05) as feed:
         with pytest.raises(CameraError) as caught:
@@ -361,7 +360,7 @@ def test_a_failure_is_forgotten_when_a_picture_comes() -> None:
     def reader() -> Reader:
         yield BROKEN_OFF
         yield picture()
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
 
     with Feed(reader(), FAST, live=True, silence_s=0.05) as feed:
         with pytest.raises(CameraError) as caught:
@@ -377,9 +376,9 @@ def test_a_reader_that_hangs_is_an_error_long_before_a_silent_one() -> None:
         for _ in range(3):
             time.sleep(0.02)
             yield Notice.UNWANTED
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
 
-    with Feed(reader(), FAST, live=True, silence_s=PATIENCE_S, hang_s=0.1) as feed:
+    with Feed(reader(), FAST, live=True, silence_s=LONG_S, hang_s=0.1) as feed:
         with pytest.raises(CameraError) as caught:
             list(feed)
         release.set()
@@ -393,7 +392,7 @@ def test_a_reader_that_shows_signs_of_life_does_not_hang() -> None:
             yield Notice.UNWANTED
         yield picture()
 
-    with Feed(reader(), FAST, live=True, silence_s=PATIENCE_S, hang_s=0.45) as feed:
+    with Feed(reader(), FAST, live=True, silence_s=LONG_S, hang_s=0.45) as feed:
         assert len(list(feed)) == 1
 
 
@@ -412,7 +411,7 @@ def test_time_in_which_the_process_was_suspended_does_not_count() -> None:
     release, clock = threading.Event(), SuspendedClock()
 
     def reader() -> Reader:
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
         yield picture()
 
     with Feed(reader(), FAST, live=True, silence_s=30, hang_s=30, monotonic=clock) as feed:
@@ -421,7 +420,7 @@ def test_time_in_which_the_process_was_suspended_does_not_count() -> None:
         consumer.start()
         until(lambda: clock.looks > 3)
         release.set()
-        consumer.join(PATIENCE_S)
+        consumer.join(LONG_S)
     assert len(taken) == 1
 
 
@@ -429,7 +428,7 @@ def test_waiting_says_whether_a_consumer_waits_for_a_live_frame() -> None:
     release = threading.Event()
 
     def reader() -> Reader:
-        release.wait(PATIENCE_S)
+        release.wait(LONG_S)
         yield picture()
 
     with Feed(reader(), FAST, live=True) as feed:
@@ -440,7 +439,7 @@ def test_waiting_says_whether_a_consumer_waits_for_a_live_frame() -> None:
             time.sleep(0.001)
         told.append(feed.waiting)
         release.set()
-        consumer.join(PATIENCE_S)
+        consumer.join(LONG_S)
         assert [*told, feed.waiting] == [False, True, False]
 
 
@@ -450,7 +449,7 @@ def test_a_feed_can_be_given_a_longer_limit() -> None:
         time.sleep(0.2)  # longer than `stall_s`
         yield picture(1)
 
-    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, silence_s=PATIENCE_S) as feed:
+    with Feed(reader(), Camera(source="test", fps=0, stall_s=0.01), live=True, silence_s=LONG_S) as feed:
         assert sequences(feed) == [0, 1]
 
 

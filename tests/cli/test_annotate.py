@@ -22,7 +22,7 @@ from tests.support import ROOT
 from tests.support.pictures import SIZE, Clip, has_colour, hips
 from tests.support.scenes import picture_of, poses_of, scene
 from tests.support.sensor import run_edge
-from tests.support.waiting import until
+from tests.support.waiting import LONG_S, until
 
 
 def test_a_picture_shows_the_skeleton(tmp_path: Path) -> None:
@@ -268,6 +268,6 @@ def test_ctrl_c_leaves_no_file(tmp_path: Path, number: int) -> None:
     until(lambda: process.poll() is not None or any(tmp_path.iterdir()))
     assert [path.name[0] for path in tmp_path.iterdir()] == ["."]
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=LONG_S)
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []

@@ -127,7 +127,7 @@ def test_nothing_is_left_on_a_broker_that_was_named(mosquitto: Callable[..., Mos
         heard.topic("status", b"offline")
         assert len(heard.all("keypoints")) >= 5
         root = heard.heard[-1].topic.removesuffix("/status")
-        cleared = [heard.subscription.next(10) for _ in range(3)]
+        cleared = [heard.subscription.next(LONG_S) for _ in range(3)]
         assert [(one.topic, one.payload) for one in cleared if one] == [
             (f"{root}/{name}", b"") for name in ("status", "info", "health")
         ]

@@ -14,7 +14,7 @@ from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.delegate import StandIn
 from tests.support.processes import is_gone
 from tests.support.sensor import Sensor, ear, sensor
-from tests.support.waiting import until
+from tests.support.waiting import LONG_S, until
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
@@ -78,7 +78,7 @@ def test_camera_edge_tpu_and_a_broker_that_never_answers_all_hang(
         socket.create_server((LOOPBACK, 0)) as silent,
         sensor(tmp_path, silent.getsockname()[1], HANGS, home, module=STUBBORN) as daemon,
     ):
-        silent.settimeout(60)
+        silent.settimeout(LONG_S)
         peer, _ = silent.accept()
         with peer:
             peer.recv(1)

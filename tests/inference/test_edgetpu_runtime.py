@@ -19,7 +19,7 @@ from tests.support import ROOT
 from tests.support.delegate import StandIn
 from tests.support.processes import is_gone
 from tests.support.tiny_posenet import INPUT_SIZE, OUTPUTS, tiny_posenet
-from tests.support.waiting import until
+from tests.support.waiting import LONG_S, until
 
 COMPILED = strip_decoder(tiny_posenet(edge_tpu=True))
 SHORT = Limits(load_s=2, invoke_s=0.5)
@@ -170,7 +170,7 @@ def test_opening_is_given_up_when_it_is_cancelled(standin: StandIn) -> None:
     opening.start()
     until(lambda: bool(standin.diary))
     cancelled.set()
-    opening.join(10)
+    opening.join(LONG_S)
     assert failed
     assert is_gone(int(standin.diary[0].split()[0]))
 
@@ -189,7 +189,7 @@ def test_close_ends_a_worker_that_hangs_and_the_inference_that_waits_for_it(stan
     waiting = threading.Thread(target=invoke)
     waiting.start()
     tpu.close()
-    waiting.join(10)
+    waiting.join(LONG_S)
     assert len(failed) == 1
 
 
@@ -211,7 +211,7 @@ def test_the_worker_ends_with_its_daemon_however_that_ends(standin: StandIn, *, 
     worker = int(standin.diary[0].split()[0])
     assert not is_gone(worker)
     daemon.kill()
-    daemon.wait(10)
+    daemon.wait(LONG_S)
     until(lambda: is_gone(worker))
 
 
@@ -247,4 +247,4 @@ def test_a_suspended_daemon_does_not_take_a_late_answer_for_a_hang(standin: Stan
         os.kill(pid, signal.SIGCONT)
     with daemon.stdout as out:
         assert out.read() == b"done\n"
-    assert daemon.wait(10) == 0
+    assert daemon.wait(LONG_S) == 0

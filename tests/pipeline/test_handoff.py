@@ -5,6 +5,7 @@ from time import monotonic
 import pytest
 
 from edge.pipeline.handoff import Handoff
+from tests.support.waiting import LONG_S
 
 
 def test_values_come_one_at_a_time_and_in_order() -> None:
@@ -21,7 +22,7 @@ def test_values_come_one_at_a_time_and_in_order() -> None:
     for value in range(100):
         assert handoff.get(5) == value
         assert begun[-1] <= value + 2, "the one after the next has to wait"
-    giver.join(5)
+    giver.join(LONG_S)
 
 
 def test_put_waits_until_the_value_before_is_taken() -> None:
@@ -32,7 +33,7 @@ def test_put_waits_until_the_value_before_is_taken() -> None:
     giver.join(0.1)
     assert giver.is_alive()
     assert handoff.get(5) == "first"
-    giver.join(5)
+    giver.join(LONG_S)
     assert not giver.is_alive()
     assert handoff.get(5) == "second"
 

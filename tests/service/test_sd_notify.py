@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from edge.service.sd_notify import Notifier
+from tests.support.waiting import LONG_S
 
 
 @pytest.fixture
 def systemd(tmp_path: Path) -> socket.socket:
     server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     server.bind(str(tmp_path / "notify"))
-    server.settimeout(5)
+    server.settimeout(LONG_S)
     return server
 
 
@@ -27,7 +28,7 @@ def test_abstract_sockets() -> None:
     name = f"edge-pose-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0" + name)
-        server.settimeout(5)
+        server.settimeout(LONG_S)
         notifier = Notifier({"NOTIFY_SOCKET": f"@{name}"})
         notifier.send("WATCHDOG=1")
         assert server.recv(100) == b"WATCHDOG=1"

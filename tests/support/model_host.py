@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from edge.models.catalogue import Entry
 from tests.support.tiny_posenet import tiny_posenet
+from tests.support.waiting import LONG_S
 
 PUBLISHED = tiny_posenet()
 NAME, FILE = "tiny", "tiny_decoder.tflite"
@@ -63,7 +64,7 @@ class Host:
                 time.sleep(0.01)
         if how == "hang":
             request.wfile.flush()
-            self.released.wait(10)
+            self.released.wait(LONG_S)
 
 
 @contextmanager
