@@ -201,6 +201,13 @@ def test_links_and_anchors_lead_somewhere(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
+def test_files_exist_that_are_named(page: Page) -> None:
+    named = re.findall(r"`((?:edge|tests|models|docs|systemd|config)/[\w./-]+)`", page.prose)
+    imagined = {"edge/camera/colour.py", "edge/decode/points.py", "edge/rules/crowd.py", "edge/homeassistant/"}
+    assert [name for name in named if name not in imagined and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=PAGE_IDS)
 def test_commands_and_options_exist(page: Page) -> None:
     known = options()
     for line in page.commands:
