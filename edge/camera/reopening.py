@@ -18,9 +18,8 @@ from edge.system.clock import RunningClock
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05  # how long a closed feed may have to wait for its reader
-# Without a picture. A restart of the process frees a library that is stuck, but people lose their IDs.
-GIVE_UP_S = 120.0
-HANG_S = 20.0  # without any item of the reader, which is then stuck in a driver; only a restart can help
+GIVE_UP_S = 120.0  # without a picture; then a restart of the process may free a library that is stuck
+HANG_S = 20.0  # without any item from the reader; it is stuck in a driver, and only a restart can help
 
 Session: TypeAlias = Callable[[], Reader]  # opens the source, and ends with CameraError when it breaks off
 
@@ -43,16 +42,16 @@ class Limits:
 
 
 class SilentError(CameraError):
-    """The source was opened but gives no pictures. The next try may succeed, even the second one after the start."""
+    """The source was opened but gives no pictures. The next try may succeed, also if there has been none so far."""
 
 
 def reopening(name: str, session: Session, limits: Limits) -> Reader:
-    """Pictures of one session after the other. The feed decides when to give up, so this never does.
+    """Give the pictures of one session after the other. Never gives up: the feed does.
 
-    Raises the CameraError of the very first session, so that a wrong address or an absent camera is reported at once.
-    Later errors, and a SilentError at any time, are yielded, and the source is opened again after a pause.
+    The error of the first session is raised, so that a wrong address or an absent camera is reported at once. After a
+    picture, and after a SilentError in any case, errors are yielded, and the source is opened again after a pause.
     """
-    seen = False  # a picture, in any session
+    seen = False  # whether there was a picture in any session
     pause_s = limits.first_pause_s
     while True:
         reopened = seen

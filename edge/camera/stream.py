@@ -14,14 +14,16 @@ LATE_S = 1.0  # PyAV notices within 0.1 s that a timeout has passed; if later, t
 
 
 def open_stream(camera: Camera, largest: tuple[int, int] | None = None, limits: Limits | None = None) -> Feed:
-    """A network stream or a USB camera, which is opened when its first frame is taken. Scaled like a video file.
+    """A network stream or a USB camera. It is opened when its first frame is taken, and scaled like a video file.
 
     The feed raises CameraError if the stream cannot be opened at first, or gave no picture for `limits.give_up_s`. In
     between, a stream that breaks off or gives nothing for `camera.stall_s` is opened again, with growing pauses.
     """
     scaler, limits = Scaler(camera, largest), limits or Limits.of(camera)
     reader = reopening(redact_url(camera.source), lambda: _session(camera, scaler, limits.start_s), limits)
-    return Feed(reader, camera, live=True, paced=False, silence_s=limits.give_up_s, hang_s=limits.hang_s)
+    # Only a device has a driver that can hang. To resolve the name of a host may take longer than that.
+    hang_s = limits.hang_s if camera.source.startswith("/dev/") else limits.give_up_s
+    return Feed(reader, camera, live=True, paced=False, silence_s=limits.give_up_s, hang_s=hang_s)
 
 
 def _session(camera: Camera, scaler: Scaler, start_s: float) -> Reader:
@@ -30,8 +32,8 @@ def _session(camera: Camera, scaler: Scaler, start_s: float) -> Reader:
     format_, options, remedy = _how_to_open(camera)
     stall_s = stall_timeout_s(camera)
     start_s = max(stall_s, start_s)
-    allowed_s = 2 * start_s  # PyAV connects and examines the stream with this timeout each
-    since_s = time.monotonic()  # since when PyAV has been waiting
+    allowed_s = 2 * start_s  # PyAV uses the timeout twice: to connect, and to examine the stream
+    since_s = time.monotonic()  # when PyAV began to wait
     period_s = 1 / camera.fps if camera.fps else 0.0
     due_s = 0.0
     started = timed_out = False
@@ -44,7 +46,7 @@ def _session(camera: Camera, scaler: Scaler, start_s: float) -> Reader:
             for frame in decode(container, stream):
                 since_s = time.monotonic()
                 if isinstance(frame, Notice):
-                    # What comes before the first key frame is not damaged.
+                    # Packets before the first key frame cannot be decoded, but are not damaged.
                     yield frame if started else Notice.UNWANTED
                     if clock.now_s() - picture_s > (stall_s if started else start_s):
                         raise _silent(shown, stall_s)
@@ -58,7 +60,7 @@ def _session(camera: Camera, scaler: Scaler, start_s: float) -> Reader:
         reason = "the stream has ended"
     except av.FFmpegError as exc:
         reason = str(exc.strerror)
-        # The timeout has passed; while it connects by RTSP, ffmpeg calls that invalid data.
+        # A timeout is an ExitError, but an InvalidDataError while ffmpeg connects by RTSP.
         timed_out = isinstance(exc, av.ExitError | av.InvalidDataError) and time.monotonic() - since_s >= stall_s
     # Raised outside the handler: the context of the error would hold the whole address with the password.
     if not timed_out:

@@ -192,7 +192,7 @@ def test_a_device_that_does_not_exist_is_an_error() -> None:
 
 def test_a_timeout_after_a_suspension_is_no_failure_of_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyAV counts the time in which the process was suspended: the stream is then opened again, even the first one."""
-    release, opens = threading.Event(), []
+    opens: list[object] = []
     open_ = av.open
 
     def opened(*args: object, **kwargs: object) -> object:
@@ -204,11 +204,22 @@ def test_a_timeout_after_a_suspension_is_no_failure_of_the_stream(monkeypatch: p
 
     original = time.monotonic
     monkeypatch.setattr(av, "open", opened)
-    with http_server(lambda: parts([50] * 10)) as source:
-        with open_stream(camera(source, stall_s=1.0), limits=Limits(first_pause_s=0.01, give_up_s=LONG_S)) as feed:
-            assert levels([next(iter(feed))])[0] == pytest.approx(50, abs=3)
-        release.set()
+    server, limits = http_server(lambda: parts([50] * 10)), Limits(first_pause_s=0.01, give_up_s=LONG_S)
+    with server as source, open_stream(camera(source, stall_s=1.0), limits=limits) as feed:
+        assert levels([next(iter(feed))])[0] == pytest.approx(50, abs=3)
     assert len(opens) == 2
+
+
+@pytest.mark.parametrize(("source", "problem"), [("/dev/video0", "has hung"), ("http://camera/", "gave no picture")])
+def test_only_a_device_can_hang(monkeypatch: pytest.MonkeyPatch, source: str, problem: str) -> None:
+    """To resolve the name of a host may take longer than any driver."""
+    release = threading.Event()
+    monkeypatch.setattr(av, "open", lambda *_, **__: release.wait(LONG_S))
+    with open_stream(camera(source), limits=Limits(give_up_s=0.4, hang_s=0.1)) as feed:
+        with pytest.raises(CameraError) as caught:
+            list(feed)
+        release.set()
+    assert problem in caught.value.problem
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="FFMPEG IS NOT INSTALLED: do apt-get install ffmpeg")

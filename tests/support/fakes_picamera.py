@@ -1,9 +1,10 @@
-"""As much of picamera2 and libcamera as edge.camera.picamera uses, and it behaves.
+"""A fake of picamera2 and libcamera: as much of them as edge.camera.picamera uses.
 
-Measured on the real one, and held to it by tests that run on both: a job that timed out stays queued and eats a buffer;
-no free buffer, no frame; what was asked for is silently adjusted; a second release and unknown controls raise; `stop`
-waits for the event loop for ever, `close` ends it first, and raises where the constructor did not come to its end; a
-start that failed midway is none, but the camera runs, and one that runs cannot be released.
+It behaves like the real library in these ways, which tests on both of them check:
+- A job that timed out stays queued and takes a buffer. Without a free buffer there is no frame.
+- Configurations are adjusted silently. A second release and unknown controls raise.
+- `stop` waits for the event loop for ever. `close` ends the loop first, and raises if the constructor did not finish.
+- After a start that failed midway, `started` is false but the camera runs, and a running camera cannot be released.
 """
 
 import os
@@ -62,7 +63,7 @@ class ColorSpace:
 class Transform:
     hflip: bool = False
     vflip: bool = False
-    transpose: bool = False  # told of sensors that are mounted so, and never done
+    transpose: bool = False  # reported for sensors that are mounted at a quarter turn; the camera does not transpose
 
 
 LIBCAMERA = SimpleNamespace(
@@ -74,27 +75,29 @@ LIBCAMERA = SimpleNamespace(
 
 @dataclass
 class Hardware:
-    """What is plugged in, and what the tests do to it. A Pi's own camera gives RGB of any size, and turns pictures;
-    any other gives NV12 of the sizes that it has, unturned, whatever it says.
+    """The cameras that are attached, and what the tests do to them.
+
+    A Pi's own camera gives RGB of any size and turns pictures. Any other gives NV12 of its own sizes, and does not turn
+    pictures although it claims to.
     """
 
-    picture: Image  # what there is to see
+    picture: Image  # in front of the camera
     models: tuple[str, ...] = ("imx708",)
     pi: bool = True
-    sizes: tuple[tuple[int, int], ...] = ((1280, 768), (640, 512))  # unless it is a Pi's
-    format: str = "BGR888"  # of a Pi's
-    turns: Transform | None = None  # what a Pi's does whatever it is asked for
-    taken: bool = False  # by somebody
+    sizes: tuple[tuple[int, int], ...] = ((1280, 768), (640, 512))  # of a camera that is not a Pi's
+    format: str = "BGR888"  # of a Pi's camera
+    turns: Transform | None = None  # what a Pi's camera does instead of what it is asked for
+    taken: bool = False  # by a program
     running: bool = False
     silent: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)  # configurations
-    controls: dict[str, Any] = field(default_factory=dict)  # as it was started last
-    held: int = 0  # requests that somebody has
-    lost: int = 0  # buffers that a silent camera did not give back
-    seen: dict[Any, Array] = field(default_factory=dict)  # the picture, as it comes out
+    controls: dict[str, Any] = field(default_factory=dict)  # of the last start
+    held: int = 0  # requests that are not released
+    lost: int = 0  # buffers that a silent camera has kept
+    seen: dict[Any, Array] = field(default_factory=dict)  # the picture, by configuration
 
     def modules(self) -> dict[str, Any]:
-        """To be put into sys.modules."""
+        """The modules to put into sys.modules."""
         bound = type("Picamera2", (Picamera2,), {"hardware": self})
         return {
             "libcamera": LIBCAMERA,
@@ -126,8 +129,8 @@ class CompletedRequest:
 
     def get_metadata(self) -> dict[str, Any]:
         limits = self._picam.hardware.controls.get("FrameDurationLimits")
-        told = {"SensorTimestamp": self._taken_ns}
-        return told | {"FrameDuration": limits[0]} if limits and self._picam.hardware.pi else told
+        metadata = {"SensorTimestamp": self._taken_ns}
+        return metadata | {"FrameDuration": limits[0]} if limits and self._picam.hardware.pi else metadata
 
     def make_buffer(self, name: str) -> Array:
         assert name == "main"
@@ -153,7 +156,7 @@ class Picamera2:
         self.notifymeread = os.fdopen(reading, "rb")
         if camera_num >= len(self.hardware.models):
             raise RuntimeError(f"No camera number {camera_num} found")
-        self.session = self.free = 0  # how often it was stopped, and buffers of this session that await a frame
+        self.session = self.free = 0  # number of stops, and buffers of this session that wait for a frame
         self.jobs: list[Job] = []
         self.lock = threading.RLock()
         self.camera_properties: dict[str, Any] = {"Model": self.hardware.models[camera_num]}
@@ -169,7 +172,7 @@ class Picamera2:
             cause = RuntimeError("Failed to acquire camera: Device or resource busy")
             raise RuntimeError("Camera __init__ sequence did not complete.") from cause
         self.hardware.taken = self.is_open = True
-        self.allocator = None  # the last that it gets
+        self.allocator = None  # set last by the constructor
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -216,7 +219,7 @@ class Picamera2:
         self.started = True
 
     def queue_request(self) -> None:
-        """libcamera's, of the camera."""
+        """Called by libcamera's camera."""
         self.free += 1
 
     def capture_request(self, wait: Any = None) -> Any:
@@ -256,7 +259,7 @@ class Picamera2:
         del self.allocator
 
     def process_requests(self) -> None:
-        """One turn of the event loop. A camera that falls silent loses what it was given to fill."""
+        """One turn of the event loop. A silent camera keeps the buffers that it was given."""
         with self.lock:
             if self.hardware.silent:
                 self.hardware.lost += self.free
@@ -291,7 +294,7 @@ class Picamera2:
         return True, None
 
     def _buffer(self) -> Array:
-        """What there is to see, as it was configured, and padded."""
+        """The picture in the configured format, with padded rows."""
         key = str(self._config)
         if key not in self.hardware.seen:
             self.hardware.seen[key] = self._painted()
@@ -316,7 +319,7 @@ class Picamera2:
 
 
 def nv12(picture: Pillow.Image, stride: int, padding: int = 0) -> Array:
-    """Brightness, then pairs of colours of every second pixel and row; full range, as in JPEG."""
+    """Luma, then pairs of chroma of every second pixel and row; full range, as in JPEG."""
     y, u, v = (np.asarray(plane) for plane in picture.convert("YCbCr").split())
     height, width = y.shape
     rows = np.full((height * 3 // 2, stride), 77, np.uint8)
