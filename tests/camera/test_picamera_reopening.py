@@ -4,11 +4,13 @@ import os
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from edge.errors import CameraError
+from edge.system.clock import RunningClock
 from tests.support.leaks import descriptors, nothing_left_behind
 from tests.support.picamera_rig import (
     BUFFERS,
@@ -40,6 +42,17 @@ def test_a_camera_that_falls_silent_is_opened_again(rig: Rig, request: pytest.Fi
             some(feed, 20)  # more frames than there are buffers
         assert feed.reopened >= stalls
     assert rig.held() == 0
+
+
+def test_a_suspension_of_the_process_is_no_silence_of_the_camera(rig: Rig) -> None:
+    jump_s = 0.0
+    clock = partial(RunningClock, lambda: time.monotonic() + jump_s)
+    rig.patch.setattr(rig.module, "RunningClock", clock)
+    with rig.open(stall_s=LONG_S, fps=20) as feed:  # most of the time it waits until the next picture is due
+        some(feed, 2)
+        jump_s = 2 * LONG_S
+        some(feed, 5)
+        assert feed.reopened == 0
 
 
 @pytest.mark.parametrize("times", [1, 3])
