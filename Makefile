@@ -10,9 +10,9 @@ SUITE ?= bookworm
 # Each processor takes one test at a time, because some take a thousand times as long as others.
 PARALLEL := -n auto --maxschedchunk 1
 # The tests that depend on the versions of numpy and the runtime.
-OLDEST := tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing tests/evaluation \
-    tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
-    tests/service/test_assembly.py tests/e2e/test_run.py
+OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing \
+    tests/evaluation tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
+    tests/service/test_assembly.py
 
 .PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 
