@@ -334,9 +334,9 @@ BAD: list[tuple[dict[str, object], int, list[str]]] = [
 
 @pytest.mark.parametrize(("settings", "code", "words"), BAD, ids=[str(next(iter(bad[0].items()))) for bad in BAD])
 def test_a_wrong_setting_is_one_clear_line(
-    tmp_path: Path, settings: dict[str, object], code: int, words: list[str]
+    mosquitto: Start, tmp_path: Path, settings: dict[str, object], code: int, words: list[str]
 ) -> None:
-    with sensor(tmp_path, free_port(), {"camera.source": "synthetic:walk"} | settings) as daemon:
+    with sensor(tmp_path, mosquitto().port, {"camera.source": "synthetic:walk"} | settings) as daemon:
         assert daemon.process.wait(LONG_S) == code
     said = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
     assert len(said) == 1, daemon.log
