@@ -241,24 +241,23 @@ def test_a_signal_stops_it_while_the_broker_is_away(tmp_path: Path, fps: int) ->
         daemon.assert_stops()
 
 
-def test_a_broker_that_comes_and_goes(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_broker_that_comes_back(mosquitto: Start, tmp_path: Path) -> None:
     server = mosquitto()
     source = {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}
     with sensor(tmp_path, server.port, source) as daemon:
-        for losses in (1, 2):
-            with ear(server.port) as heard:
-                heard.topic("status", b"online")
-                heard.topic("info")
-                heard.topic("keypoints")
-            server.kill()
-            # It tries again after most of a second, in which a camera's frames are dropped.
-            daemon.wait_for_log("connection refused", losses)
-            server.start()
+        with ear(server.port) as heard:
+            heard.topic("keypoints")
+        server.kill()
+        daemon.wait_for_log("connection refused")
+        server.start()
         with ear(server.port) as heard:
             heard.topic("status", b"online")
+            heard.topic("info")
+            heard.topic("keypoints")
             health = json.loads(heard.topic("health").payload)
-        assert health["connects"] == 3
-        assert health["messages_dropped"] > 5
+        assert health["connects"] == 2
+        # It tries again after most of a second, in which a camera's frames are dropped.
+        assert health["messages_dropped"] > 0
         daemon.assert_stops()
 
 
