@@ -10,9 +10,9 @@ from pathlib import Path
 from edge.config import Config, Mqtt, password
 from edge.doctor.result import Result, from_error
 from edge.errors import ConfigError
-from edge.mqtt.failures import explain, refused
+from edge.mqtt.failures import UNSUPPORTED_PROTOCOL, explain, refused
 from edge.mqtt.messages import PAYLOADS, Topics
-from edge.mqtt.probe import FAILURE, QOS_NOT_SUPPORTED, UNSUPPORTED_PROTOCOL, WELCOME, Probe
+from edge.mqtt.probe import ACCEPTED, FAILURE, QOS_NOT_SUPPORTED, Probe
 from edge.mqtt.tls import tls_context
 
 STEP_S = 3.0
@@ -99,7 +99,7 @@ def _session(config: Config, secret: str | None) -> Iterator[Result]:
                 if code == UNSUPPORTED_PROTOCOL and version == 5:
                     continue
                 yield _login(mqtt, code, version, sent=secret is not None)
-                if code == WELCOME:
+                if code == ACCEPTED:
                     yield _topics(probe, config, version)
                     probe.leave()
                 return
@@ -113,7 +113,7 @@ def _session(config: Config, secret: str | None) -> Iterator[Result]:
 def _login(mqtt: Mqtt, code: int, version: int, *, sent: bool) -> Result:
     protocol = "MQTT 5" if version == 5 else "MQTT 3.1.1"
     user = f"as {mqtt.username!r}" if mqtt.username else "without a user name"
-    if code == WELCOME:
+    if code == ACCEPTED:
         return Result("login", "ok", f"accepted {user}, {protocol}")
     failure = refused(code, f"reason code 0x{code:02x}", mqtt, password_sent=sent)
     return Result("login", "problem", f"{failure.problem} ({user})", failure.advice())
@@ -138,7 +138,7 @@ def _topics(probe: Probe, config: Config, version: int) -> Result:
     denied: list[str] = []
     for topic in wanted:
         try:
-            code = probe.may_publish(topic)
+            code = probe.try_publish(topic)
         except OSError as exc:
             if not denied:
                 text = f"the broker did not answer whether {topic} may be published ({exc})"

@@ -1,7 +1,7 @@
-"""A connection to the broker that restores itself. Only this folder imports paho.
+"""A connection to the broker that reconnects by itself. Only this folder imports paho.
 
-We run paho's `loop_read`, `loop_write` and `loop_misc` in a thread of our own instead of `loop_start`: with paho's
-thread, `publish` only wakes that thread, which takes longer than writing the message, and paho cannot change the
+Our own thread calls paho's `loop_read`, `loop_write` and `loop_misc`, because `loop_start` does not suffice. There,
+`publish` only wakes paho's thread, which takes longer than writing the message. paho's thread also cannot change the
 protocol version, add jitter to its back-off, or stop within a time limit.
 """
 
@@ -31,32 +31,30 @@ from edge.types import Message
 
 log = logging.getLogger(__name__)
 
-# Messages handed to paho that are not on the wire yet: with more than this, the broker is stalled and not just slow.
+# With more messages in paho that are not on the wire yet, the broker counts as stalled.
 MAX_PENDING = 64
-
-_UNSUPPORTED_PROTOCOL = 0x84
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long a connection waits for what, s."""
+    """Time limits and intervals of a connection, s."""
 
     keepalive_s: int = 30
     shortest_backoff_s: float = 1.0
     longest_backoff_s: float = 60.0
-    unanswered_s: float = 5.0  # a broker that has not answered CONNECT by then does not answer
+    unanswered_s: float = 5.0  # for the broker to answer CONNECT
     stable_s: float = 10.0  # a connection that lasted this long resets the back-off
     goodbye_s: float = 0.3  # for the broker to close the connection after our DISCONNECT
     check_s: float = 1.0  # between two checks of the keepalive
 
 
 class Connection:
-    """A connection that restores itself: MQTT 5, or 3.1.1 if the broker requires that; back-off with jitter.
+    """Connects with MQTT 5, or with 3.1.1 if the broker requires it, and reconnects with a jittered back-off.
 
-    A thread of its own opens the connection, reads, and keeps it alive. A publishing thread writes its message itself:
-    waking our thread would take longer than the message. Every use of the socket but opening it needs `lock`.
-    `on_connected` runs in our thread each time the broker has accepted us, and `on_message` for each message, both with
-    `lock` held; `on_lost` runs in the thread that noticed the loss.
+    The connection's own thread opens the socket, reads, and keeps the connection alive. A publishing thread writes its
+    message itself. Every use of the socket except opening it needs `lock`.
+    `on_connected` runs in the connection's thread each time the broker accepts the login, and `on_message` for each
+    message, both with `lock` held. `on_lost` runs in the thread that notices the loss.
     """
 
     def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None, waits: Waits | None = None) -> None:
@@ -69,22 +67,22 @@ class Connection:
         self._password = password(mqtt)
         self._tls = tls_context(mqtt) if mqtt.tls.enabled else None
         self._answered = False  # the broker answered CONNECT in this attempt
-        self._step_down = False  # the broker wants an older version of MQTT
+        self._downgrade = False  # the next attempt uses MQTT 3.1.1
         self._ended_by = ""  # how the last socket ended
         self._closed = threading.Event()
-        self._gone = threading.Event()  # the connection ended after `close`
+        self._disconnected_after_close = threading.Event()
         self._attempt_s = self._connected_s = time.monotonic()
         self.lock = threading.RLock()
         self.connected = False
         self.connects = 0
         self.tried = threading.Event()  # set when the first attempt has succeeded or failed
-        self.refused = False  # the broker wants another user or password
+        self.refused = False  # the broker rejects the user or password
         self.failure: Failure | None = None  # why there is no connection; None while there is one
         self.on_connected: Callable[[Client], None] = lambda _client: None
         self.on_lost: Callable[[], None] = lambda: None
         self.on_message: Callable[[MQTTMessage], None] = lambda _message: None
         self._client = self._new_client(MQTTv5)
-        # A daemon thread: connect() may block for longer than the process has at its end.
+        # A daemon thread, because connect() may block for longer than the process may take to exit.
         self._thread = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
 
     @property
@@ -113,7 +111,7 @@ class Connection:
         finally:
             self.lock.release()
         if was_connected:
-            self._gone.wait(min(limit_s, self._waits.goodbye_s))
+            self._disconnected_after_close.wait(min(limit_s, self._waits.goodbye_s))
 
     def was_tried(self) -> bool:
         """Whether the first attempt has succeeded, failed, or taken too long."""
@@ -121,7 +119,7 @@ class Connection:
 
     def _keep_connected(self) -> None:
         while not self._closed.is_set():
-            self._step_down = False
+            self._downgrade = False
             client = self._client
             try:
                 self._begin(client)
@@ -131,11 +129,11 @@ class Connection:
             else:
                 self._serve(client)
             # After an attempt with 3.1.1 the next one uses MQTT 5 again: the broker may have been updated.
-            older = self._step_down and client.protocol == MQTTv5
-            if not older:
+            downgrade = self._downgrade and client.protocol == MQTTv5
+            if not downgrade:
                 self._closed.wait(self._next_wait_s())
             with self.lock:
-                self._client = self._new_client(MQTTv311 if older else MQTTv5)
+                self._client = self._new_client(MQTTv311 if downgrade else MQTTv5)
 
     def _begin(self, client: Client) -> None:
         """Open the socket and send CONNECT. Raises OSError."""
@@ -144,7 +142,7 @@ class Connection:
         client.connect(self._mqtt.host, self._mqtt.port, self._waits.keepalive_s, clean_start=clean_start)
 
     def _serve(self, client: Client) -> None:
-        """Read, write what is pending, and keep alive, until the connection ends."""
+        """Read, write pending bytes, and send keepalives, until the connection ends."""
         while (sock := client.socket()) is not None:
             buffered = isinstance(sock, ssl.SSLSocket) and sock.pending()
             with suppress(OSError, ValueError):  # another thread closed it
@@ -156,7 +154,7 @@ class Connection:
                     client.loop_write()
                 client.loop_misc()
                 if self._closed.is_set() and self.connected and isinstance(sock, socket.socket):
-                    # `close` did not get the lock and sent no DISCONNECT, so the broker publishes our last will.
+                    # `close` did not get the lock and sent no DISCONNECT: the broker will publish our last will.
                     with suppress(OSError):
                         sock.shutdown(socket.SHUT_RDWR)
 
@@ -169,7 +167,7 @@ class Connection:
             clean_session=None if protocol == MQTTv5 else True,
             reconnect_on_failure=False,
         )
-        # Nothing is queued while offline; this bounds what is in flight when a connection is lost.
+        # Nothing is queued while offline. This limits the messages in flight when a connection is lost.
         client.max_queued_messages_set(MAX_PENDING)
         if mqtt.username:
             client.username_pw_set(mqtt.username, self._password)
@@ -187,7 +185,7 @@ class Connection:
     def _socket_opened(self, _client: Client, _userdata: Any, sock: Any) -> None:
         self._answered = False
         self._attempt_s = time.monotonic()
-        # Keypoint messages are small and frequent: waiting to fill a packet would only delay them.
+        # Without TCP_NODELAY, the kernel would delay keypoint messages, which are small, to fill a packet.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _socket_closing(self, _client: Client, _userdata: Any, sock: Any) -> None:
@@ -211,8 +209,8 @@ class Connection:
         self.tried.set()
 
     def _refused(self, reason: Any) -> None:
-        if reason.value == _UNSUPPORTED_PROTOCOL:
-            self._step_down = True
+        if reason.value == failures.UNSUPPORTED_PROTOCOL:
+            self._downgrade = True
             return
         sent = self._password is not None
         self._report(failures.refused(reason.value, str(reason), self._mqtt, password_sent=sent))
@@ -225,7 +223,7 @@ class Connection:
         was_connected, self.connected = self.connected, False
         self.on_lost()
         if self._closed.is_set():
-            self._gone.set()
+            self._disconnected_after_close.set()
             return
         now_s = time.monotonic()
         if was_connected:
@@ -237,34 +235,34 @@ class Connection:
                 str(reason),
                 ended_by="" if flags.is_disconnect_packet_from_server else self._ended_by,
                 keepalive_s=self._waits.keepalive_s,
-                soon=bool(self._client_id) and not stable,
+                maybe_taken_over=bool(self._client_id) and not stable,
             )
             self._report(failure)
         elif not self._answered and now_s - self._attempt_s >= self._waits.unanswered_s:
             self._report(failures.UNANSWERED)
             self.tried.set()
-        elif not self._answered:
+        elif not self._answered and self._client.protocol == MQTTv5:
             # Some brokers close the connection after CONNECT if they do not support MQTT 5.
+            self._downgrade = True
+        elif not self._answered:
             self._report(failures.rejected_at_once(self._mqtt))
-            self._step_down = True
-            if self._client.protocol != MQTTv5:  # otherwise 3.1.1 is next
-                self.tried.set()
+            self.tried.set()
 
     def _next_wait_s(self) -> float:
-        """Twice the last wait, with jitter: the sensors of a house must not all reconnect at the same moment."""
+        """Twice the last wait, with jitter, so that the sensors of a house do not all reconnect at the same moment."""
         wait_s = self._backoff_s * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
         self._backoff_s = min(self._backoff_s * 2, self._waits.longest_backoff_s)
         return wait_s
 
     def _report(self, failure: Failure) -> None:
-        """Log a reason once, until there is another one or a connection."""
+        """Keep the reason, and log it unless it is the same as at the last attempt."""
         level = logging.DEBUG if failure == self.failure else logging.WARNING
         log.log(level, "broker %s:%d: %s", self._mqtt.host, self._mqtt.port, failure)
         self.failure = failure
 
 
 def _state_of(sock: Any) -> str:
-    """How the connection behind a socket ended, in words. paho does not pass on the socket's error."""
+    """How the connection behind a socket ended, in words, since paho does not report the socket's error."""
     poll = select.poll()
     with suppress(OSError, ValueError):
         poll.register(sock, select.POLLRDHUP)
@@ -277,6 +275,7 @@ def _state_of(sock: Any) -> str:
 
 
 def send(client: Client, message: Message) -> MQTTMessageInfo:
+    """Publish a message; it expires only with MQTT 5. Call with the connection's `lock` held."""
     expires = message.expiry_s is not None and client.protocol == MQTTv5
     properties = _expiring(message.expiry_s) if expires else None
     return client.publish(message.topic, message.payload, message.qos, message.retain, properties)
@@ -284,7 +283,7 @@ def send(client: Client, message: Message) -> MQTTMessageInfo:
 
 @lru_cache(maxsize=16)
 def _expiring(expiry_s: int | None) -> Properties:
-    """Shared between messages, since paho only reads them: building one takes as long as publishing the message."""
+    """Properties with an expiry. Cached, because building them takes as long as publishing a message."""
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.MessageExpiryInterval = expiry_s
     return properties

@@ -1,4 +1,4 @@
-"""Why there is no connection to the broker, and what to do: foreign errors and reason codes as data."""
+"""Why there is no connection to the broker, and what to do. Converts socket errors and MQTT reason codes to data."""
 
 import socket
 import ssl
@@ -12,8 +12,7 @@ from edge.config import Mqtt
 class Failure:
     """A reason for not being connected.
 
-    `remedy` contains one `{}` for each of the configuration keys in `keys`, so that a command can print the name of
-    its own option in that place.
+    `remedy` contains one `{}` for each configuration key in `keys`, so that a command can print its own option there.
     """
 
     problem: str
@@ -32,9 +31,14 @@ class Failure:
         return self.text()
 
 
+# Reason codes of MQTT 5.
+UNSUPPORTED_PROTOCOL = 0x84
 BAD_LOGIN = 0x86
 NOT_AUTHORIZED = 0x87
-# These need a change of the configuration or of the broker; retrying does not help.
+_KEEPALIVE_TIMEOUT = 0x8D
+_SESSION_TAKEN_OVER = 0x8E
+
+# These last until the configuration or the broker is changed.
 LOGIN_REFUSED = {
     BAD_LOGIN: Failure(
         "the broker rejects the user name or password", "correct {} and {}", ("mqtt.username", "mqtt.password_file")
@@ -51,16 +55,20 @@ UNANSWERED = Failure(
     ("mqtt.port",),
 )
 TAKEN_OVER = Failure("another client connected with the same device.id", "give each device its own {}", ("device.id",))
-_SESSION_TAKEN_OVER = 0x8E
-_KEEPALIVE_TIMEOUT = 0x8D
 _SEE_LOG = "see the broker's log"
-# How a peer without TLS reacts to a TLS handshake.
-_HANGS_UP = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# Raised when a peer without TLS receives a TLS handshake.
+_HANDSHAKE_CLOSED = (
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
 
 
 def explain(cause: BaseException, mqtt: Mqtt) -> Failure:
-    """Why opening a connection raised `cause`."""
-    if isinstance(cause, ssl.SSLError) or (mqtt.tls.enabled and isinstance(cause, _HANGS_UP)):
+    """The failure behind `cause`, which opening a connection raised."""
+    if isinstance(cause, ssl.SSLError) or (mqtt.tls.enabled and isinstance(cause, _HANDSHAKE_CLOSED)):
         return _explain_tls(cause, mqtt.port)
     if isinstance(cause, socket.gaierror):
         return Failure("the host name is unknown", "correct {}", ("mqtt.host",))
@@ -76,7 +84,7 @@ def _explain_tls(cause: BaseException, port: int) -> Failure:
     if isinstance(cause, ssl.SSLCertVerificationError):
         problem = f"the broker's certificate is not trusted ({cause.verify_message})"
         return Failure(problem, "correct {} or {}", ("mqtt.tls.ca_file", "mqtt.host"))
-    if isinstance(cause, _HANGS_UP):  # a broker that is overloaded or just starting does this too
+    if isinstance(cause, _HANDSHAKE_CLOSED):  # a broker that is overloaded or just starting does this too
         return Failure(
             f"port {port} closed the connection during the TLS handshake",
             "if this persists, set {} to the broker's TLS port, usually 8883",
@@ -92,7 +100,7 @@ def _explain_tls(cause: BaseException, port: int) -> Failure:
 
 
 def refused(code: int, reason: str, mqtt: Mqtt, *, password_sent: bool) -> Failure:
-    """Why the broker answered CONNECT with reason code `code` of MQTT 5; `reason` is its name."""
+    """The failure of a CONNECT that the broker answered with the MQTT 5 reason code `code`, called `reason`."""
     failure = LOGIN_REFUSED.get(code, Failure(f"the broker refuses the connection: {reason}", _SEE_LOG))
     if password_sent or not mqtt.username:
         return failure
@@ -106,7 +114,7 @@ def refused(code: int, reason: str, mqtt: Mqtt, *, password_sent: bool) -> Failu
 
 
 def rejected_at_once(mqtt: Mqtt) -> Failure:
-    """Why the broker closed the connection as soon as it got our CONNECT."""
+    """The failure of a CONNECT after which the broker closed the connection without an answer."""
     problem = f"the broker on port {mqtt.port} closed the connection at once"
     if mqtt.tls.enabled:
         return Failure(
@@ -123,11 +131,11 @@ def rejected_at_once(mqtt: Mqtt) -> Failure:
     )
 
 
-def lost(code: int, reason: str, *, ended_by: str, keepalive_s: int, soon: bool) -> Failure:
+def lost(code: int, reason: str, *, ended_by: str, keepalive_s: int, maybe_taken_over: bool) -> Failure:
     """Why an accepted connection ended.
 
-    `code` and `reason` are those of MQTT 5; `ended_by` is the state of the socket in words, or "" if the broker sent
-    the reason. `soon` says that the connection was young and has our client ID: another client may use the same one.
+    `code` and `reason` are an MQTT 5 reason code and its name. `ended_by` describes the state of the socket, or is ""
+    if the broker sent the reason. `maybe_taken_over`: a client with the same ID may have ended the connection.
     """
     if code == _SESSION_TAKEN_OVER:
         return TAKEN_OVER
@@ -137,9 +145,9 @@ def lost(code: int, reason: str, *, ended_by: str, keepalive_s: int, soon: bool)
         failure = Failure(f"connection lost: no answer for {keepalive_s} s", "check the broker and the network")
     else:
         failure = Failure(f"connection lost: {ended_by}", _SEE_LOG)
-    if not soon:
+    if not maybe_taken_over:
         return failure
-    # MQTT 3.1.1 brokers, and some with MQTT 5, send no reason when another client takes the ID over.
+    # MQTT 3.1.1 brokers, and some with MQTT 5, send no reason when another client takes over the ID.
     return replace(
         failure,
         problem=f"{failure.problem} soon after connecting; perhaps {TAKEN_OVER.problem}",

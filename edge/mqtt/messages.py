@@ -1,7 +1,7 @@
-"""The wire contract: every topic, every payload, how each is sent, and its JSON Schema.
+"""The wire contract: every topic and payload, its QoS, retain flag, expiry and JSON Schema.
 
 Topic names appear only here. An unknown value is null, never zero; keypoints that were not detected are left out.
-Within `"v": 1`, fields are only added.
+Within `"v": 1`, fields may be added but never removed or changed.
 """
 
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ class Keypoints(Payload, frozen=True):
     v: Literal[1]
     seq: Annotated[
         int,
-        Meta(ge=0, description="number of the frame; a gap means frames that were dropped, unreadable or held back"),
+        Meta(ge=0, description="number of the frame; a gap means frames that were dropped, unreadable or not sent"),
     ]
     time: Time
     frame: Size
@@ -87,7 +87,7 @@ class RuntimeOut(Payload, frozen=True):
 class BackendOut(Payload, frozen=True):
     name: Backend
     code: ReasonCode
-    reason: Annotated[str, Meta(description="why this backend, and what to do to get the other one")]
+    reason: Annotated[str, Meta(description="why this backend is in use, and how to get the other one")]
 
 
 class GrantedOut(Payload, frozen=True):
@@ -95,7 +95,7 @@ class GrantedOut(Payload, frozen=True):
     format: Annotated[str, Meta(description="pixel format that the camera delivers")]
     pixels: Annotated[Size, Meta(description="size that the camera delivers, before rotation")]
     fps: Annotated[float | None, Meta(description="null if the camera does not report it")]
-    autofocus: Annotated[str | None, Meta(description="continuous, auto or manual; null if the lens is fixed")]
+    autofocus: Annotated[str | None, Meta(description="continuous, auto or manual; null if the lens does not move")]
 
 
 class CameraOut(Payload, frozen=True):
@@ -106,7 +106,7 @@ class CameraOut(Payload, frozen=True):
     mirror: bool
     granted: Annotated[
         GrantedOut | None,
-        Meta(description="what the camera actually does; null until the first frame, and for other sources"),
+        Meta(description="the mode that the camera chose; null until the first frame, and for other sources"),
     ]
 
 
@@ -115,9 +115,9 @@ class Info(Payload, frozen=True):
     version: str
     device: dict[Literal["id", "name"], str]
     problem: Annotated[
-        str | None, Meta(description="why the service ended, what to do, and what happens next; null while it works")
+        str | None, Meta(description="why the service stopped, what to do, and what happens next; null while it works")
     ]
-    # Null if it was not known yet when the problem occurred.
+    # Null if the service stopped before they were known.
     model: ModelOut | None
     runtime: RuntimeOut | None
     backend: BackendOut | None
@@ -149,31 +149,33 @@ class Health(Payload, frozen=True):
         HealthLatency, Meta(description="recent; null before the first frame and while the camera is stalled")
     ]
     frames: FrameCounts
-    messages_dropped: Annotated[int, Meta(ge=0, description="not sent because the broker was away or too slow")]
-    connects: Annotated[int, Meta(ge=0, description="times that a connection to the broker was made")]
+    messages_dropped: Annotated[int, Meta(ge=0, description="not sent because the broker was unreachable or too slow")]
+    connects: Annotated[int, Meta(ge=0, description="number of times that the service connected to the broker")]
     last_frame_age_s: Number | None
     frame_age_ms: Annotated[
         float | None,
-        Meta(description="age of the newest frame when it was received; null if the camera gives no time"),
+        Meta(description="age of the newest frame when it was received; null if the camera reports no time"),
     ]
     camera: Literal["starting", "ok", "stalled"]
-    camera_reopened: Annotated[int, Meta(ge=0, description="times that the camera was opened again after a failure")]
+    camera_reopened: Annotated[
+        int, Meta(ge=0, description="number of times that the camera was reopened after a failure")
+    ]
     backend: Backend
     backend_code: ReasonCode
-    backend_reason: Annotated[str, Meta(description="why this backend, and what to do to get the other one")]
+    backend_reason: Annotated[str, Meta(description="why this backend is in use, and how to get the other one")]
     soc_temperature_c: float | None
     throttled: bool | None
     rss_mb: Number | None
 
 
-# Created at import: while msgspec inspects a new type, it swallows exceptions of signal handlers, such as Ctrl-C.
+# Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
 read_keypoints = msgspec.json.Decoder(Keypoints).decode
 
 PAYLOADS: dict[str, type[Payload]] = {"keypoints": Keypoints, "info": Info, "health": Health}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Topic name -> JSON Schema of its payload. `status` is plain text: online or offline."""
+    """The JSON Schema of each payload, by topic name. `status` has none: it is the text online or offline."""
     return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
 
 
@@ -206,7 +208,7 @@ def size_out(frame: Frame) -> Size:
 
 
 def pose_out(person: Track) -> PoseOut:
-    """A person with only the visible keypoints, and the box around those."""
+    """A person's visible keypoints and the box around them."""
     pose = person.pose
     seen = pose.visible.nonzero()[0]
     # float32 would be sent as 97.5999984741211 instead of 97.6.

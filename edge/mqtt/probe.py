@@ -1,7 +1,7 @@
-"""Ask a broker whether it accepts a login and on which topics it lets us publish, without publishing anything.
+"""Test whether a broker accepts a login and allows publishing on a topic, without publishing anything.
 
-A QoS 2 message takes two steps: the broker answers the first one with whether it accepts the message, and delivers the
-message after the second one, which we never send. paho always sends both, so this is a small client of its own.
+A QoS 2 message takes two steps. The broker's answer to the first (PUBREC) says whether it accepts the message; it
+delivers the message only after the second (PUBREL), which we never send. paho always sends both, hence this client.
 """
 
 import socket
@@ -10,24 +10,24 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-WELCOME = 0
-UNSUPPORTED_PROTOCOL = 0x84
-NOT_AUTHORISED = 0x87
+from edge.mqtt.failures import BAD_LOGIN, NOT_AUTHORIZED, UNSUPPORTED_PROTOCOL
+
+ACCEPTED = 0
 QOS_NOT_SUPPORTED = 0x9B
-FAILURE = 0x80  # reason codes from here on are refusals
+FAILURE = 0x80  # the lowest reason code of a refusal
 
 _CONNECT, _CONNACK, _PUBLISH_QOS_2, _PUBREC, _DISCONNECT = 0x10, 0x20, 0x34, 0x50, 0xE0
-_CLEAN, _PASSWORD, _USER = 0x02, 0x40, 0x80
+_CLEAN_START, _PASSWORD, _USER = 0x02, 0x40, 0x80
 _KEEPALIVE_S = 30
 # CONNACK return codes of MQTT 3.1.1 -> reason codes of MQTT 5.
-_OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: 0x86, 5: NOT_AUTHORISED}
+_OLD_CODES = {1: UNSUPPORTED_PROTOCOL, 2: 0x85, 3: 0x88, 4: BAD_LOGIN, 5: NOT_AUTHORIZED}
 
 
 class Probe:
-    """A clean session on an open connection. `version` is 5 for MQTT 5 and 4 for MQTT 3.1.1.
+    """A clean session on an open socket. `version` is 5 for MQTT 5 and 4 for MQTT 3.1.1.
 
-    `connect` and `may_publish` raise OSError if the broker closes the connection, or does not answer within the
-    stream's timeout.
+    `connect` and `try_publish` raise OSError if the broker closes the connection, or does not answer within the
+    socket's timeout.
     """
 
     def __init__(self, stream: socket.socket, version: int = 5) -> None:
@@ -44,8 +44,8 @@ class Probe:
         self._stream.close()
 
     def connect(self, client_id: str, username: str, password: str | None) -> int:
-        """Log in; returns the reason code of MQTT 5, WELCOME if the broker accepts us."""
-        flags, texts = _CLEAN, [client_id]
+        """Log in; returns an MQTT 5 reason code: ACCEPTED, or from FAILURE on a refusal."""
+        flags, texts = _CLEAN_START, [client_id]
         if username:
             flags, texts = flags | _USER, [*texts, username]
             if password is not None:
@@ -57,10 +57,10 @@ class Probe:
             raise ConnectionError("the answer is not that of an MQTT broker")
         return _OLD_CODES.get(body[1], body[1])
 
-    def may_publish(self, topic: str) -> int:
-        """The broker's reason code for an empty message on `topic`, from FAILURE on a refusal. MQTT 5 only.
+    def try_publish(self, topic: str) -> int:
+        """Offer an empty, unretained message; returns a reason code, from FAILURE on a refusal. MQTT 5 only.
 
-        It is not retained. The standard allows a broker to deliver it after the first step; mosquitto does not.
+        The standard allows a broker to deliver the message after the first step; mosquitto does not.
         """
         self._published += 1
         number = struct.pack("!H", self._published)
@@ -68,9 +68,9 @@ class Probe:
         while True:
             kind, body = self._receive()
             if kind == _PUBREC and body[:2] == number:
-                return body[2] if len(body) > 2 else WELCOME
+                return body[2] if len(body) > 2 else ACCEPTED
             if kind == _DISCONNECT:
-                return body[0] if body else NOT_AUTHORISED
+                return body[0] if body else NOT_AUTHORIZED
 
     def leave(self) -> None:
         """Send DISCONNECT, so that the broker forgets the incomplete messages; never raises."""
@@ -91,17 +91,17 @@ class Probe:
 
     def _receive(self) -> tuple[int, bytes]:
         """Kind and body of the next packet."""
-        kind, size, shift = self._exactly(1)[0], 0, 0
+        kind, size, shift = self._read_exactly(1)[0], 0, 0
         while True:
-            digit = self._exactly(1)[0]
+            digit = self._read_exactly(1)[0]
             size |= (digit & 0x7F) << shift
             shift += 7
             if digit < 0x80:
-                return kind & 0xF0, self._exactly(size)
+                return kind & 0xF0, self._read_exactly(size)
             if shift > 21:
                 raise ConnectionError("the answer is not MQTT")
 
-    def _exactly(self, count: int) -> bytes:
+    def _read_exactly(self, count: int) -> bytes:
         data = b""
         while len(data) < count:
             more = self._stream.recv(count - len(data))

@@ -1,4 +1,4 @@
-"""Publish messages, and keep `online` and `offline` true."""
+"""Publish the messages of one device, and its status: `online` or `offline`."""
 
 import logging
 import threading
@@ -20,11 +20,11 @@ POLL_S = 0.02
 
 
 class Publisher:
-    """Publishes the messages of one device, and its `online` and `offline`.
+    """Publishes the messages of one device, and its status.
 
-    `online` and the retained messages are sent at every connect; the last will is `offline`. Nothing is queued while
-    there is no connection: messages published then are dropped and counted. If a second client connects with the same
-    ID, the broker drops this one, which then reconnects and publishes everything retained again.
+    `online` and the other retained messages are sent at every connect; the last will is `offline`. Without a
+    connection, messages are dropped and counted, not queued. If a second client connects with the same ID, the broker
+    drops this one, which reconnects and publishes the retained messages again.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Publisher:
         self._retained: dict[str, Message] = {}  # by topic
         self._pending: deque[MQTTMessageInfo] = deque()
         self._unanswered: dict[int, str] = {}  # message ID -> topic, until the broker has acknowledged the message
-        self._refused: set[str | None] = set()  # topics on which the broker does not let us publish
+        self._refused: set[str | None] = set()  # topics on which the broker refused a message
         self._login = f"user {mqtt.username!r}" if mqtt.username else "anonymous clients"
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, waits=waits)
@@ -55,10 +55,10 @@ class Publisher:
                 self._send_retained(self.connection.client, message)
 
     def publish_final(self, message: Message, stopping: threading.Event, timeout_s: float = 5.0) -> None:
-        """Publish the retained message of a device that ends, without `online`; connect first if necessary.
+        """Publish a last retained message, and no longer `online`; connect first if necessary.
 
-        Returns when there is a connection, the broker refuses the login, `stopping` is set, or the time is up. After a
-        power cut the broker may need longer to start than the device does.
+        Returns when there is a connection, the broker refuses the login, `stopping` is set, or `timeout_s` has passed.
+        It waits because after a power cut, the broker may need longer to start than this device.
         """
         with self.connection.lock:
             self._retained.pop(self._online.topic, None)
@@ -89,10 +89,10 @@ class Publisher:
         return False
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Publish `offline`, wait until everything published is delivered, and disconnect; all within `timeout_s`."""
+        """Publish `offline`, wait for the delivery of all messages, and disconnect; all within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         if self.connection.connected and self.connection.lock.acquire(timeout=timeout_s):
-            # The broker answers in order: once it acknowledges `offline`, it has every message before it.
+            # When the broker acknowledges `offline`, it has every earlier message, because it answers in order.
             try:
                 info = send(self.connection.client, self._offline)
             finally:
@@ -107,14 +107,14 @@ class Publisher:
             self._send_retained(client, message)
 
     def _send_retained(self, client: Client, message: Message) -> None:
-        """Send a message, and wait for its answer: with MQTT 5, a broker says whether it accepts a message."""
+        """Send a message; `_answered` receives the broker's answer, which can be a refusal with MQTT 5."""
         self._unanswered[send(client, message).mid] = message.topic
         client.on_publish = self._answered
 
     def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
         topic = self._unanswered.pop(number, None)
         if not self._unanswered:
-            client.on_publish = None  # paho would call it for every message, keypoints too
+            client.on_publish = None  # otherwise paho calls it for keypoints, too
         if topic is None or not reason.is_failure:
             self._refused.discard(topic)
         elif topic not in self._refused:

@@ -1,4 +1,4 @@
-"""Receive what sensors publish."""
+"""Receive the messages of sensors."""
 
 import queue
 import time
@@ -12,15 +12,15 @@ from edge.config import Mqtt
 from edge.mqtt.connection import Connection, send
 from edge.types import Message
 
-MAX_UNREAD = 1000  # messages of a subscription
+MAX_UNREAD = 1000  # messages
 
 
 class Subscription:
-    """Receives the messages on some topics; connects at once, and again whenever the connection is lost."""
+    """Receives the messages on some topics. Connects at once, and again whenever the connection is lost."""
 
     def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
         self._topics = [(topic, 1) for topic in topics]
-        # SimpleQueue is written in C: Ctrl-C cannot interrupt it while it holds its lock, as it can with Queue.
+        # Ctrl-C can interrupt Queue while it holds its lock. SimpleQueue is written in C and not affected.
         self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.connection = Connection(mqtt, "")
         self.connection.on_connected = self._subscribe
@@ -35,7 +35,7 @@ class Subscription:
             return None
 
     def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
-        """Delete the retained messages on `topics`; whether the broker answered each request within `timeout_s`."""
+        """Delete the retained messages on `topics`; True if the broker confirmed each within `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
         with self.connection.lock:
             if not self.connection.connected:
@@ -53,8 +53,8 @@ class Subscription:
         client.subscribe(self._topics)
 
     def _keep(self, message: MQTTMessage) -> None:
-        # The reader may be slower than the sensors: drop the oldest message.
+        # If the reader is slower than the sensors, drop the oldest message.
         if self._arrived.qsize() >= MAX_UNREAD:
-            with suppress(queue.Empty):  # the reader was faster
+            with suppress(queue.Empty):  # the reader has just emptied the queue
                 self._arrived.get_nowait()
         self._arrived.put(Message(message.topic, bytes(message.payload), message.qos, message.retain))

@@ -7,7 +7,7 @@ from edge.errors import ConfigError
 
 
 def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
-    """The certificates to trust and to present. Raises ConfigError if they cannot be used."""
+    """A context with the certificates to trust and to present. Raises ConfigError if they cannot be used."""
     tls = mqtt.tls
     try:
         context = ssl.create_default_context(cafile=tls.ca_file or None)

@@ -1,4 +1,4 @@
-"""Publishers and subscriptions for tests, a broker that does not read, and servers that are no brokers."""
+"""Publishers and subscriptions for tests, a stalled broker, and servers that are not brokers."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def failure_of(ours: Publisher) -> Failure:
 
 @contextmanager
 def stalled(server: Mosquitto) -> Iterator[None]:
-    """For the duration of the block, the broker is stopped: the kernel accepts bytes, but nothing reads them."""
+    """Suspend the broker during the block. The kernel still accepts bytes for it, but the broker does not read them."""
     assert server._process is not None
     os.kill(server._process.pid, signal.SIGSTOP)
     try:
@@ -77,7 +77,7 @@ def stalled(server: Mosquitto) -> Iterator[None]:
 
 @contextmanager
 def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Run `serve` on a listening socket in a thread; gives the port."""
+    """Run `serve` on a listening socket in a thread; yields the port."""
     with socket.create_server((LOOPBACK, 0)) as server:
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()

@@ -1,5 +1,6 @@
-"""How a connection is made, kept, lost and closed: on real brokers, and on sockets that behave badly."""
+"""Connecting, reconnecting and closing, with real brokers and with misbehaving servers."""
 
+import logging
 import socket
 import struct
 import subprocess
@@ -22,8 +23,8 @@ CONNACK_5 = b"\x20\x03\x00\x00\x00"
 CONNACK_3 = b"\x20\x02\x00\x00"
 
 
-def test_mqtt_3_1_1_follows_when_a_broker_hangs_up_on_mqtt_5() -> None:
-    """As rumqttd's plain listener does."""
+def test_mqtt_3_1_1_is_tried_if_the_broker_closes_the_connection_on_mqtt_5(caplog: pytest.LogCaptureFixture) -> None:
+    """rumqttd's listener for MQTT 3.1.1 does this."""
     iotcore = pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
     port = free_port()
     with iotcore.Broker(port=port, listen=LOOPBACK), publisher(port) as ours:
@@ -33,10 +34,11 @@ def test_mqtt_3_1_1_follows_when_a_broker_hangs_up_on_mqtt_5() -> None:
             assert next_of(heard, TOPICS.status).payload == b"online"
             assert ours.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
             assert next_of(heard, TOPICS.keypoints).payload == b"x"
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("refusal", [b"\x20\x03\x00\x84\x00", b"\x20\x02\x00\x01"], ids=["as MQTT 5", "as MQTT 3"])
-def test_mqtt_3_1_1_follows_when_a_broker_refuses_mqtt_5(refusal: bytes) -> None:
+def test_mqtt_3_1_1_is_tried_if_the_broker_refuses_mqtt_5(refusal: bytes) -> None:
     done = threading.Event()
 
     def serve(server: socket.socket) -> None:
@@ -83,7 +85,7 @@ def test_the_connection_is_restored_whenever_the_broker_restarts(mosquitto: Star
     [(False, "connection lost: the broker closed it"), (True, "connection lost: it was reset")],
     ids=["closed", "reset"],
 )
-def test_the_reason_for_a_lost_connection_is_what_the_socket_says(reset: bool, problem: str) -> None:
+def test_the_state_of_the_socket_explains_a_lost_connection(reset: bool, problem: str) -> None:
     connected = threading.Event()
 
     def serve(server: socket.socket) -> None:
@@ -97,7 +99,7 @@ def test_the_reason_for_a_lost_connection_is_what_the_socket_says(reset: bool, p
             else:
                 peer.settimeout(0.5)
                 with suppress(TimeoutError):
-                    while peer.recv(1000):  # unread bytes would reset it, too
+                    while peer.recv(1000):  # closing with unread bytes would send RST, too
                         pass
 
     with serving(serve) as port, publisher(port, Waits(stable_s=0)) as ours:
@@ -108,7 +110,7 @@ def test_the_reason_for_a_lost_connection_is_what_the_socket_says(reset: bool, p
         assert ours.connection.failure.problem.startswith(problem)
 
 
-def test_a_broker_that_stops_answering_is_given_up_after_the_keepalive(mosquitto: Start) -> None:
+def test_a_connection_to_a_silent_broker_ends_after_the_keepalive(mosquitto: Start) -> None:
     server = mosquitto()
     with publisher(server.port, Waits(keepalive_s=1, check_s=0.1, stable_s=0)) as ours:
         until(lambda: ours.connection.connected)
@@ -141,8 +143,8 @@ def test_a_refused_login_is_retried_only_after_the_longest_pause(
     assert "wr0ng" not in caplog.text
 
 
-def test_neither_connections_nor_threads_pile_up_at_a_server_that_always_hangs_up() -> None:
-    """As a proxy does while its broker is down."""
+def test_a_server_that_always_hangs_up_causes_neither_a_flood_of_attempts_nor_a_leak() -> None:
+    """A proxy does this while its broker is down."""
     accepted: list[float] = []
 
     def hang_up(server: socket.socket) -> None:
@@ -158,13 +160,13 @@ def test_neither_connections_nor_threads_pile_up_at_a_server_that_always_hangs_u
             until(lambda: len(accepted) >= 20)
             assert threading.active_count() <= before + 1
             assert failure_of(ours).keys == ("mqtt.tls.enabled", "mqtt.port")
-        # At most two attempts, one for each protocol, per pause.
+        # Each pause is followed by at most two attempts, one per protocol version.
         assert accepted[-1] - accepted[0] > (len(accepted) / 2 - 1) * 0.75 * backoff_s * 0.9
         ours.connection._thread.join(LONG_S)
         assert not ours.connection._thread.is_alive()
 
 
-def test_closing_is_quick_although_a_stalled_broker_takes_no_bytes(mosquitto: Start) -> None:
+def test_closing_is_quick_even_if_the_broker_is_stalled(mosquitto: Start) -> None:
     server = mosquitto()
     with publisher(server.port) as ours:
         until(lambda: ours.connection.connected)
@@ -178,7 +180,7 @@ def test_closing_is_quick_although_a_stalled_broker_takes_no_bytes(mosquitto: St
 
 
 def test_closing_does_not_wait_for_a_stuck_lock(mosquitto: Start) -> None:
-    """The last will then replaces the DISCONNECT that could not be sent."""
+    """Without a DISCONNECT, the broker publishes the last will."""
     port = mosquitto().port
     taken, release = threading.Event(), threading.Event()
     with listener(port) as heard, listener(port) as one, publisher(port) as other:
@@ -211,7 +213,7 @@ def test_an_attempt_that_stays_unanswered_counts_as_tried() -> None:
         assert not ours.connection.connected
 
 
-def test_another_client_with_our_id_is_named(mosquitto: Start) -> None:
+def test_the_failure_after_a_takeover_names_the_device_id(mosquitto: Start) -> None:
     port = mosquitto().port
     with publisher(port) as first:
         until(lambda: first.connection.connected)

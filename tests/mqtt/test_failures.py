@@ -1,4 +1,4 @@
-"""Which keys a failure names, without a broker."""
+"""The keys and remedies of connection failures, without a broker."""
 
 import socket
 import ssl
@@ -12,14 +12,14 @@ from edge.mqtt.failures import Failure
 TLS = {"enabled": True}
 
 
-def test_a_command_can_print_its_options_in_place_of_keys() -> None:
+def test_a_remedy_can_name_options_instead_of_keys() -> None:
     failure = failures.explain(ConnectionRefusedError(), Mqtt())
     assert failure.advice() == "start the broker, or correct mqtt.host and mqtt.port"
     assert failure.advice(lambda key: "--" + key.rpartition(".")[2]) == "start the broker, or correct --host and --port"
     assert str(failure) == f"connection refused; {failure.advice()}"
 
 
-def test_braces_in_a_foreign_text_are_not_placeholders() -> None:
+def test_braces_in_a_system_error_are_not_placeholders() -> None:
     failure = failures.explain(OSError("no {route} to host"), Mqtt())
     assert "{route}" in str(failure)
 
@@ -39,7 +39,7 @@ def test_every_failure_to_connect_names_the_keys_to_check(cause: OSError, keys: 
 
 
 @pytest.mark.parametrize("code", [failures.BAD_LOGIN, failures.NOT_AUTHORIZED, 0x88])
-def test_a_refused_user_without_a_password_is_advised_to_write_one(code: int) -> None:
+def test_a_refused_user_without_a_password_is_advised_to_set_one(code: int) -> None:
     mqtt = Mqtt(username="edge")
     without = failures.refused(code, "reason", mqtt, password_sent=False)
     assert "no password was sent" in without.problem
@@ -48,12 +48,12 @@ def test_a_refused_user_without_a_password_is_advised_to_write_one(code: int) ->
     assert "no password" not in failures.refused(code, "reason", mqtt, password_sent=True).problem
 
 
-def test_another_client_with_the_same_id_is_suspected_only_soon_after_connecting() -> None:
-    def lost(code: int, ended_by: str, *, soon: bool) -> Failure:
-        return failures.lost(code, "reason", ended_by=ended_by, keepalive_s=30, soon=soon)
+def test_a_lost_connection_suggests_a_duplicate_id_only_if_it_was_young() -> None:
+    def lost(code: int, ended_by: str, *, young: bool = False) -> Failure:
+        return failures.lost(code, "reason", ended_by=ended_by, keepalive_s=30, maybe_taken_over=young)
 
-    assert lost(0x80, "the broker closed it", soon=True).keys == ("device.id",)
-    assert lost(0x80, "the broker closed it", soon=False).keys == ()
-    assert lost(0x8E, "", soon=False) == failures.TAKEN_OVER
-    assert lost(0x8B, "", soon=False).problem == "connection lost: the broker ended it (reason)"
-    assert "no answer for 30 s" in lost(0x8D, "keepalive", soon=False).problem
+    assert lost(0x80, "the broker closed it", young=True).keys == ("device.id",)
+    assert lost(0x80, "the broker closed it").keys == ()
+    assert lost(0x8E, "") == failures.TAKEN_OVER
+    assert lost(0x8B, "").problem == "connection lost: the broker ended it (reason)"
+    assert "no answer for 30 s" in lost(0x8D, "keepalive").problem

@@ -67,20 +67,20 @@ def test_a_keypoints_message_follows_the_contract() -> None:
     assert one["box"] == [140.0, 150.0, 180.0, 180.0]
 
 
-def test_numbers_have_no_more_digits_than_their_precision() -> None:
-    """Such as 97.6, and not 97.5999984741211."""
+def test_numbers_are_rounded_to_their_precision() -> None:
+    """97.6 instead of 97.5999984741211, for example."""
     payload = TOPICS.keypoints_message(keypoints(person(), person())).payload
     numbers = re.findall(r"\d+\.\d+", payload.decode())
     longest = max(map(len, numbers))
     assert longest <= len("1234.5")
 
 
-def test_a_person_without_an_id_has_null() -> None:
+def test_the_id_of_an_unconfirmed_person_is_null() -> None:
     document = validated("keypoints", TOPICS.keypoints_message(keypoints(person(None), person(8))).payload)
     assert [one["id"] for one in document["poses"]] == [None, 8]
 
 
-def test_a_frame_without_people_is_a_message_without_poses() -> None:
+def test_a_frame_without_people_gives_a_message_without_poses() -> None:
     assert validated("keypoints", TOPICS.keypoints_message(keypoints()).payload)["poses"] == []
 
 
@@ -120,10 +120,10 @@ def test_health_expires_after_three_heartbeats() -> None:
     message = TOPICS.health_message(health, heartbeat_s=20)
     assert (message.qos, message.retain, message.expiry_s) == (1, True, 60)
     document = validated("health", message.payload)
-    assert document["last_frame_age_s"] is None  # unknown values are null and not left out
+    assert document["last_frame_age_s"] is None  # unknown values are null, not left out
 
 
-def test_the_schema_refuses_what_the_contract_does_not_allow() -> None:
+def test_the_schema_rejects_breaches_of_the_contract() -> None:
     document = json.loads(TOPICS.keypoints_message(keypoints(person())).payload)
     breaches: list[dict[str, Any]] = [{"v": 2}, {"time": "yesterday"}, {"seq": -1}, {"poses": [{}]}]
     for breach in breaches:

@@ -1,4 +1,4 @@
-"""What a publisher says, when, and what it drops: on real brokers."""
+"""Retained, dropped and final messages, with real brokers."""
 
 import os
 import subprocess
@@ -85,15 +85,15 @@ def test_messages_without_a_connection_are_dropped_and_counted() -> None:
         assert ours.dropped == 1
 
 
-def test_a_stalled_broker_costs_no_memory(mosquitto: Start) -> None:
-    """What it does not read is dropped and counted; publishing goes on when it reads again."""
+def test_messages_to_a_stalled_broker_are_dropped_and_counted(mosquitto: Start) -> None:
+    """The process must not queue them in memory. Publishing continues when the broker reads again."""
     server = mosquitto()
     with publisher(server.port) as ours:
         until(lambda: ours.connection.connected)
         big = Message(TOPICS.keypoints, bytes(200_000))
         with stalled(server):
             sent = sum(ours.publish(big) for _ in range(1000))
-        assert sent < MAX_PENDING + 50  # the buffers of the sockets take some
+        assert sent < MAX_PENDING + 50  # the sockets' buffers hold some messages
         assert ours.dropped == 1000 - sent
         until(ours.has_room)
         assert ours.publish(Message(TOPICS.keypoints, b"x"))
@@ -113,7 +113,7 @@ def test_the_final_message_is_published_without_online(mosquitto: Start) -> None
     assert (first.topic, second.topic, second.payload) == (INFO.topic, TOPICS.status, b"offline")
 
 
-def test_the_final_message_waits_for_a_broker_that_is_not_there_only_so_long() -> None:
+def test_the_final_message_waits_for_the_broker_until_the_timeout_or_a_stop() -> None:
     with publisher(free_port()) as ours:
         started_s = time.monotonic()
         ours.publish_final(INFO, threading.Event(), timeout_s=0.3)
@@ -124,7 +124,7 @@ def test_the_final_message_waits_for_a_broker_that_is_not_there_only_so_long() -
         assert time.monotonic() - started_s < LONG_S
 
 
-def test_topics_that_the_access_list_refuses_are_logged_once(
+def test_topics_refused_by_the_access_list_are_logged_once(
     mosquitto: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rules = tmp_path / "acl"
@@ -149,7 +149,7 @@ def test_topics_that_the_access_list_refuses_are_logged_once(
 
 
 def test_the_last_will_is_offline(mosquitto: Start, tmp_path: Path) -> None:
-    """A process that is killed cannot publish it; the broker does."""
+    """The broker publishes it, because a killed process cannot."""
     server = mosquitto()
     script = tmp_path / "sensor.py"
     script.write_text(

@@ -1,4 +1,4 @@
-"""A subscription on a real broker."""
+"""A subscription, with a real broker."""
 
 import threading
 from functools import partial
@@ -37,7 +37,7 @@ def test_a_slow_reader_loses_the_oldest_messages(mosquitto: Start) -> None:
     assert seen == [*(b"%d" % number for number in range(51, MAX_UNREAD + 50)), b"last"]
 
 
-def test_clear_deletes_what_is_retained(mosquitto: Start) -> None:
+def test_clear_deletes_retained_messages(mosquitto: Start) -> None:
     port = mosquitto().port
     topic = "edge-pose/test/info"
     with publisher(port) as ours:

@@ -1,4 +1,4 @@
-"""TLS on real brokers: trusted, untrusted, and on one side only."""
+"""TLS with real brokers: trusted, untrusted, and on one side only."""
 
 import socket
 from pathlib import Path
@@ -12,18 +12,19 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.broker
 
 
-def tls_lines(certificates: Path) -> list[str]:
+def broker_tls(certificates: Path) -> list[str]:
+    """Lines of mosquitto's configuration."""
     names = {"cafile": "ca.crt", "certfile": "server.crt", "keyfile": "server.key"}
     return ["allow_anonymous true", *(f"{key} {certificates}/{name}" for key, name in names.items())]
 
 
-def trusting(certificates: Path, authority: str = "ca") -> dict[str, object]:
+def client_tls(certificates: Path, authority: str = "ca") -> dict[str, object]:
     return {"enabled": True, "ca_file": f"{certificates}/{authority}.crt"}
 
 
-def test_tls(mosquitto: Start, certificates: Path) -> None:
-    port = mosquitto(*tls_lines(certificates)).port
-    ours = trusting(certificates)
+def test_messages_arrive_over_tls(mosquitto: Start, certificates: Path) -> None:
+    port = mosquitto(*broker_tls(certificates)).port
+    ours = client_tls(certificates)
     with publisher(port, tls=ours) as sensor:
         until(lambda: sensor.connection.connected)
         with listener(port, tls=ours) as heard:
@@ -31,13 +32,13 @@ def test_tls(mosquitto: Start, certificates: Path) -> None:
 
 
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(mosquitto: Start, certificates: Path) -> None:
-    port = mosquitto(*tls_lines(certificates)).port
-    with publisher(port, tls=trusting(certificates, "other")) as ours:
+    port = mosquitto(*broker_tls(certificates)).port
+    with publisher(port, tls=client_tls(certificates, "other")) as ours:
         assert failure_of(ours).keys == ("mqtt.tls.ca_file", "mqtt.host")
 
 
 def test_tls_on_one_side_only_names_the_keys_to_change(mosquitto: Start, certificates: Path) -> None:
-    lines, ours = tls_lines(certificates), trusting(certificates)
+    lines, ours = broker_tls(certificates), client_tls(certificates)
     plain, secure = mosquitto().port, mosquitto(*lines).port
     strict = mosquitto(*lines, "require_certificate true").port
     for port, tls, keys in (
@@ -59,16 +60,16 @@ def test_a_server_that_answers_tls_with_http_does_not_speak_tls(certificates: Pa
             peer.recv(1000)
             peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    with serving(answer) as port, publisher(port, tls=trusting(certificates)) as ours:
+    with serving(answer) as port, publisher(port, tls=client_tls(certificates)) as ours:
         failure = failure_of(ours)
         assert failure.problem == f"port {port} does not speak TLS"
         assert failure.keys == ("mqtt.port", "mqtt.tls.enabled")
 
 
 def test_tls_with_a_client_certificate(mosquitto: Start, certificates: Path) -> None:
-    port = mosquitto(*tls_lines(certificates), "require_certificate true").port
+    port = mosquitto(*broker_tls(certificates), "require_certificate true").port
     pair = {"cert_file": f"{certificates}/client.crt", "key_file": f"{certificates}/client.key"}
-    with publisher(port, tls=trusting(certificates) | pair) as ours:
+    with publisher(port, tls=client_tls(certificates) | pair) as ours:
         until(lambda: ours.connection.connected)
 
 
