@@ -1,4 +1,4 @@
-"""Checks of the configuration that concern more than the type and range of one key."""
+"""Checks that go beyond the type and range of one key."""
 
 import difflib
 from pathlib import Path
@@ -13,7 +13,7 @@ from edge.errors import ConfigError
 
 
 def check(config: Config) -> None:
-    """Everything but the broker. Raises ConfigError."""
+    """Check everything except the table [mqtt]. Raises ConfigError."""
     _check_text(msgspec.to_builtins(config))
     for name in config.filter.parts:
         if name not in PART_NAMES:
@@ -26,7 +26,7 @@ def check(config: Config) -> None:
 
 
 def check_broker(mqtt: Mqtt) -> None:
-    """The table [mqtt]; reads the password and the certificates. Raises ConfigError."""
+    """Check the table [mqtt], which includes reading the password and the certificates. Raises ConfigError."""
     if not mqtt.host:
         raise ConfigError("mqtt.host", "is missing", 'name the broker, e.g. host = "192.168.1.10"')
     if not is_host(mqtt.host):
@@ -53,7 +53,7 @@ def _check_tls(tls: Tls) -> None:
 
 
 def _check_text(value: Any, key: str = "") -> None:
-    """Refuse line breaks and NUL: no file name, topic or address contains them, and most libraries fail on them."""
+    """Refuse line breaks and NUL: no file name, topic or address needs them, and many libraries fail on them."""
     if isinstance(value, dict):
         for name, entry in value.items():
             _check_text(entry, f"{key}.{name}" if key else name)

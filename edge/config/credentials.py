@@ -1,4 +1,4 @@
-"""The broker's password: from a file or a systemd credential, never from the configuration itself."""
+"""The broker's password, from a file or a systemd credential. The configuration itself never contains it."""
 
 import os
 from collections.abc import Mapping, MutableMapping
@@ -14,7 +14,7 @@ FOLDER = Path("/etc/edge-pose")
 def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
     """The broker's password, from `mqtt.password_file` or the systemd credential; None if there is neither.
 
-    Raises ConfigError if the file cannot be read or is empty.
+    Raises ConfigError if `mqtt.password_file` is empty, or either file cannot be read.
     """
     key, file = "mqtt.password_file", Path(mqtt.password_file)
     if not mqtt.password_file:
@@ -22,7 +22,7 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
             return None
         key, file = f"credential {PASSWORD_CREDENTIAL}", Path(environ["CREDENTIALS_DIRECTORY"]) / PASSWORD_CREDENTIAL
     try:
-        # Editors end a file with a newline, which no password contains.
+        # Editors add a newline at the end of a file.
         secret = file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as exc:
         if isinstance(exc, FileNotFoundError) and not mqtt.password_file:
@@ -38,6 +38,6 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def find_credential(environ: MutableMapping[str, str] = os.environ, folder: Path = FOLDER) -> None:
-    """Let a command that was started by hand use the daemon's password, if its user may read the file in `folder`."""
+    """Let a command started by hand use the service's password, if the user may read the file in `folder`."""
     if os.access(folder / PASSWORD_CREDENTIAL, os.R_OK):
         environ.setdefault("CREDENTIALS_DIRECTORY", str(folder))

@@ -1,7 +1,7 @@
-"""Read the configuration: the file, the environment on top, and every check that needs no network.
+"""Read the configuration from the file and the environment, and run every check that needs no network.
 
-`EDGE_POSE_<TABLE>__<KEY>` in the environment overrides a key. Every error is a ConfigError whose `origin` is the file
-or the environment variable that set the key.
+The environment variable `EDGE_POSE_<TABLE>__<KEY>` overrides a key. Every error is a ConfigError whose `origin` is the
+file or the variable that set the key.
 """
 
 import difflib
@@ -26,8 +26,8 @@ ENV_PREFIX = "EDGE_POSE_"
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, broker: bool = True) -> Config:
     """Read `path`, apply the environment, and check the result. Old key names are accepted with a warning.
 
-    Without a path, the default file is read. `broker=False` is for commands that publish nothing: without a path they
-    read no file, and the broker's keys may be missing. Raises ConfigError.
+    Without a path, it reads the default file. `broker=False` is for commands that publish nothing: without a path, it
+    reads no file, and it does not check the broker's keys. Raises ConfigError.
     """
     if path is None and not broker:
         origin, tables = "defaults", dict[str, Any]()
@@ -44,7 +44,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, b
         if exc.origin:
             raise
         variable = overridden.get(exc.key)
-        raise exc.with_fields(origin=_environment(variable) if variable else origin) from exc
+        raise exc.with_fields(origin=f"environment: {variable}" if variable else origin) from exc
 
 
 def variable_of(key: str) -> str:
@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Any]:
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise ConfigError(str(path), f"cannot be read ({reason})", "make it a readable UTF-8 text file") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(str(path), f"is not valid TOML: {exc}", "correct that place") from exc
+        raise ConfigError(str(path), f"is not valid TOML: {exc}", "correct it there") from exc
 
 
 def _checked(tables: dict[str, Any], *, broker: bool) -> Config:
@@ -77,7 +77,7 @@ def _checked(tables: dict[str, Any], *, broker: bool) -> Config:
 
 
 def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]:
-    """Write the environment's keys into `tables`; returns key -> name of the variable that set it."""
+    """Write the keys that the environment sets into `tables`; returns key -> name of its variable."""
     overridden: dict[str, str] = {}
     for variable, raw in environ.items():
         if not variable.startswith(ENV_PREFIX) or "__" not in variable:
@@ -85,10 +85,9 @@ def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]
             continue
         key = _key_of(variable)
         if new := RENAMED.get(key):
-            warn(_environment(variable), variable, variable_of(new))
+            warn("environment", variable, variable_of(new))
             if environ.get(variable_of(new), raw) != raw:
-                old_variable, new_variable = variable, variable_of(new)
-                raise contradiction(old_variable, new_variable).with_fields(origin="environment")
+                raise contradiction(variable, variable_of(new)).with_fields(origin="environment")
             key = new
         *parents, name = key.split(".")
         table: Any = tables
@@ -102,19 +101,18 @@ def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]
     return overridden
 
 
-def _environment(variable: str) -> str:
-    return f"environment: {variable}"
-
-
 def _key_of(variable: str) -> str:
     names = variable.removeprefix(ENV_PREFIX).split("__")
-    # Keys are lower case, except for body parts, which are upper case here and in messages.
+    # Keys are lower case, except for the body parts in filter.parts.
     is_part = names[:2] == ["FILTER", "PARTS"]
     return ".".join(name if is_part and at == 2 else name.lower() for at, name in enumerate(names))
 
 
 def _check_spelling(variable: str) -> None:
-    """Refuse a variable that names a table but has only one underscore after it; others may not be ours."""
+    """Refuse a variable that has one underscore instead of two after a table's name; ignore other programs' variables.
+
+    Raises ConfigError.
+    """
     table = variable.removeprefix(ENV_PREFIX).partition("_")[0].lower()
     if variable.startswith(ENV_PREFIX) and table in Config.__struct_fields__:
         (near,) = difflib.get_close_matches(variable, _variables(msgspec.to_builtins(Config())), 1, cutoff=0)
@@ -122,7 +120,7 @@ def _check_spelling(variable: str) -> None:
 
 
 def _variables(tables: Mapping[str, Any], start: str = ENV_PREFIX) -> Iterator[str]:
-    """The environment variable of each key."""
+    """The environment variable of each key in `tables`."""
     for name, value in tables.items():
         variable = start + name.upper()
         if isinstance(value, dict) and value:

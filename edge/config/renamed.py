@@ -1,4 +1,4 @@
-"""Keys that got a new name. The old names work through 0.2, with a warning."""
+"""Renamed keys. The old names work through version 0.2, with a warning."""
 
 import logging
 from typing import Any
@@ -13,9 +13,9 @@ _ABSENT = object()
 
 
 def rename_keys(tables: dict[str, Any]) -> dict[str, str]:
-    """Move the values of old keys to the new ones, in place; returns the renamed keys, old -> new.
+    """Move the values of old keys to the new keys, in place; returns the names found, old -> new.
 
-    Raises ConfigError if a file has both names with different values.
+    Raises ConfigError if `tables` has both names with different values.
     """
     found = {}
     for old, new in RENAMED.items():
@@ -33,8 +33,10 @@ def rename_keys(tables: dict[str, Any]) -> dict[str, str]:
 
 
 def warn(origin: str, old: str, new: str) -> None:
+    """Log that an old name is used; the names are keys or environment variables."""
     log.warning("%s: %s is now called %s; the old name will stop working after version 0.2", origin, old, new)
 
 
 def contradiction(old: str, new: str) -> ConfigError:
-    return ConfigError(new, f"has another value than {old}, its old name", f"remove {old}")
+    """The error for an old and a new name with different values."""
+    return ConfigError(new, f"differs from {old}, its old name", f"remove {old}")

@@ -1,6 +1,6 @@
 """The tables of the configuration: one frozen Struct each, with every default and limit.
 
-`config/edge-pose.toml` repeats the defaults with explanations; a test keeps the two equal.
+`config/edge-pose.toml` repeats the defaults and explains them; a test compares the two.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 
 from edge.system.files import read_text
 
-# Repeated from edge.skeleton, whose numpy takes longer to import than everything here; a test compares the two.
+# Repeated from edge.skeleton, which imports numpy: that takes longer than everything here. A test compares the two.
 PART_NAMES = (
     "NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR", "LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_ELBOW",
     "RIGHT_ELBOW", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_HIP", "RIGHT_HIP", "LEFT_KNEE", "RIGHT_KNEE", "LEFT_ANKLE",
@@ -22,7 +22,9 @@ PART_NAMES = (
 
 ID_PATTERN = "^[a-z0-9_-]*$"
 DEVICE_PATTERN = "^(auto|cpu|edgetpu(:(usb|pci)(:[0-9]{1,2})?)?)$"
-DEVICES = '"auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:pci", or one of several: "edgetpu:usb:1", "edgetpu:pci:0"'
+DEVICE_HELP = (
+    '"auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:pci", or one of several: "edgetpu:usb:1", "edgetpu:pci:0"'
+)
 TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
 SLOWEST_FPS = 0.1
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -31,7 +33,7 @@ InputPixels = Annotated[int, Meta(ge=33, le=2049)]
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
+    """A table of the configuration file."""
 
 
 class Device(Table, frozen=True):
@@ -70,7 +72,7 @@ class Model(Table, frozen=True):
 
 
 class Inference(Table, frozen=True):
-    device: Annotated[str, Meta(pattern=DEVICE_PATTERN, description=DEVICES)] = "auto"
+    device: Annotated[str, Meta(pattern=DEVICE_PATTERN, description=DEVICE_HELP)] = "auto"
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
     retry_s: Annotated[float, Meta(ge=1, le=86400)] = 300
     library: Annotated[str, Meta(min_length=1)] = "libedgetpu.so.1"
@@ -149,7 +151,7 @@ class Config(Table, frozen=True):
 
 
 def _machine_device_id() -> str:
-    """edge-xxxxxx: constant for the life of this installation, and not revealing the machine ID."""
-    # machine-id(5) requires that the ID itself never leaves the machine.
+    """An ID such as edge-0a1b2c, which stays the same until the system is reinstalled."""
+    # machine-id(5) says that the machine ID itself must not leave the machine.
     identity = read_text(Path("/etc/machine-id"))
     return "edge-" + hashlib.sha256(f"edge-pose {identity or socket.gethostname()}".encode()).hexdigest()[:6]

@@ -25,9 +25,9 @@ Body = list[tuple[Key | None, Item]]
 
 
 def upgrade(path: Path) -> str:
-    """Rewrite the old names in a file; returns a line that says what was changed, "" if nothing was.
+    """Rewrite the old names in a file; returns a line about the changes, or "" if there were none.
 
-    Raises ConfigError if the file cannot be read, written or rewritten; it is then unchanged.
+    Raises ConfigError if the file cannot be read, rewritten or saved; it is then unchanged.
     """
     path = path.resolve()
     try:
@@ -65,13 +65,13 @@ def rewrite(text: str) -> tuple[str, dict[str, str]]:
     for old, new in found.items():
         _move(document.body, old, new)
     after = document.as_string()
-    if tomllib.loads(after) != wanted:  # such as inline tables, whose commas are not part of the entries
-        raise ConfigError("", "old keys cannot be renamed without changing others", _by_hand(found.items()))
+    if tomllib.loads(after) != wanted:  # inline tables, for example: their commas are not part of the entries
+        raise ConfigError("", "old keys cannot be renamed without changing other keys", _by_hand(found.items()))
     return after, found
 
 
 def _move(document: Body, old: str, new: str) -> None:
-    """Move an entry, its comment and the indented comment lines below it."""
+    """Move an entry, together with its comment and the indented comment lines below it."""
     (old_table, old_name), (new_table, new_name) = old.split("."), new.split(".")
     source = _body(document, old_table) or []
     start = _find(source, old_name)
@@ -85,7 +85,7 @@ def _move(document: Body, old: str, new: str) -> None:
         entry.trivia.comment_ws = " " * max(len(entry.trivia.comment_ws) - len(new_name) + len(old_name), 1)
     moved: Body = [(SingleKey(new_name), entry), *comments]
     target = _body(document, new_table)
-    if target is not None and _find(target, new_name) is not None:  # with the same value
+    if target is not None and _find(target, new_name) is not None:  # rename_keys has checked that the values are equal
         del source[start:end]
     elif target is source:
         source[start:end] = moved
@@ -96,7 +96,7 @@ def _move(document: Body, old: str, new: str) -> None:
             target = table[1].value.body
             at = _find(document, old_table)
             document.insert(len(document) if at is None else at + 1, table)
-        # Before the blank line that ends a table.
+        # Insert it before the blank line at the end of the table.
         last = max((at for at, (key, _) in enumerate(target) if key is not None), default=-1)
         target[last + 1 : last + 1] = moved
 
@@ -106,7 +106,7 @@ def _find(body: Body, name: str) -> int | None:
 
 
 def _body(document: Body, name: str) -> Body | None:
-    """The entries of a table, as a list that can be changed; None if there is no such table."""
+    """The entries of a table, as a mutable list; None if there is no such table."""
     for key, item in document:
         if key is not None and key.key == name and isinstance(item, TomlTable):
             body: Body = item.value.body

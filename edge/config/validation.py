@@ -1,4 +1,4 @@
-"""msgspec's validation errors as key, problem and remedy."""
+"""Convert msgspec's validation errors to key, problem and remedy."""
 
 import difflib
 import re
@@ -29,7 +29,7 @@ def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[
     for step in names:
         name = step
         if step == "*":
-            # msgspec does not say which entry of a free table is wrong.
+            # msgspec does not report which entry of a dict is wrong.
             name = next((entry for entry in value if not _fits(value[entry], _hint(root, [*keys, entry]))), step)
         if not isinstance(value, Mapping) or name not in value:
             break

@@ -44,7 +44,7 @@ def test_the_password_can_be_a_systemd_credential(tmp_path: Path) -> None:
     assert password(mqtt, environ) is None
 
 
-def test_a_command_started_by_hand_uses_the_daemons_password_if_it_may_read_it(tmp_path: Path) -> None:
+def test_a_command_started_by_hand_uses_the_services_password_if_it_may_read_it(tmp_path: Path) -> None:
     mqtt, environ = Mqtt(username="u"), dict[str, str]()
     find_credential(environ, tmp_path)
     assert password(mqtt, environ) is None
@@ -53,7 +53,7 @@ def test_a_command_started_by_hand_uses_the_daemons_password_if_it_may_read_it(t
     assert password(mqtt, environ) == "s3cret"
     systemd = {"CREDENTIALS_DIRECTORY": str(tmp_path / "systemd")}
     find_credential(systemd, tmp_path)
-    assert password(mqtt, systemd) is None, "systemd's own folder comes first"
+    assert password(mqtt, systemd) is None, "the folder that systemd set takes precedence"
 
 
 def test_the_configuration_never_contains_the_password(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Loading: defaults, file, environment, and the errors of each."""
+"""Loading the configuration: defaults, file, environment, and their errors."""
 
 import tomllib
 from collections.abc import Callable
@@ -50,12 +50,12 @@ def test_values_come_from_the_file(write: Write) -> None:
 @pytest.mark.parametrize(
     "device", ["auto", "cpu", "edgetpu", "edgetpu:usb", "edgetpu:usb:1", "edgetpu:pci", "edgetpu:pci:0"]
 )
-def test_devices(write: Write, device: str) -> None:
+def test_valid_devices_are_accepted(write: Write, device: str) -> None:
     assert load(write(HOST + f'[inference]\ndevice = "{device}"'), {}).inference.device == device
 
 
 @pytest.mark.parametrize("host", ["homeassistant.local", "192.168.1.10", "::1", "fe80::1%eth0", "2001:db8::1883"])
-def test_hosts(write: Write, host: str) -> None:
+def test_valid_hosts_are_accepted(write: Write, host: str) -> None:
     assert load(write(f'[mqtt]\nhost = "{host}"'), {}).mqtt.host == host
 
 
@@ -99,7 +99,7 @@ def test_hosts(write: Write, host: str) -> None:
         (HOST + '[mqtt.tls]\nenabled = true\ncert_file = "/etc/hostname"', "mqtt.tls", "key_file", "both or neither"),
     ],
 )
-def test_an_invalid_file_is_one_error_with_file_key_and_remedy(
+def test_an_invalid_file_is_one_error_with_origin_key_and_remedy(
     write: Write, text: str, key: str, problem: str, remedy: str
 ) -> None:
     path = write(text)
@@ -113,7 +113,7 @@ def test_an_invalid_file_is_one_error_with_file_key_and_remedy(
     assert error.exit_code == EXIT_CONFIG
 
 
-def test_a_file_that_is_missing_or_unreadable_is_the_key_of_its_error(tmp_path: Path, write: Write) -> None:
+def test_the_error_of_a_missing_or_unreadable_file_names_the_file(tmp_path: Path, write: Write) -> None:
     nowhere, latin, broken = tmp_path / "nowhere.toml", tmp_path / "latin.toml", write("[mqtt\n")
     latin.write_bytes(b'name = "\xe4"')
     for path, problem in (
@@ -173,7 +173,9 @@ def test_the_origin_of_an_invalid_override_is_its_variable(
         ("EDGE_POSE_DEVICE", "unknown key", "did you mean EDGE_POSE_DEVICE__ID?"),
     ],
 )
-def test_a_misspelt_variable_is_the_key_of_its_error(write: Write, variable: str, problem: str, remedy: str) -> None:
+def test_the_error_of_a_misspelt_variable_names_the_variable(
+    write: Write, variable: str, problem: str, remedy: str
+) -> None:
     with pytest.raises(ConfigError) as refused:
         load(write(HOST), {variable: "x"})
     error = refused.value
@@ -181,11 +183,11 @@ def test_a_misspelt_variable_is_the_key_of_its_error(write: Write, variable: str
     assert remedy in error.remedy
 
 
-def test_variable_of_is_what_load_reads(write: Write) -> None:
+def test_load_reads_the_variable_that_variable_of_names(write: Write) -> None:
     assert load(write(HOST), {variable_of("mqtt.tls.enabled"): "true"}).mqtt.tls.enabled
 
 
-def test_the_device_id_is_stable_and_fit_for_a_topic() -> None:
+def test_the_device_id_is_stable_and_valid_in_a_topic() -> None:
     first = Config().device.topic_id
     assert first == Config().device.topic_id
     assert first.startswith("edge-")
@@ -198,7 +200,7 @@ def test_body_parts_are_those_of_the_skeleton() -> None:
     assert list(PART_NAMES) == list(PARTS.values())
 
 
-def test_without_a_broker_no_file_is_needed_and_the_environment_counts(write: Write) -> None:
+def test_without_a_broker_no_file_is_needed_and_the_environment_applies(write: Write) -> None:
     wanted = {"EDGE_POSE_MODEL__INPUT_SIZE": "[481, 641]", "EDGE_POSE_DECODE__MODE": "single"}
     config = load(None, wanted, broker=False)
     assert (config.model.input_size, config.decode.mode, config.mqtt.host) == ((481, 641), "single", "")

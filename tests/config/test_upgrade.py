@@ -1,4 +1,4 @@
-"""Keys that were renamed: the old names work, and an upgrade rewrites them."""
+"""Renamed keys: the old names work, and an upgrade rewrites them."""
 
 import logging
 import tomllib
@@ -48,7 +48,7 @@ def test_an_old_variable_works_with_a_warning_that_names_the_new_one(
     path = write(tmp_path, "[people]\ndetect_lying = true\n")
     assert not load(path, {"EDGE_POSE_DECODE__TURNED": "false"}, broker=False).people.detect_lying
     (line,) = warnings(caplog)
-    assert "EDGE_POSE_DECODE__TURNED is now called EDGE_POSE_PEOPLE__DETECT_LYING" in line
+    assert line.startswith("environment: EDGE_POSE_DECODE__TURNED is now called EDGE_POSE_PEOPLE__DETECT_LYING;")
 
 
 def test_new_names_cause_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -77,13 +77,13 @@ def test_both_names_with_different_values_are_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["decode = 3", "people = 3\n[decode]\nturned = true"])
-def test_an_old_name_beside_a_value_that_is_no_table_is_an_ordinary_error(tmp_path: Path, text: str) -> None:
+def test_a_value_in_place_of_a_table_is_an_error_as_usual(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load(write(tmp_path, text), {}, broker=False)
     assert refused.value.origin == str(tmp_path / "edge-pose.toml")
 
 
-def test_an_untouched_file_of_0_1_becomes_todays_file(tmp_path: Path) -> None:
+def test_an_untouched_0_1_file_becomes_the_current_default_file(tmp_path: Path) -> None:
     path = write(tmp_path, OLD.read_text(encoding="utf-8"))
     path.chmod(0o640)
     line = upgrade(path)
@@ -147,7 +147,7 @@ def test_layout_and_comments_are_kept(before: str, after: str) -> None:
     assert rewrite(before)[0] == after
 
 
-def test_a_file_that_cannot_be_rewritten_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_cannot_be_rewritten_is_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inline = "decode = {turned = false, mode = 'single'}\n"
     for text in (inline, "[decode\n", OLD_KEYS + "retry_s = 61\n"):
         path = write(tmp_path, text)
