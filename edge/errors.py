@@ -4,12 +4,13 @@
     ├── UsageError         an argument of the command line                       exit 2
     ├── ConfigError        a key, a file that a key names, or the environment    exit 78
     ├── ModelError         a model is missing, damaged or of an unknown kind     exit 78
-    ├── CameraError        the camera or stream is gone or silent                exit 1
-    ├── AcceleratorError   the Edge TPU, its driver or its library               exit 1
+    ├── CameraError        the camera or stream is missing or delivers nothing   exit 1
+    ├── AcceleratorError   the Edge TPU, its driver or its library failed        exit 1
     ├── FetchError         a model cannot be downloaded now                      exit 1
-    └── BrokerError        no broker, for commands that need one                 exit 1
+    └── BrokerError        a command needs the broker and cannot use it          exit 1
 
-Exit code 78 (EX_CONFIG) tells systemd not to restart. Losing the broker is a state of the daemon, not an error.
+systemd does not restart the daemon after exit code 78 (EX_CONFIG). For the daemon, losing the broker is a state, not an
+error.
 """
 
 import copy
@@ -25,28 +26,28 @@ EXIT_CONFIG = 78
 
 
 class ReasonCode(StrEnum):
-    """Why a network runs where it runs; `backend.code` in `info`, `backend_code` in `health`."""
+    """Why the current backend is in use; `backend.code` in `info`, `backend_code` in `health`."""
 
     CONFIGURED = "configured"  # inference.device names this backend
     STARTING = "starting"  # the Edge TPU is being opened
     READY = "ready"  # the Edge TPU works
     ABSENT = "absent"  # no Edge TPU is attached
-    NO_MODEL = "no_model"  # no usable model for the Edge TPU is on this device
+    NO_MODEL = "no_model"  # this device has no usable model for the Edge TPU
     NO_LIBRARY = "no_library"  # libedgetpu cannot be loaded
-    REFUSED = "refused"  # the library opened no device
-    INCOMPATIBLE = "incompatible"  # the library does not take the model
+    REFUSED = "refused"  # the library could not open a device
+    INCOMPATIBLE = "incompatible"  # the library rejected the model
     FAILED = "failed"  # the library reported an error during an inference
-    CRASHED = "crashed"  # the library killed its worker process
-    EXITED = "exited"  # the library ended its worker process
+    CRASHED = "crashed"  # a crash in the library killed the worker process
+    EXITED = "exited"  # the library called exit() in the worker process
     HUNG = "hung"  # the worker did not answer in time
     UNEXPECTED = "unexpected"  # anything else
 
 
 class EdgeError(Exception):
-    """An error that is shown to the owner as one line: `<key>: <problem>; <remedy>`.
+    """An error shown to the owner as one line: `<key>: <problem>; <remedy>`.
 
     `key` is the configuration key, option or file that is wrong, or "". `origin` is the file or environment variable
-    that set the key, where that is known. The text is only for people: code reads the fields.
+    that set the key, if known. Code must read the fields and never parse the text.
     """
 
     exit_code = EXIT_FAILURE
@@ -59,7 +60,7 @@ class EdgeError(Exception):
         self.origin = origin
 
     def with_fields(self, **fields: Any) -> Self:
-        """A copy with other fields, such as `key="--source"` where the command line named what `camera.source` is."""
+        """A copy with some fields replaced, such as `key="--source"` if the command line set `camera.source`."""
         changed = copy.copy(self)
         for name, value in fields.items():
             setattr(changed, name, value)
@@ -87,13 +88,13 @@ class ConfigError(EdgeError, ValueError):
 
 
 class ModelError(EdgeError, ValueError):
-    """A model file is missing, damaged, or has outputs that no decoder reads."""
+    """A model file is missing, damaged, or has outputs that no decoder supports."""
 
     exit_code = EXIT_CONFIG
 
 
 class CameraError(EdgeError, RuntimeError):
-    """A source gives no frames."""
+    """A source delivers no frames."""
 
 
 class AcceleratorError(EdgeError, RuntimeError):
@@ -117,7 +118,7 @@ class BrokerError(EdgeError, RuntimeError):
 
 
 def pip_install(extra: str) -> str:
-    """The command that installs an extra into this environment; it keeps apt's numpy, which picamera2 needs."""
+    """The command that installs an extra into this environment without replacing apt's numpy, which picamera2 needs."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "
     constraints = os.path.join(sys.prefix, "constraints.txt")  # noqa: PTH118 - systemd/install.sh puts it there
     constrained = f"-c {constraints} " if os.path.isfile(constraints) else ""

@@ -1,4 +1,4 @@
-"""The 17 COCO keypoints: names, the lines between them, and how precisely people annotate each of them."""
+"""The 17 COCO keypoints: their names, the lines between them, and the spread of human annotations."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ PARTS = {
 KEYPOINT_COUNT = len(PARTS)
 INDEX = {name: index for index, name in PARTS.items()}
 
-# Lines to draw between keypoints. PoseNet's tree differs and belongs to its decoder.
+# Lines to draw between keypoints. PoseNet's own tree is `edge.decode.bottom_up.EDGES`.
 BONES = (
     (0, 1), (0, 2), (1, 3), (2, 4),
     (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
@@ -43,9 +43,9 @@ OKS_SIGMAS: Floats = np.array(
 
 
 class KeyPoint:
-    """One keypoint of one person, in pixels of the picture that the decoder was given.
+    """One keypoint of one person, in pixels of the decoder's input picture.
 
-    `index` and `body_part` name it (see `PARTS`), `x` counts to the right, `y` downwards, `confidence` is 0..1.
+    `index` and `body_part` name it (see `PARTS`), `x` grows to the right, `y` downwards, `confidence` is 0..1.
     """
 
     __slots__ = ("body_part", "confidence", "index", "x", "y")

@@ -1,8 +1,7 @@
-"""The values that travel through the pipeline, in the order in which they appear.
+"""The values that pass through the pipeline, in order of appearance.
 
-There are three coordinate spaces, and every array states its own: *grid* (heatmap cells, as y, x), *input* (pixels of
-the model's input, as y, x) and *frame* (pixels of the camera frame, as x, y). Without a statement it is frame space.
-Pixel centres have whole coordinates.
+Every array names its coordinate space: *grid* (heatmap cells, as y, x), *input* (pixels of the model's input, as y, x)
+or *frame* (pixels of the camera frame, as x, y). The default is frame space. Pixel centres have integer coordinates.
 """
 
 import math
@@ -23,20 +22,20 @@ _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of the camera.
+    """One camera frame.
 
-    `image` is uint8 (H, W, 3) RGB. It is only valid until the next frame is taken from the source, which may reuse the
+    `image` is uint8 (H, W, 3) RGB. It is valid only until the next frame is taken from the source, which may reuse the
     memory. It may have fewer pixels than `width` x `height`, because large pictures are reduced while they are decoded;
-    keypoints are reported in the pixels of the original.
+    keypoints are reported in pixels of the original.
     """
 
     image: Image
     width: int
     height: int
-    sequence: int  # number of the frame; dropped frames count too
-    monotonic_s: float  # when it was taken, on time.monotonic()'s clock; for tracking
-    wall_s: float  # the same moment on the wall clock; only for messages, because clock corrections make it jump
-    dated: bool = False  # whether the times are the sensor's; otherwise they are those of the arrival
+    sequence: int  # frame number; dropped frames are counted
+    monotonic_s: float  # capture time on the clock of time.monotonic(), for tracking
+    wall_s: float  # capture time on the wall clock; only for messages, because clock corrections make it jump
+    dated: bool = False  # whether both times come from the camera; otherwise they are arrival times
 
     def without_image(self) -> "Frame":
         """A copy with an empty image."""
@@ -46,10 +45,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class CameraMode:
-    """The mode that a camera really runs in, which may differ from the requested one. None means unknown."""
+    """The mode that a camera actually runs in, which may differ from the requested one. None means unknown."""
 
     model: str | None
-    format: str  # of the pixels before the conversion to RGB
+    format: str  # pixel format before the conversion to RGB
     width: int  # px of the delivered frames
     height: int
     fps: float | None
@@ -67,7 +66,7 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """How a frame was fitted into the model's input: turned, scaled by `scale`, then moved by `left_px` and `top_px`.
+    """How a frame was fitted into the model's input: rotated, scaled by `scale`, then moved by `left_px` and `top_px`.
 
     The offsets are negative if the input shows only a part of the frame.
     """
@@ -77,7 +76,7 @@ class Letterbox:
     top_px: int
     mirror: bool = False  # whether `to_frame` mirrors x
     turn: int = 0  # quarter turns anticlockwise
-    size: tuple[int, int] = (0, 0)  # width and height of the frame before it was turned, px
+    size: tuple[int, int] = (0, 0)  # width and height of the frame before the rotation, px
 
     def to_frame(self, keypoints: Floats) -> Floats:
         """Map keypoints (..., 2) as (y, x) in input px to (..., 2) as (x, y) in frame px."""
@@ -99,7 +98,8 @@ class Letterbox:
 class Tensor:
     """An output of the model without its batch dimension, (h, w, channels): real = (data - zero_point) * scale.
 
-    It stays uint8 or int8, because decoders need only a few real values. Float tensors have scale 1 and zero point 0.
+    Quantised data stays uint8 or int8, because decoders need the real values of only a few elements. Float tensors have
+    scale 1 and zero point 0.
     """
 
     data: Array
@@ -114,7 +114,7 @@ class Tensor:
 
 
 def fitted(size: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
-    """The largest whole size with the aspect ratio of `size` that fits into `bounds`; both in the same order, px."""
+    """The largest integer size with the aspect ratio of `size` that fits into `bounds`; both in the same order, px."""
     scale = min(bound / side for side, bound in zip(size, bounds, strict=True))
     return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
@@ -149,7 +149,7 @@ class Box(NamedTuple):
 
     @property
     def size_px(self) -> float:
-        """The diagonal, at least 1: the measure of how large a person is in the picture."""
+        """The diagonal, at least 1. Tracking and smoothing use it as the size of a person."""
         return max(math.hypot(self.right - self.left, self.bottom - self.top), 1.0)
 
 
@@ -167,7 +167,7 @@ class Pose:
     confidence: Floats  # (17,), 0..1
     visible: npt.NDArray[np.bool_]  # (17,)
     score: float  # 0..1
-    turn: int = 0  # quarter turns anticlockwise of the frame in which this pose was detected
+    turn: int = 0  # quarter turns anticlockwise by which the frame was rotated when this pose was detected
 
     @property
     def box(self) -> Box:
@@ -179,7 +179,7 @@ class Pose:
 class Track:
     """A person followed from frame to frame, with the last pose."""
 
-    id: int | None  # None until detected `tracking.min_hits` times; never used for another person
+    id: int | None  # None until detected `tracking.min_hits` times; never reused
     pose: Pose
     first_seen_s: float  # on the clock of `Frame.monotonic_s`
     last_seen_s: float

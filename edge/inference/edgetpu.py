@@ -1,4 +1,4 @@
-"""What can be known of a Coral Edge TPU without its library, and the errors of the library."""
+"""Find Coral Edge TPUs without their library, and describe the library's failures as errors."""
 
 import os
 import re
@@ -8,13 +8,13 @@ from pathlib import Path
 from edge.errors import AbsentError, AcceleratorError, ReasonCode
 from edge.system.files import read_text
 
-KEY = "Edge TPU"  # in errors: the device itself is what is wrong, not a configuration key
+KEY = "Edge TPU"  # of errors about the device itself rather than a configuration key
 LIBRARY = "libedgetpu.so.1"
-# Google's own package only fits runtimes of 2021. docs/raspberry-pi.md has the commands.
-INSTALL = "install a libedgetpu1-std of the runtime's age: https://github.com/feranick/libedgetpu/releases"
+# Google's own package only works with runtimes from 2021. docs/raspberry-pi.md has the commands.
+INSTALL = "install a libedgetpu1-std that matches the runtime: https://github.com/feranick/libedgetpu/releases"
 REPLUG = "unplug it and plug it in again, and check its cable and power supply"
 
-_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # -> firmware loaded, which the first inference does
+_USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}  # -> whether an inference has loaded the firmware
 _PCI_ID = ("0x1ac1", "0x089a")
 _USB_3_MBIT = 5000
 
@@ -24,7 +24,7 @@ _ADDED = r"Node number \d+ .* failed to \w+\.|Restored original execution plan .
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A Coral that the kernel sees."""
+    """A Coral that the kernel has found."""
 
     kind: str  # usb or pci
     node: Path  # the device file that has to be opened to use it
@@ -84,32 +84,31 @@ def cannot_load(library: str, reason: str) -> AcceleratorError:
 
 
 def refused(wanted: str, library: str, reason: str, root: Path = Path("/")) -> AcceleratorError:
-    """The library gave no device. Most of the time it says nothing, so look at the machine for the reason."""
+    """The library opened no device. It rarely gives a reason, so check the machine for one."""
     kind, _, number = wanted.partition(":")
-    found = [one for one in devices(root) if one.has_driver and one.kind == (kind or one.kind)]
+    found = [device for device in devices(root) if device.has_driver and device.kind == (kind or device.kind)]
     if library == LIBRARY and not found:
         return absent(wanted)
-    if library == LIBRARY and not any(one.usable for one in found):
+    if library == LIBRARY and not any(device.usable for device in found):
         return AcceleratorError(KEY, f"this user may not open {found[0].node}",
                                 "add its udev rule, and the user to the group plugdev (USB) or apex (PCIe)",
                                 code=ReasonCode.REFUSED)  # fmt: skip
     if library == LIBRARY and number and int(number) >= len(found):
         return AcceleratorError("inference.device", f"there is no {wanted}: numbers start at 0, and {len(found)} of "
-                                "that kind can be seen", "name another one", code=ReasonCode.REFUSED)  # fmt: skip
+                                "that kind can be seen", "use another number", code=ReasonCode.REFUSED)  # fmt: skip
     said = _line(reason)
     return AcceleratorError(KEY, f"{library} opened no device{f' ({said})' if said else ''}",
-                            "end other programs that use it, then unplug it and plug it in again",
+                            "stop other programs that use it, then unplug it and plug it in again",
                             code=ReasonCode.REFUSED)  # fmt: skip
 
 
 def incompatible(label: str, library: str, reason: str) -> AcceleratorError:
-    """The library does not take the model."""
+    """The library rejected the model."""
     if "runtime version" in reason:
         return AcceleratorError(KEY, f"{library} is too old for {label} ({_line(reason)})", INSTALL,
                                 code=ReasonCode.INCOMPATIBLE)  # fmt: skip
-    return AcceleratorError(KEY, f"{library} does not take {label} ({_line(reason)})",
-                            f"check that the model is compiled for the Edge TPU and {library} is as new as the runtime",
-                            code=ReasonCode.INCOMPATIBLE)  # fmt: skip
+    remedy = f"check that the model is compiled for the Edge TPU, and that {library} is as new as the runtime"
+    return AcceleratorError(KEY, f"{library} rejected {label} ({_line(reason)})", remedy, code=ReasonCode.INCOMPATIBLE)
 
 
 def failed(reason: str) -> AcceleratorError:
@@ -119,13 +118,13 @@ def failed(reason: str) -> AcceleratorError:
 
 
 def crashed(library: str, during: str, by: str) -> AcceleratorError:
-    """A signal such as SIGSEGV ended the worker."""
-    remedy = REPLUG if during == "an inference" else f"it may not fit the runtime for models: {INSTALL}"
+    """A signal such as SIGSEGV killed the worker."""
+    remedy = REPLUG if during == "an inference" else f"it may not match the TFLite runtime: {INSTALL}"
     return AcceleratorError(KEY, f"{library} crashed during {during} ({by})", remedy, code=ReasonCode.CRASHED)
 
 
 def exited(library: str, during: str, exit_code: int) -> AcceleratorError:
-    """The library ended the worker as if all were well."""
+    """The library called exit() in the worker."""
     return AcceleratorError(KEY, f"{library} ended its process during {during} (exit code {exit_code})", REPLUG,
                             code=ReasonCode.EXITED)  # fmt: skip
 
@@ -137,13 +136,13 @@ def hung(library: str, during: str, after_s: float) -> AcceleratorError:
 
 
 def cancelled() -> AcceleratorError:
-    """The program ends while the Edge TPU is being opened or used."""
+    """The program stops while the Edge TPU is being opened or used."""
     return AcceleratorError(KEY, "it was closed while in use", "nothing to do", code=ReasonCode.UNEXPECTED)
 
 
 def unexpected(error: Exception) -> AcceleratorError:
-    """Any other error, of a library or of this program."""
-    return AcceleratorError(KEY, f"it cannot be opened ({type(error).__name__}: {_line(str(error))})",
+    """Any other error, in a library or in this program."""
+    return AcceleratorError(KEY, f"unexpected error ({type(error).__name__}: {_line(str(error))})",
                             f"{REPLUG}; if that does not help, report this with the lines around it in the log",
                             code=ReasonCode.UNEXPECTED)  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""What the daemon and its Edge TPU worker say to each other, and the memory that they share.
+"""The messages between the daemon and its Edge TPU worker, and the memory that they share.
 
-One SOCK_SEQPACKET connection: the worker reports `Ready` with the descriptor of the shared memory, or a `Refusal`.
-From then on the daemon fills the input and sends INVOKE, and the worker answers DONE once the outputs are in the
-memory, or a `Refusal`. What a library prints goes elsewhere, so nothing it writes can be taken for an answer.
+They use one SOCK_SEQPACKET connection. The worker first sends `Ready` with the descriptor of the shared memory, or a
+`Refusal`. For each inference the daemon fills the input and sends INVOKE; the worker answers DONE once the outputs are
+in the shared memory, or a `Refusal`. The library's own output goes elsewhere, so it cannot be mistaken for an answer.
 """
 
 import mmap
@@ -16,12 +16,12 @@ from edge.errors import AcceleratorError, EdgeError, ModelError, ReasonCode
 from edge.types import Array
 
 INVOKE, DONE = b"i", b"d"
-LONGEST = 1 << 16  # bytes of a packet
-_ALIGNMENT = 64  # bytes, of a cache line
+MAX_PACKET_BYTES = 1 << 16
+_ALIGNMENT_BYTES = 64  # a cache line
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What the worker is to load."""
+    """The device, library and options with which the worker loads the model."""
 
     label: str  # names the model in errors
     device: str  # "" for any Coral, "usb", "usb:1", "pci:0"
@@ -40,14 +40,14 @@ class TensorSpec(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The model is loaded and ran once. The first tensor is the input (h, w, 3), the others are the outputs."""
+    """The model was loaded and run once. The first tensor is the input (h, w, 3), the others are the outputs."""
 
     runtime: str
     tensors: tuple[TensorSpec, ...]
 
 
 class Refusal(msgspec.Struct, frozen=True, tag=True):
-    """An error of the worker."""
+    """An error in the worker."""
 
     model_error: bool
     key: str
@@ -61,7 +61,7 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
         return cls(isinstance(error, ModelError), error.key, error.problem, error.remedy, code)
 
     def error(self) -> EdgeError:
-        """The error again, in the daemon."""
+        """Rebuild the error in the daemon."""
         if self.model_error:
             return ModelError(self.key, self.problem, self.remedy)
         return AcceleratorError(self.key, self.problem, self.remedy, code=self.code)
@@ -77,11 +77,11 @@ def decode(packet: bytes) -> Ready | Refusal:
 
 
 class SharedTensors:
-    """Arrays in memory that both processes map, one after the other, aligned to cache lines."""
+    """Arrays in shared memory, laid out one after another and aligned to cache lines."""
 
     def __init__(self, tensors: Sequence[TensorSpec], descriptor: int | None = None) -> None:
-        """Map `descriptor`, or make new memory. Raises OSError."""
-        ends = np.cumsum([-(-_bytes(tensor) // _ALIGNMENT) * _ALIGNMENT for tensor in tensors]).tolist()
+        """Map `descriptor`, or create new memory. Raises OSError."""
+        ends = np.cumsum([-(-_bytes(tensor) // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES for tensor in tensors]).tolist()
         if descriptor is None:
             descriptor = os.memfd_create("edge-pose-tensors")
             os.ftruncate(descriptor, ends[-1])

@@ -16,30 +16,30 @@ import msgspec
 
 from edge.errors import EdgeError
 from edge.inference import edgetpu
-from edge.inference.edgetpu_protocol import DONE, INVOKE, LONGEST, Ready, Refusal, SharedTensors, Spec, decode
+from edge.inference.edgetpu_protocol import DONE, INVOKE, MAX_PACKET_BYTES, Ready, Refusal, SharedTensors, Spec, decode
 from edge.system.clock import RunningClock
 from edge.types import Array, Backend, RawOutputs, Tensor
 
 log = logging.getLogger(__name__)
 
-_SLICE_MS = 100  # between two looks at the clock and at `cancelled`
+_POLL_MS = 100  # between two checks of the clock and of `cancelled`
 _REAP_S = 1.0  # a killed process is gone by then, unless its driver is stuck in the kernel
 LOADING, INFERENCE = "loading", "an inference"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """After how many seconds without an answer the worker is killed; time in which the daemon was suspended is free."""
+    """Seconds without an answer after which the worker is killed. Suspensions of the daemon do not count."""
 
-    load_s: float = 30.0  # a Coral on USB takes its firmware first
+    load_s: float = 30.0  # a Coral on USB loads its firmware first
     invoke_s: float = 3.0
 
 
 class EdgeTpuRuntime:
     """A model that was compiled for the Edge TPU; its input has the size that it was compiled for.
 
-    If the worker crashes, exits, hangs or reports an error, it is killed and AcceleratorError is raised. The runtime is
-    of no further use then.
+    If the worker crashes, exits, hangs or reports an error, it is killed and AcceleratorError is raised. The runtime
+    cannot be used after that.
     """
 
     backend: Backend = "edgetpu"
@@ -49,7 +49,7 @@ class EdgeTpuRuntime:
     ) -> None:
         """Start a worker and wait until it has run the model once.
 
-        Raises AcceleratorError, also once `cancelled` is set, and ModelError if the model itself cannot be used.
+        Raises AcceleratorError if that fails or `cancelled` is set, and ModelError if the model itself cannot be used.
         """
         self._library = spec.library
         self._limits = limits
@@ -68,7 +68,7 @@ class EdgeTpuRuntime:
                 [sys.executable, "-m", "edge.inference.edgetpu_worker", msgspec.json.encode(spec), *map(str, passed)],
                 pass_fds=passed,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # a library may write whatever it likes, and as much
+                stdout=subprocess.DEVNULL,  # the library may print anything, at any length
                 stderr=subprocess.DEVNULL,
             )
         except OSError as exc:
@@ -81,7 +81,7 @@ class EdgeTpuRuntime:
         self._readable = select.poll()
         self._readable.register(self._control, select.POLLIN)
         try:
-            ready, descriptor = self._begin()
+            ready, descriptor = self._await_ready()
             try:
                 self._shared = SharedTensors(ready.tensors, descriptor)
             finally:
@@ -104,7 +104,7 @@ class EdgeTpuRuntime:
 
     def invoke(self) -> None:
         """Compute the outputs in the worker. Releases the GIL. Raises AcceleratorError."""
-        with suppress(OSError):  # it is gone, which `_answer` finds
+        with suppress(OSError):  # if the worker is gone, `_answer` finds out
             self._control.send(INVOKE)
         try:
             answer, _ = self._answer(INFERENCE, self._limits.invoke_s)
@@ -122,17 +122,17 @@ class EdgeTpuRuntime:
         }
 
     def close(self) -> None:
-        """End the worker, whatever it is doing; from any thread, any number of times."""
+        """Kill the worker. May be called from any thread and more than once."""
         self._closed = True
         self._process.kill()
         try:
             self._process.wait(_REAP_S)
-        except subprocess.TimeoutExpired:  # stuck in the kernel: it ends when its driver lets it
-            log.warning("the Edge TPU's worker (process %d) cannot be ended yet", self._process.pid)
+        except subprocess.TimeoutExpired:
+            log.warning("the Edge TPU's worker (process %d) does not end: it is stuck in a driver", self._process.pid)
         self._release()
 
-    def _begin(self) -> tuple[Ready, int]:
-        """What the worker loaded, and the descriptor of the shared memory."""
+    def _await_ready(self) -> tuple[Ready, int]:
+        """Wait for the worker's report; returns it with the descriptor of the shared memory. Raises EdgeError."""
         answer, descriptors = self._answer(LOADING, self._limits.load_s)
         if not descriptors:
             raise self._failure(answer, LOADING)
@@ -141,11 +141,14 @@ class EdgeTpuRuntime:
         return ready, descriptors[0]
 
     def _answer(self, during: str, limit_s: float) -> tuple[bytes, list[int]]:
-        """The worker's next packet, b"" when the worker is gone. Raises AcceleratorError when it does not answer."""
+        """The worker's next packet and its descriptors; b"" if the worker is gone.
+
+        Raises AcceleratorError if it does not answer in time.
+        """
         clock = RunningClock()
         with self._reading:
-            # What has arrived counts, however late: after a suspension the answer is there.
-            while not self._closed and not self._readable.poll(_SLICE_MS):
+            # Poll before checking the time: after a suspension the answer may have arrived.
+            while not self._closed and not self._readable.poll(_POLL_MS):
                 if self._cancelled.is_set():
                     raise edgetpu.cancelled()
                 if clock.now_s() > limit_s:
@@ -154,13 +157,13 @@ class EdgeTpuRuntime:
             if self._closed:
                 raise edgetpu.cancelled()
             try:
-                packet, descriptors, _, _ = socket.recv_fds(self._control, LONGEST, 1)
+                packet, descriptors, _, _ = socket.recv_fds(self._control, MAX_PACKET_BYTES, 1)
             except OSError:
                 return b"", []
             return packet, descriptors
 
     def _failure(self, answer: bytes, during: str) -> EdgeError:
-        """The error behind an answer that is not the expected one."""
+        """The error behind an unexpected answer."""
         if answer:
             try:
                 refusal = decode(answer)
@@ -170,18 +173,18 @@ class EdgeTpuRuntime:
             return refusal.error()
         try:
             exit_code = self._process.wait(_REAP_S)
-        except subprocess.TimeoutExpired:  # it closed the connection and lives on
+        except subprocess.TimeoutExpired:  # it closed the connection but still runs
             return edgetpu.hung(self._library, during, _REAP_S)
         if exit_code < 0:
             return edgetpu.crashed(self._library, during, _signal_name(-exit_code))
         return edgetpu.exited(self._library, during, exit_code)
 
     def _release(self) -> None:
-        """Close our descriptors; not while another thread waits on them, or their numbers could be used again."""
+        """Close our descriptors, but not while another thread waits on them: their numbers could be reused."""
         with self._reading:
             self._control.close()
             if self._lifeline >= 0:
-                os.close(self._lifeline)  # by which the kernel ends a worker that is still there
+                os.close(self._lifeline)  # the kernel then ends a worker that still runs
                 self._lifeline = -1
 
 

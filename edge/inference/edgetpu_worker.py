@@ -1,6 +1,6 @@
-"""The process in which the Edge TPU works: `python -m edge.inference.edgetpu_worker`, started by `EdgeTpuRuntime`.
+"""The process that runs the Edge TPU: `python -m edge.inference.edgetpu_worker`, started by `EdgeTpuRuntime`.
 
-libedgetpu may crash, exit, hang, or stop all threads here without harm to the daemon.
+libedgetpu may crash, exit, hang, or stop all threads here without harming the daemon.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ def main(spec: Spec, control_fd: int, lifeline_fd: int, model_fd: int) -> None:
         except EdgeError as exc:
             control.send(encode(Refusal.of(exc)))
             return
-        except Exception as exc:  # noqa: BLE001 - whatever it is, the daemon has to hear of it
+        except Exception as exc:  # noqa: BLE001 - every error is reported to the daemon
             control.send(encode(Refusal.of(edgetpu.unexpected(exc))))
             return
         socket.send_fds(control, [encode(Ready(tpu.name, tensors))], [shared.descriptor])
@@ -38,25 +38,25 @@ def main(spec: Spec, control_fd: int, lifeline_fd: int, model_fd: int) -> None:
 
 
 def end_with_the_daemon(lifeline_fd: int) -> None:
-    """Let the kernel end this process when the daemon's end of the pipe closes, however the daemon ends.
+    """Make the kernel end this process when the daemon's end of the pipe closes, however the daemon ends.
 
-    By SIGIO, whose default action needs no thread of Python: the library may hang while it holds the GIL. Unlike
-    PR_SET_PDEATHSIG this does not depend on which thread of the daemon started the worker.
+    The signal is SIGIO: its default action needs no Python thread, and the library may hang while it holds the GIL.
+    Unlike PR_SET_PDEATHSIG, this does not depend on which thread of the daemon started the worker.
     """
     fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     try:
-        if os.read(lifeline_fd, 1) == b"":  # it closed before the signal was asked for
+        if os.read(lifeline_fd, 1) == b"":  # the pipe closed before O_ASYNC was set
             os._exit(1)
     except BlockingIOError:
         pass
-    # A stop of the service or Ctrl-C reaches this process too; the daemon decides when it ends.
+    # Ctrl-C and a stop of the service signal this process too, but the daemon decides when it ends.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _load(model: bytes, spec: Spec) -> EdgeTpuInterpreter:
-    """The model, loaded and run once: the first run takes long, since it brings the weights to the device."""
+    """Load the model and run it once; the first run is slow, because it sends the weights to the device."""
     tpu = EdgeTpuInterpreter(model, label=spec.label, device=spec.device, library=spec.library, threads=spec.threads)
     tpu.invoke()
     return tpu
@@ -82,7 +82,7 @@ def _invoke(tpu: EdgeTpuInterpreter, shared: SharedTensors) -> bytes:
             np.copyto(shared.arrays[name], tensor.data)
     except EdgeError as exc:
         return encode(Refusal.of(exc))
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the daemon has to hear of it
+    except Exception as exc:  # noqa: BLE001 - every error is reported to the daemon
         return encode(Refusal.of(edgetpu.unexpected(exc)))
     return DONE
 

@@ -1,8 +1,8 @@
-"""Which network each frame goes to where there are two, on the Edge TPU and on the CPU; and why.
+"""Select the network for each frame, on the Edge TPU or on the CPU, and record the reason.
 
-With `inference.device = "auto"` the CPU's network is loaded first. A thread opens the Edge TPU, and whenever that
-fails or stops working, the very same frame goes to the CPU and the thread tries again with growing pauses. With
-`"edgetpu"` there is no CPU: a failure is answered by opening it once more, and if that does not help, raised.
+With `inference.device = "auto"` the CPU's network is loaded first, and a thread opens the Edge TPU. If the Edge TPU
+fails, the same frame goes to the CPU, and the thread tries to open it again with growing pauses. With `"edgetpu"` there
+is no CPU network: after a failure the Edge TPU is opened once more, and if that fails too, the error is raised.
 """
 
 import logging
@@ -17,12 +17,12 @@ from edge.types import Backend
 
 log = logging.getLogger(__name__)
 
-BACKOFF_S = 1.0  # before the first new try; twice as long after each further one, up to inference.retry_s
+BACKOFF_S = 1.0  # before the first retry; doubled after each further one, up to inference.retry_s
 OpenEdgeTpu: TypeAlias = Callable[[threading.Event], Network]  # gives up once the event is set; raises EdgeError
 
 
 class OneNetwork:
-    """A selector where there is one network and no other."""
+    """A selector with a single network in this process."""
 
     recovering = False
 
@@ -36,14 +36,14 @@ class OneNetwork:
         raise error
 
     def close(self) -> None:
-        """There is nothing to end: the network is part of this process."""
+        """Do nothing: there is no worker to end."""
 
 
 class EdgeTpuOnly:
-    """A selector for an Edge TPU without a fall-back."""
+    """A selector for an Edge TPU without a fallback."""
 
     def __init__(self, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
-        """Open it. Raises EdgeError."""
+        """Open the Edge TPU. Raises EdgeError."""
         self._open = open_edge_tpu
         self.recovering = False
         self._closed = threading.Event()
@@ -57,7 +57,7 @@ class EdgeTpuOnly:
         return self.selected.network
 
     def failed(self, error: AcceleratorError) -> None:
-        """Open the Edge TPU again, at most once in `retry_s`. Raises the error of the last try."""
+        """Open the Edge TPU again, at most once per `retry_s`. Raises the last error if that is not possible."""
         network = self.selected.network
         now_s = time.monotonic()
         try:
@@ -98,8 +98,8 @@ class Fallback:
         self._backoff_s = min(BACKOFF_S, retry_s)
         self._failures = 0  # of an Edge TPU that had worked
         self._last_failure: EdgeError | None = None
-        self._opened: Selected | None = None  # taken over by the next frame
-        self._tried = threading.Event()  # the first try has come to something
+        self._opened: Selected | None = None  # waits for the next frame
+        self._tried = threading.Event()  # the first attempt succeeded or failed
         self._wanted = threading.Event()  # the Edge TPU is not in use and should be opened
         self._wanted.set()
         self._closed = threading.Event()
@@ -108,7 +108,7 @@ class Fallback:
         self._thread = threading.Thread(target=self._keep_open, name="edgetpu", daemon=True)
 
     def start(self, timeout_s: float, stopping: threading.Event) -> None:
-        """Begin to open the Edge TPU, and wait up to `timeout_s` for the first try to succeed or fail."""
+        """Start to open the Edge TPU, and wait up to `timeout_s` for the first attempt to succeed or fail."""
         self._thread.start()
         deadline_s = time.monotonic() + timeout_s
         while not (self._tried.wait(0.05) or stopping.is_set() or time.monotonic() > deadline_s):
@@ -131,7 +131,7 @@ class Fallback:
         self._wanted.set()
 
     def close(self) -> None:
-        """End the worker, also one that is still being opened. Any number of times is fine."""
+        """End the worker, even if it is still starting. May be called more than once."""
         self._closed.set()
         self._wanted.set()
         for selected in (self.selected, self._opened):
@@ -153,9 +153,9 @@ class Fallback:
             except EdgeError as exc:
                 if self._closed.is_set():
                     return
-                # Without a Coral or a model the owner has to do something first.
-                waits = isinstance(exc, (AbsentError, ModelError))
-                pause_s = self._retry_s if waits else self._longer(pause_s)
+                # The owner has to plug in a Coral or install a model first, so quick retries are pointless.
+                needs_owner = isinstance(exc, (AbsentError, ModelError))
+                pause_s = self._retry_s if needs_owner else self._longer(pause_s)
                 opened_s = 0.0
                 self._fall_back(exc)
             else:
@@ -177,14 +177,14 @@ class Fallback:
         return f"{self._setting}; the Edge TPU works; it failed {times} before, last: {self._last_failure}"
 
     def _fall_back(self, error: EdgeError) -> None:
-        """Say why the CPU is in use; the same reason again is no news."""
+        """Use the CPU and record why; a repeated reason is neither recorded nor logged again."""
         code = error.code if isinstance(error, AcceleratorError) else ReasonCode.NO_MODEL
         before = f"{self._last_failure}; now: " if self._last_failure not in (None, error) else ""
         detail = f"{self._setting}; on the CPU: {before}{error}; tried again at least every {self._retry_s:g} s"
         if detail != self.selected.state.detail:
-            # Most machines have no Coral: that is no warning, unless it was there before.
+            # Most machines have no Coral: its absence is a warning only if it worked before.
             level = logging.INFO if isinstance(error, AbsentError) and not self._failures else logging.WARNING
-            if not self._closed.is_set():  # or the failure is our own doing
+            if not self._closed.is_set():  # closing fails the inference that is under way
                 log.log(level, "the CPU is used: %s", detail)
             now = self.selected.state
             since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()

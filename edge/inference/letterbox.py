@@ -8,18 +8,18 @@ import numpy.typing as npt
 
 from edge.types import Array, Crop, Frame, Image, Letterbox, fitted
 
-# 0.0 to the network, the value that its own convolutions pad with.
+# The network sees this as 0.0, the value that its own convolutions pad with.
 PADDING = 128
-# From this reduction on, nearest-neighbour sampling loses thin limbs, so averaging is worth its time.
+# At this reduction and above, nearest-neighbour sampling loses thin limbs, so pixels are averaged.
 AVERAGE_FROM = 2.0
-MOST_PLANS = 8
+MAX_PLANS = 8
 
 _PIXEL = np.dtype("V3")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """Everything that depends only on sizes and places, worked out once for many frames."""
+    """Everything that depends only on sizes and positions, computed once for many frames."""
 
     letterbox: Letterbox
     pick: npt.NDArray[np.intp]  # input pixel -> index of the image pixel that lies there, margins included
@@ -35,8 +35,8 @@ class _Plan:
 class Letterboxer:
     """Letterboxes frames into an input tensor.
 
-    With `mirror`, only the mapping back to the frame flips x: the network sees the picture as it is, so a left wrist
-    stays a left wrist. `smooth` scales without jagged edges; it is for pictures and takes several times as long.
+    `mirror` affects only the mapping back to the frame, which flips x. The network sees the picture unmirrored, so a
+    left wrist stays a left wrist. `smooth` scales without jagged edges; it is for pictures and several times slower.
     """
 
     def __init__(self, *, mirror: bool = False, smooth: bool = False) -> None:
@@ -47,9 +47,9 @@ class Letterboxer:
     def __call__(self, frame: Frame, into: Array, turn: int = 0, crop: Crop | None = None) -> Letterbox:
         """Fill `into`, (h, w, 3) uint8, int8 or float32, with the frame; returns the mapping.
 
-        Integers carry pixel values 0..255 (int8: less 128), floats value / 127.5 - 1. The frame is rotated by `turn`
-        quarter turns anticlockwise first. With a crop, the input shows that part of the frame. A crop whose centre lies
-        outside the frame, as after a change of the frame's size, is ignored.
+        Pixel values 0..255 become: uint8 value, int8 value - 128, float32 value / 127.5 - 1. The frame is first rotated
+        by `turn` quarter turns anticlockwise. With a crop, the input shows that part of the frame. A crop whose centre
+        lies outside the frame is ignored: the frame size may have changed since the crop was chosen.
         """
         plan = self._plan(frame, (into.shape[0], into.shape[1]), turn, crop)
         if into.dtype == np.uint8:
@@ -64,35 +64,35 @@ class Letterboxer:
         return plan.letterbox
 
     def _plan(self, frame: Frame, size: tuple[int, int], turn: int, crop: Crop | None) -> _Plan:
-        if crop and _is_in(crop, frame):  # a crop is different for every frame, so its plan is not kept
-            return _planned(frame, size, self._around(crop, frame, size, turn))
+        if crop and _is_in(crop, frame):  # crops differ from frame to frame, so their plans are not kept
+            return _make_plan(frame, size, self._crop_letterbox(crop, frame, size, turn))
         sizes = (frame.width, frame.height, *frame.image.shape[:2], *size, turn)
         plan = self._plans.get(sizes)
         if plan is None:
-            if len(self._plans) == MOST_PLANS:  # each picture of a folder may have a size of its own
+            if len(self._plans) == MAX_PLANS:  # each picture in a folder may have its own size
                 self._plans.clear()
-            plan = self._plans[sizes] = _planned(frame, size, self._whole(frame, size, turn))
+            plan = self._plans[sizes] = _make_plan(frame, size, self._frame_letterbox(frame, size, turn))
         return plan
 
-    def _whole(self, frame: Frame, size: tuple[int, int], turn: int) -> Letterbox:
+    def _frame_letterbox(self, frame: Frame, size: tuple[int, int], turn: int) -> Letterbox:
         turned = (frame.width, frame.height) if turn % 2 else (frame.height, frame.width)
         scale = min(size[0] / turned[0], size[1] / turned[1])
         height, width = fitted(turned, size)
         left, top = (size[1] - width) // 2, (size[0] - height) // 2
         return Letterbox(scale, left, top, self._mirror, turn, (frame.width, frame.height))
 
-    def _around(self, crop: Crop, frame: Frame, size: tuple[int, int], turn: int) -> Letterbox:
+    def _crop_letterbox(self, crop: Crop, frame: Frame, size: tuple[int, int], turn: int) -> Letterbox:
         right, below = frame.width - crop.left - crop.side, frame.height - crop.top - crop.side
         left = crop.left
         if self._mirror:
             left, right = right, left
-        x, y = ((left, crop.top), (crop.top, right), (right, below), (below, left))[turn]  # in the turned frame
+        x, y = ((left, crop.top), (crop.top, right), (right, below), (below, left))[turn]  # in the rotated frame
         scale = min(size) / crop.side
         left_px, top_px = ((side - min(size)) / 2 - at * scale for side, at in ((size[1], x), (size[0], y)))
         return Letterbox(scale, round(left_px), round(top_px), self._mirror, turn, (frame.width, frame.height))
 
 
-def _planned(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan:
+def _make_plan(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Plan:
     h, w = frame.image.shape[:2]
     turn, left, top = letterbox.turn, letterbox.left_px, letterbox.top_px
     # The index of the pixel in the corner of the rotated image, and the steps to the next pixel down and to the right.
@@ -137,7 +137,7 @@ def _sample(image: Image, plan: _Plan, into: Image, *, smooth: bool) -> None:
     if turned.shape[:2] == (plan.height, plan.width):
         into[plan.region] = turned[plan.part]
     elif smooth or turned.shape[0] >= AVERAGE_FROM * plan.height:
-        into[plan.region] = _resampled(turned, plan, smooth=smooth)
+        into[plan.region] = _resample(turned, plan, smooth=smooth)
     else:
         pixels = np.ascontiguousarray(image).reshape(-1).view(_PIXEL)
         # No index is out of bounds: "clip" avoids the buffer that numpy makes for "raise".
@@ -160,7 +160,7 @@ def _nearest(positions: npt.NDArray[np.intp], fitted: int, original: int) -> npt
     return np.clip(((positions + 0.5) * original / fitted).astype(np.intp), 0, original - 1)
 
 
-def _resampled(turned: Image, plan: _Plan, *, smooth: bool) -> Image:
+def _resample(turned: Image, plan: _Plan, *, smooth: bool) -> Image:
     from PIL import Image as Pillow  # noqa: PLC0415 - not needed if the camera delivers the right size
 
     left, top, right, bottom = plan.window

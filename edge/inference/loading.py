@@ -9,7 +9,7 @@ from edge.decode.families import Decoding, Options, open_decoder
 from edge.errors import ModelError
 from edge.inference import edgetpu
 from edge.inference.edgetpu_protocol import Spec
-from edge.inference.edgetpu_runtime import EdgeTpuRuntime, Limits
+from edge.inference.edgetpu_runtime import EdgeTpuRuntime
 from edge.inference.fallback import EdgeTpuOnly, Fallback, OneNetwork
 from edge.inference.model_trial import check_model
 from edge.inference.network import Network, Runtime
@@ -23,24 +23,24 @@ AnySelector: TypeAlias = OneNetwork | EdgeTpuOnly | Fallback
 
 
 def open_selector(config: Config) -> AnySelector:
-    """The networks of a daemon. With "auto" the CPU's is loaded, and `Fallback.start` opens the Edge TPU.
+    """Load the daemon's networks. With "auto" this loads only the CPU's, and `Fallback.start` opens the Edge TPU.
 
     Raises ModelError, AcceleratorError.
     """
     device, retry_s = config.inference.device, config.inference.retry_s
 
-    def open_it(cancelled: threading.Event) -> Network:
+    def open_edge_tpu(cancelled: threading.Event) -> Network:
         return _open_edge_tpu(config, cancelled)
 
     if device == "cpu":
         return OneNetwork(_open_cpu(config), device)
     if device == "auto":
-        return Fallback(_open_cpu(config), open_it, device, retry_s)
-    return EdgeTpuOnly(open_it, device, retry_s)
+        return Fallback(_open_cpu(config), open_edge_tpu, device, retry_s)
+    return EdgeTpuOnly(open_edge_tpu, device, retry_s)
 
 
 def open_network(config: Config) -> Network:
-    """The network for a command that runs once: on the Edge TPU if `inference.device` names it, else on the CPU.
+    """Load the network of a one-off command: on the Edge TPU if `inference.device` names it, else on the CPU.
 
     Raises ModelError, AcceleratorError.
     """
@@ -48,7 +48,7 @@ def open_network(config: Config) -> Network:
 
 
 def check_models(config: Config) -> catalogue.ModelFile:
-    """The configured model, checked without the Edge TPU, which a running daemon may have in use. Raises ModelError."""
+    """Check the configured model without the Edge TPU, which a running daemon may be using. Raises ModelError."""
     if config.inference.device.startswith("edgetpu"):
         return _edge_tpu_model(config)
     return _open_cpu(config).model
@@ -60,7 +60,7 @@ def check_edge_tpu(config: Config) -> None:
 
 
 def input_sizes(config: Config, network: Network) -> list[tuple[int, int]]:
-    """Height and width of every input that frames may be laid into: of `network`, and of the Edge TPU's model."""
+    """The (height, width) of every input that frames may be fitted into: of `network` and of the Edge TPU's model."""
     sizes = [network.runtime.input_size]
     if config.inference.device == "auto":
         with suppress(ModelError):
@@ -87,13 +87,13 @@ def _open_cpu(config: Config) -> Network:
 
 def _open_edge_tpu(config: Config, cancelled: threading.Event | None = None) -> Network:
     wanted = config.inference
-    # With "auto", libedgetpu is not even loaded on the many machines without a Coral.
+    # With "auto", do not even load libedgetpu on a machine without a Coral.
     optional = wanted.device == "auto" and wanted.library == edgetpu.LIBRARY
     if optional and not any(device.has_driver for device in edgetpu.devices()):
         raise edgetpu.absent()
     model = _edge_tpu_model(config)
     spec = Spec(model.name, edge_tpu_name(wanted.device), wanted.library, wanted.thread_count)
-    tpu = EdgeTpuRuntime(model.content, spec, limits=Limits(), cancelled=cancelled)
+    tpu = EdgeTpuRuntime(model.content, spec, cancelled=cancelled)
     try:
         return Network(model, tpu, decoding(config, tpu))
     except ModelError:

@@ -1,4 +1,4 @@
-"""The seams of inference: what runs a model, a model that is loaded, and which one the next frame goes to."""
+"""The interfaces of inference: a runtime, a loaded network, and the selector of the network for each frame."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from edge.types import Array, Backend, RawOutputs
 
 
 class Runtime(Protocol):
-    """Runs a model: fill `input()`, call `invoke()`, take `outputs()`."""
+    """Runs a model: fill `input()`, call `invoke()`, read `outputs()`."""
 
     @property
     def name(self) -> str: ...
@@ -30,7 +30,7 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A model that is loaded, and how its outputs are decoded."""
+    """A loaded model, and the decoder of its outputs."""
 
     model: ModelFile
     runtime: Runtime
@@ -48,7 +48,7 @@ class State:
 
     @property
     def text(self) -> str:
-        """The reason as people read it, with the time since when it holds."""
+        """The reason in words, with the time since which it holds."""
         if self.code is ReasonCode.CONFIGURED:
             return self.detail
         return f"{self.detail}; since {datetime.fromtimestamp(self.since_s, UTC):%Y-%m-%d %H:%M UTC}"
@@ -63,11 +63,11 @@ class Selected:
 
 
 class Selector(Protocol):
-    """Chooses the network for each frame, where there is more than one."""
+    """Selects the network for each frame."""
 
     @property
     def selected(self) -> Selected: ...
     @property
-    def recovering(self) -> bool: ...  # a frame waits while a network is opened again, for a limited time
+    def recovering(self) -> bool: ...  # a frame waits, for a limited time, for a network to be opened again
     def network(self) -> Network: ...  # for the next frame
-    def failed(self, error: AcceleratorError) -> None: ...  # raises it where no other network takes over
+    def failed(self, error: AcceleratorError) -> None: ...  # raises the error if no network takes over

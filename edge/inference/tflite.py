@@ -15,7 +15,7 @@ from edge.types import Array, Backend, RawOutputs, Tensor
 
 # LiteRT is tflite-runtime's successor; both have the same Interpreter.
 _PACKAGES = {"ai-edge-litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
-LEAST_PX = 33  # of model.input_size; files that leave the size open declare 1
+MIN_INPUT_PX = 33  # smaller than any real input; a file without a fixed size declares 1
 _INPUT_TYPES = (np.uint8, np.int8, np.float32)
 _UNRESOLVED_EDGE_TPU, _UNRESOLVED_DECODER = "edgetpu-custom-op", "PosenetDecoderOp"  # in the runtimes' error texts
 
@@ -48,7 +48,7 @@ class CpuRuntime:
             raise
         except (ValueError, RuntimeError) as exc:
             if input_size and own_size != input_size:
-                # Raises what is wrong with the model itself, if the size is not the reason.
+                # If the size is not the reason, this raises the problem of the model itself.
                 CpuRuntime(model, label=label, input_size=own_size, threads=threads)
                 raise ModelError("model.input_size", f"{label} takes only pictures of {own_size[0]}x{own_size[1]}",
                                  f"set input_size = {list(own_size)}") from exc  # fmt: skip
@@ -61,7 +61,7 @@ class CpuRuntime:
         self._outputs = {_plain_name(detail): detail for detail in interpreter.get_output_details()}
         for name, detail in self._outputs.items():
             if detail["dtype"] != np.float32 and not detail["quantization"][0] > 0:
-                problem = f"{label} gives {name} as {detail['dtype'].__name__} without the scale of its values"
+                problem = f"the output {name} of {label} is {detail['dtype'].__name__}, but has no scale"
                 raise ModelError("model.name", problem, "use a model that was quantised by TFLite's tools")
         self.input_size = (int(self._input["shape"][1]), int(self._input["shape"][2]))
         self._interpreter = interpreter
@@ -72,7 +72,7 @@ class CpuRuntime:
         return {name: tuple(int(n) for n in detail["shape"][1:]) for name, detail in self._outputs.items()}
 
     def input(self) -> Array:
-        """The memory of the input, (h, w, 3), to be filled in place; drop the reference before `invoke`."""
+        """The memory of the input, (h, w, 3), to be filled in place. Drop the reference before `invoke`."""
         view: Array = self._interpreter.tensor(self._input["index"])()[0]
         return view
 
@@ -88,14 +88,14 @@ class CpuRuntime:
         }
 
     def close(self) -> None:
-        """Release the model and, if it has one, its device; not while `invoke` runs. Nothing works afterwards."""
+        """Release the model and its device. Must not run at the same time as `invoke`; nothing works afterwards."""
         self._interpreter = None
 
 
 class EdgeTpuInterpreter(CpuRuntime):
-    """A model that was compiled for the Edge TPU, run on a Coral in this very process.
+    """A model that was compiled for the Edge TPU, run on a Coral in this process.
 
-    libedgetpu can crash this process, hang in it, or stop all of its threads: only `edgetpu_worker` uses this class.
+    Only `edgetpu_worker` uses this class, because libedgetpu can crash its process, hang in it, or stop all threads.
     """
 
     backend: Backend = "edgetpu"
@@ -127,9 +127,9 @@ class EdgeTpuInterpreter(CpuRuntime):
 
 
 class _Delegate:
-    """The runtimes' own `load_delegate`, without their check of the Python implementation.
+    """The same as the runtimes' `load_delegate`, without their check of the Python implementation.
 
-    Raises OSError if there is no such library, AttributeError if it is not a delegate, ValueError if it has no device.
+    Raises OSError if there is no such library, AttributeError if it is no delegate, ValueError if it opens no device.
     """
 
     def __init__(self, library: str, options: Mapping[str, str]) -> None:
@@ -155,10 +155,10 @@ class _Delegate:
 
 
 def _on_edge_tpu(model: bytes, device: str, library: str, threads: int) -> tuple[str, Any]:
-    """Name of the runtime, and an interpreter that uses the Coral. Raises whatever the runtime and the library do."""
+    """Name of the runtime, and an interpreter that uses the Coral. Passes errors of the runtime and library through."""
     if library == edgetpu.LIBRARY:
         try:
-            # PyPI's pycoral is about coral reefs. Google's brings the runtime that its libedgetpu was made for.
+            # Google's pycoral includes the runtime that its libedgetpu was built for. PyPI's is an unrelated package.
             pycoral = importlib.import_module("pycoral.utils.edgetpu")
         except ImportError:
             pass
@@ -190,17 +190,17 @@ def import_package() -> tuple[str, ModuleType]:
         from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms that --help need not pay
 
         return f"{distribution} {version(distribution)}", module
-    raise ModelError("runtime", "no runtime for models is installed", f"pip install {' (or '.join(_PACKAGES)})")
+    raise ModelError("runtime", "no TFLite runtime is installed", f"pip install {' (or '.join(_PACKAGES)})")
 
 
 def refusal(reason: str, label: str, output_shapes: Mapping[str, tuple[int, ...]]) -> ModelError:
-    """The error for a model that the runtime does not load, whatever the size of the pictures."""
+    """The error for a model that the runtime cannot load at any input size."""
     if _UNRESOLVED_EDGE_TPU in reason:
         return ModelError("model.name", f"{label} is compiled for a Coral Edge TPU and does not run on the CPU",
                           'use the file that it was compiled from, or the model "posenet"')  # fmt: skip
     if _UNRESOLVED_DECODER in reason:
         return ModelError("model.name", f"{label} cannot be loaded with the decoder that it ends in",
-                          f"do: edge-pose models import {shlex.quote(label)}")  # fmt: skip
+                          f"run: edge-pose models import {shlex.quote(label)}")  # fmt: skip
     known = ", ".join(f"{name} {list(shape)}" for name, shape in output_shapes.items())
     outputs = f"; its outputs are {known}" if known else ""
     return ModelError("model.name", f"{label} cannot be loaded ({' '.join(reason.split())}){outputs}",
@@ -220,8 +220,8 @@ def _image_input(interpreter: Any, label: str) -> Any:
 
 
 def _declared(size: tuple[int, int], label: str) -> tuple[int, int]:
-    if min(size) < LEAST_PX:
-        raise ModelError("model.input_size", f"{label} leaves the size of pictures open",
+    if min(size) < MIN_INPUT_PX:
+        raise ModelError("model.input_size", f"{label} does not fix the size of its input",
                          "set [height, width], such as [353, 481]")  # fmt: skip
     return size
 
@@ -231,5 +231,5 @@ def _quantization(detail: Mapping[str, Any]) -> tuple[float, int]:
 
 
 def _plain_name(detail: Mapping[str, Any]) -> str:
-    """`StatefulPartitionedCall:0` and `heatmaps;extra` without what the converter added."""
+    """The name of a tensor without the suffixes that converters add, as in `heatmaps:0` and `heatmaps;extra`."""
     return str(detail["name"]).split(";")[0].removesuffix(":0")

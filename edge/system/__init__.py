@@ -1,1 +1,1 @@
-"""The operating system: atomic files, small kernel files, processes, and a clock that stops with the process."""
+"""The operating system: atomic file writes, kernel files, processes, and a clock that excludes suspensions."""

@@ -1,17 +1,17 @@
-"""Measure waiting time without the time in which this process was suspended."""
+"""A clock that excludes the time during which this process was suspended."""
 
 import time
 from collections.abc import Callable
 
-LONGEST_GAP_S = 1.0  # between two calls; a process that runs calls more often
+LONGEST_GAP_S = 1.0  # between two calls while the process runs
 
 
 class RunningClock:
-    """Seconds since its creation in which this process ran. Not thread-safe.
+    """Counts the seconds that this process has run since the clock was created. Not thread-safe.
 
-    While the process or its virtual machine is suspended, `time.monotonic` can go on. Such time must not count against
-    the limits for stalls and hangs. So callers ask for `now_s` more often than every `longest_gap_s`, and of a
-    longer gap only `longest_gap_s` counts.
+    While the process or its virtual machine is suspended, `time.monotonic` may go on. That time must not count against
+    the limits for stalls and hangs. Callers therefore call `now_s` more often than every `longest_gap_s`; a longer gap
+    counts as `longest_gap_s`.
     """
 
     def __init__(

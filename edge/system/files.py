@@ -1,4 +1,4 @@
-"""Write files all or nothing, and read small files of the kernel."""
+"""Write files atomically, and read small kernel files."""
 
 import os
 from contextlib import suppress
@@ -8,8 +8,8 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace `path` with `content`, so that even a power failure leaves either the old or the new file.
 
-    The file has exactly this `mode`, whatever the umask, because the daemon and the installing user differ.
-    Raises OSError; the old file is unchanged then.
+    The file gets exactly this `mode`, whatever the umask, because the daemon runs as another user than the installer.
+    Raises OSError and leaves the old file unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -20,7 +20,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
-        with suppress(OSError):  # after the replacement there is none
+        with suppress(OSError):  # it no longer exists after the replacement
             temporary.unlink()
 
 

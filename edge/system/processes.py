@@ -21,19 +21,19 @@ class Process:
 
 
 def processes_with_open_file(is_wanted: Callable[[str], bool], root: Path = Path("/")) -> tuple[list[Process], bool]:
-    """The processes that have a file open whose resolved path `is_wanted`, and whether every process could be read.
+    """The processes that have a wanted file open, and whether every process could be read.
 
-    Only root can read the open files of other users' processes.
+    `is_wanted` gets the resolved path of each open file. Only root can read the open files of other users' processes.
     """
     found, complete = [], True
     for folder in sorted((root / "proc").glob("[0-9]*"), key=lambda folder: int(folder.name)):
         try:
             opened = {str(link.readlink()) for link in (folder / "fd").iterdir()}
         except PermissionError:
-            # In a container, even root cannot read some processes; those are not of this machine.
+            # In a container even root cannot read some processes; those belong to the host and do not count.
             complete = os.geteuid() == 0
             continue
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
         if any(map(is_wanted, opened)):
             arguments = tuple(read_text(folder / "cmdline").split("\0"))
