@@ -58,7 +58,7 @@ WARM = 200  # frames: the painter's and the allocator's first time is not the re
 
 
 class Gated:
-    """Frames of another source, as many as are allowed; until more are, whoever wants the next one waits."""
+    """Frames of another source, as many as are allowed; the next one waits until more are."""
 
     live = False
     continuous = True
@@ -244,7 +244,7 @@ def stages(port: int) -> dict[str, dict[str, float]]:
         cpu.invoke()
         return cpu.outputs(), letterbox
 
-    # Not one picture alone: how much there is to decode differs from one to the next.
+    # Several pictures, because how much there is to decode differs from one to the next.
     walkers, pairs, threes = ([outputs_of(scene, 7 * n) for n in range(20)] for scene in ("walk", "two", "three"))
     nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, FITTED)
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)

@@ -20,7 +20,7 @@ static int names_heap(const char *path)
     return !strncmp(path, "/dev/dma_heap/", 14);
 }
 
-/* Which file a descriptor is shows in the device and inode, and those never lie, whoever closes or copies it. */
+/* A descriptor is one of ours if its device and inode are: those stay right when it is closed or copied. */
 static dev_t heap_device;
 static ino_t heap_inode;
 

@@ -96,7 +96,7 @@ class Mosquitto:
         config = self.folder / f"mosquitto-{self.port}.conf"
         lines = [f"listener {self.port} {LOOPBACK}", "log_type none", *self.settings]
         if Path("/etc/mosquitto").exists():
-            lines.append("user root")  # else it becomes a user who may not read our certificates
+            lines.append("user root")  # the user mosquitto could not read our certificates
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
         self._process = process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
         until(lambda: process.poll() is not None or accepts_connections(self.port))

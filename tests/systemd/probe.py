@@ -90,7 +90,7 @@ def main() -> None:
         state = Path(os.environ["STATE_DIRECTORY"])
         denied("a write to /etc", lambda: Path("/etc/edge-pose/mine").write_text("x"))
         denied("a write to /opt", lambda: Path("/opt/edge-pose/mine").write_text("x"))
-        denied("reading /home", lambda: Path("/home/somebody/file").read_text())
+        denied("reading /home", lambda: Path("/home/someone/file").read_text())
         denied("a raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
         denied("a packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
         denied("a namespace of its own", new_namespace)

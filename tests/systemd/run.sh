@@ -97,7 +97,7 @@ emulate() {
     fi
     try "installs" /checkout/systemd/install.sh --broker-local
     try "with apt's numpy" /opt/edge-pose/bin/python -Ic 'import numpy; assert numpy.__file__.startswith("/usr/lib/python3/")'
-    try "sees somebody, and publishes it" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
+    try "finds a person, and publishes it" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
     try "installs again, and changes nothing" bash -c 'all() { find /opt /etc -not -type d -printf "%p %T@\n" | sort; }
         before=$(all) && /checkout/systemd/install.sh && diff <(echo "$before") <(all)'
     try "upgrades" bash -c '/checkout/systemd/install.sh --upgrade && [[ $(readlink /opt/edge-pose) == edge-pose.b ]]'
@@ -108,7 +108,7 @@ emulate() {
 boot() {
     local folder=/run/edge-pose-boot log=$cache/boot.log leader='' child group state='' rc=0
     lay_over "$base" $folder
-    # Ours alone, and of the new kind: some hosts still have the old one.
+    # Version 2, for us only: some hosts still have version 1.
     umount -R /sys/fs/cgroup 2>/dev/null || true
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     group=/sys/fs/cgroup/edge-pose-$$
@@ -119,7 +119,7 @@ boot() {
         systemd.unit=multi-user.target </dev/null >"$log" 2>&1 &
     nspawn=$!
     # Its first child only prepares; the one to wait for is systemd.
-    for _ in {1..200}; do
+    for _ in {1..1200}; do
         for child in $(pgrep -P "$nspawn"); do
             [[ $(cat "/proc/$child/comm" 2>/dev/null) != systemd ]] || leader=$child
         done
@@ -128,7 +128,7 @@ boot() {
     done
     [[ $leader ]] || skip "systemd-nspawn did not start, see $log"
     inside() { nsenter --target "$leader" --all -- "$@"; }
-    for _ in {1..300}; do
+    for _ in {1..1200}; do
         state=$(inside systemctl is-system-running 2>/dev/null) || true
         [[ $state != running && $state != degraded ]] || break
         sleep 0.1
