@@ -18,7 +18,7 @@ from tests.support.brokers import MOSQUITTO, Mosquitto
 def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
     """A function that starts a mosquitto with these settings; all of them stop after the test."""
     if MOSQUITTO is None:
-        pytest.skip("MOSQUITTO IS NOT INSTALLED: do apt-get install mosquitto")
+        pytest.skip("MOSQUITTO IS NOT INSTALLED: run: apt-get install mosquitto")
     with ExitStack() as stack:
 
         def start(*settings: str) -> Mosquitto:
@@ -31,9 +31,9 @@ def mosquitto(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The certificates of an authority, a server and a client, and of another authority that signed neither."""
+    """The certificates of an authority, a server, a client, and another authority that signed neither of them."""
     if shutil.which("openssl") is None:
-        pytest.skip("OPENSSL IS NOT INSTALLED: do apt-get install openssl")
+        pytest.skip("OPENSSL IS NOT INSTALLED: run: apt-get install openssl")
     folder = tmp_path_factory.mktemp("certificates")
     authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n"
     (folder / "ca.ext").write_text(authority)
@@ -59,7 +59,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def coral() -> Path:
-    """Coral's pictures, models and reference poses. We may not ship them."""
+    """Coral's pictures, models and reference poses, which we may not ship."""
     folder = Path(os.environ.get("EDGE_POSE_DATA", Path(__file__).parents[2] / "shared/data")) / "coral"
     if not folder.is_dir():
         pytest.skip(f"NO REFERENCE DATA in {folder}: name another folder with EDGE_POSE_DATA")
@@ -70,7 +70,7 @@ def coral() -> Path:
 def standin_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled stand-in for libedgetpu."""
     if delegate.COMPILER is None:
-        pytest.skip("NO C COMPILER for the stand-in of libedgetpu: do apt-get install gcc libc6-dev")
+        pytest.skip("NO C COMPILER for the stand-in of libedgetpu: run: apt-get install gcc libc6-dev")
     return delegate.build(tmp_path_factory.mktemp("delegate"))
 
 

@@ -8,7 +8,9 @@ import pytest
 from edge.errors import pip_install
 
 
-def test_the_installer_s_constraint_counts_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_install_uses_the_constraints_of_the_installer_if_they_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert pip_install("video") == f"{sys.executable} -m pip install 'edge-pose[video]'"
     (tmp_path / "constraints.txt").write_text("numpy==1.24.2\n")

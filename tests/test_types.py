@@ -20,7 +20,7 @@ def test_a_person_of_one_point_has_a_size_of_one_pixel() -> None:
     assert pose([4]).box.size_px == 1
 
 
-def test_a_box_needs_a_point() -> None:
+def test_a_box_around_no_points_is_an_error() -> None:
     assert box_around([(3.0, 4.0), (1.0, 9.0)]) == Box(1, 4, 3, 9)
     with pytest.raises(ValueError, match="not enough values"):
         box_around([])

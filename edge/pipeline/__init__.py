@@ -1,1 +1,1 @@
-"""The two-stage loop and its seams."""
+"""The main loop: one thread runs the network while another processes the results."""

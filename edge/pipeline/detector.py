@@ -28,7 +28,7 @@ SWITCH_INTERVAL_S = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """The poses in one frame, best first. The frame's picture is gone: it goes no further than the inference thread."""
+    """The poses in one frame, best first. The frame has no image: pixels do not leave the inference thread."""
 
     frame: Frame
     poses: list[Pose]
@@ -37,12 +37,12 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """A view as the network answered it."""
+class _ViewOutputs:
+    """The outputs of the network for one view."""
 
     letterbox: Letterbox
     outputs: RawOutputs
-    decode: Decoder  # of the network that gave these outputs
+    decode: Decoder  # of the network that computed these outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +50,7 @@ class _Inferred:
     """What the inference thread hands over."""
 
     frame: Frame
-    views: list[_Seen]
+    views: list[_ViewOutputs]
     started_s: float
     inference_s: float
 
@@ -67,7 +67,7 @@ class Detector:
         max_people: int,
         tick_s: float = 0.25,
     ) -> None:
-        """`tick_s` is how often `results` gives None while no frame comes."""
+        """While no frame comes, `results` yields None every `tick_s`."""
         self._selector = selector
         self._letterboxer = letterboxer
         self._thresholds = thresholds
@@ -85,7 +85,7 @@ class Detector:
         Raises what the source or the network raised, after the frames before it.
         """
         self._source = source
-        # A daemon, because a camera driver that hangs must not keep the process from ending.
+        # A daemon thread, because a camera driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._infer_all, args=(source, views), name="inference", daemon=True)
         self._thread.start()
         while not self._stopping.is_set():
@@ -98,14 +98,14 @@ class Detector:
                 return
             if isinstance(item, BaseException):
                 raise item
-            yield self._decoded(item)
+            yield self._decode(item)
 
     def detect(self, frame: Frame, views: Sequence[View] = (UPRIGHT,)) -> Detection:
-        """The poses of one frame, here and now."""
-        return self._decoded(self._inferred(frame, views))
+        """The poses of one frame, computed in this thread."""
+        return self._decode(self._infer(frame, views))
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Stop the thread and the source, but wait no longer than `timeout_s` for both. May be called again."""
+        """Stop the thread and the source; wait at most `timeout_s` for both. May be called more than once."""
         deadline_s = time.monotonic() + timeout_s
         self._stopping.set()
         if self._source is None or self._thread is None:
@@ -119,11 +119,11 @@ class Detector:
 
     def _infer_all(self, source: FrameSource, views: Views) -> None:
         try:
-            # No name for the frame: its picture is released at once.
-            for inferred in (self._inferred(frame, views.next(frame.monotonic_s)) for frame in source):
+            # The frame is bound to no name here, so that its image is freed at once.
+            for inferred in (self._infer(frame, views.next(frame.monotonic_s)) for frame in source):
                 self._done = inferred
-                # If the next frame is there already, hand over just before its invoke(): until then, the two threads
-                # would only take turns on the interpreter.
+                # If the next frame is available already, hand over just before its invoke(): before that, the two
+                # threads would only compete for the GIL.
                 if not source.ready:
                     self._hand_over()
                 if self._stopping.is_set():
@@ -140,29 +140,30 @@ class Detector:
             self._handoff.put(self._done)
             self._done = None
 
-    def _inferred(self, frame: Frame, views: Sequence[View]) -> _Inferred:
-        """Run the network; if it fails and another one takes over, that one sees all views of the same frame."""
+    def _infer(self, frame: Frame, views: Sequence[View]) -> _Inferred:
+        """Run the network on all views; if it fails and another one takes over, that one runs on all views too."""
         started_s = time.monotonic()
         while True:
             try:
-                seen, inference_s = self._run(self._selector.network(), frame, views)
+                outputs, inference_s = self._run(self._selector.network(), frame, views)
             except AcceleratorError as exc:
                 self._selector.failed(exc)
             else:
-                return _Inferred(frame.without_image(), seen, started_s, inference_s)
+                return _Inferred(frame.without_image(), outputs, started_s, inference_s)
 
-    def _run(self, network: Network, frame: Frame, views: Sequence[View]) -> tuple[list[_Seen], float]:
-        runtime, seen, inference_s = network.runtime, [], 0.0
+    def _run(self, network: Network, frame: Frame, views: Sequence[View]) -> tuple[list[_ViewOutputs], float]:
+        """The outputs of each view, and the seconds spent in invoke(). Raises AcceleratorError."""
+        runtime, outputs, inference_s = network.runtime, [], 0.0
         for view in views:
             letterbox = self._letterboxer(frame, runtime.input(), view.turn, view.crop)
             self._hand_over()
             before_s = time.perf_counter()
             runtime.invoke()
             inference_s += time.perf_counter() - before_s
-            seen.append(_Seen(letterbox, runtime.outputs(), network.decoding.decode))
-        return seen, inference_s
+            outputs.append(_ViewOutputs(letterbox, runtime.outputs(), network.decoding.decode))
+        return outputs, inference_s
 
-    def _decoded(self, inferred: _Inferred) -> Detection:
+    def _decode(self, inferred: _Inferred) -> Detection:
         poses = merge_views(
             [keep_visible(view.decode(view.outputs), view.letterbox, self._thresholds) for view in inferred.views]
         )

@@ -10,7 +10,7 @@ T = TypeVar("T")
 class Handoff(Generic[T]):
     """Hands over one value at a time, from one thread to one other.
 
-    `queue.Queue(maxsize=1)` does the same in Python code, which takes several times as long, partly between two calls
+    `queue.Queue(maxsize=1)` does the same, but is several times slower, and part of that time falls between two calls
     of `invoke()`.
     """
 
@@ -19,7 +19,7 @@ class Handoff(Generic[T]):
         self._occupied = threading.Lock()
 
     def put(self, value: T) -> None:
-        """Hand a value over; waits until the value before it was taken."""
+        """Hand a value over; waits until the previous value has been taken."""
         self._occupied.acquire()  # `get` releases it
         self._values.put(value)
 

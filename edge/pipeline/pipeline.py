@@ -1,4 +1,4 @@
-"""The heart: frames become poses, poses become people, people become events."""
+"""The main loop: frames become poses, poses become people, people become events."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from edge.types import Frame, Pose, Track
 
 
 class Tracker(Protocol):
-    """Gives poses their IDs."""
+    """Assigns IDs to poses."""
 
     @property
-    def lost(self) -> list[Track]: ...  # people with an ID who were expected in the last frame but not seen
+    def lost(self) -> list[Track]: ...  # tracks with an ID that were expected in the last frame but not detected
     def update(self, poses: list[Pose], now_s: float) -> list[Track]: ...  # in the order of the poses
 
 
 class Smoother(Protocol):
-    """Steadies keypoints."""
+    """Smooths keypoints."""
 
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipeline:
-    """The stages that every frame passes."""
+    """The stages that every frame passes through."""
 
     detector: Detector
     views: Views
@@ -42,16 +42,16 @@ class Pipeline:
         """
         for detection in self.detector.results(source, self.views):
             if detection is not None:
-                update = self._follow(detection)
+                update = self._updated(detection)
                 for sink in sinks:
                     sink.publish(update)
             yield
 
     def update(self, frame: Frame) -> Update:
-        """The update of the next frame, here and now, for callers that have frames but no source."""
-        return self._follow(self.detector.detect(frame, self.views.next(frame.monotonic_s)))
+        """Process one frame in this thread, for callers that have frames but no source."""
+        return self._updated(self.detector.detect(frame, self.views.next(frame.monotonic_s)))
 
-    def _follow(self, detection: Detection) -> Update:
+    def _updated(self, detection: Detection) -> Update:
         frame, now_s = detection.frame, detection.frame.monotonic_s
         tracks = self.tracker.update(detection.poses, now_s)
         self.views.observe(tracks, self.tracker.lost, frame)

@@ -1,4 +1,4 @@
-"""The seams of the pipeline: where frames come from, and where results go."""
+"""The interfaces of the pipeline: where frames come from, and where results go."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from edge.types import CameraMode, Frame, Track
 
 
 class FrameSource(Protocol):
-    """Gives frames until it ends or is closed. A live source drops frames that were not taken in time; others never do.
+    """Yields frames until it ends or is closed.
 
-    Frames of a source that is not `continuous`, like the pictures of a folder, need not belong together.
+    A live source drops frames that are not taken in time; other sources drop none. The frames of a source that is not
+    `continuous`, such as a folder of pictures, are unrelated.
     """
 
     @property
@@ -18,7 +19,7 @@ class FrameSource(Protocol):
     @property
     def continuous(self) -> bool: ...
     @property
-    def ready(self) -> bool: ...  # the next frame is there already
+    def ready(self) -> bool: ...  # the next frame is available without waiting
     @property
     def description(self) -> str: ...
     @property
@@ -26,27 +27,27 @@ class FrameSource(Protocol):
     @property
     def unreadable(self) -> int: ...
     @property
-    def reopened(self) -> int: ...  # times that a camera which had failed was opened again
+    def reopened(self) -> int: ...  # how often a failed camera was opened again
     @property
-    def mode(self) -> CameraMode | None: ...  # how the camera really runs, if it reports that
+    def mode(self) -> CameraMode | None: ...  # the mode that the camera runs in, if it reports one
     @property
     def waiting(self) -> bool: ...  # the consumer waits for a frame of a live source
     def __iter__(self) -> Iterator[Frame]: ...
-    def close(self, timeout_s: float = ...) -> None: ...  # waits no longer than that for a reader that hangs
+    def close(self, timeout_s: float = ...) -> None: ...  # waits at most that long for a reader that hangs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """Everything known of one frame. The frame carries no pixels."""
+    """The results of one frame. `frame` has no image."""
 
     frame: Frame
-    people: list[Track]  # the people seen in it, best first
+    people: list[Track]  # the people detected in it, best first
     events: Sequence[Any]  # of the rules
     started_s: float  # time.monotonic() when inference took the frame
     inference_s: float
 
 
 class Sink(Protocol):
-    """Takes updates. A slow sink drops its own; it never holds up a frame of a live source."""
+    """Takes updates. A slow sink drops updates; it must never delay the frames of a live source."""
 
     def publish(self, update: Update) -> None: ...

@@ -1,4 +1,4 @@
-"""How the next frame is shown to the network: the only feedback in the pipeline."""
+"""Plan the rotations and the crop of the next frame: the only feedback in the pipeline."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from edge.types import Crop, Frame, Pose, Track
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A frame, turned by so many quarters anticlockwise, or a part of it."""
+    """What the network is shown of a frame: all of it or a crop, rotated by `turn` quarter turns anticlockwise."""
 
     turn: int = 0
     crop: Crop | None = None
@@ -21,7 +21,8 @@ UPRIGHT = View()
 class Views:
     """Plans the views of the next frame from the people of the last one.
 
-    The inference thread asks for `next` while the other one `observe`s; each hand-over is one value.
+    The inference thread calls `next` while another thread calls `observe`. Each attribute that they share is replaced
+    as a whole, so no lock is needed.
     """
 
     def __init__(
@@ -29,18 +30,18 @@ class Views:
         rotations: RotationPlanner | None = None,
         crop: Callable[[Pose, int, int], Crop | None] | None = None,
     ) -> None:
-        """Without `rotations` frames stay upright; without `crop`, a network always sees the whole frame."""
+        """Without `rotations` frames stay upright; without `crop` the network always sees the whole frame."""
         self._rotations = rotations
         self._crop_around = crop
         self._crop: Crop | None = None
 
     def next(self, now_s: float) -> list[View]:
-        """One view or two of the frame of `now_s`."""
+        """The one or two views of the frame taken at `now_s`."""
         turns = self._rotations.turns(now_s) if self._rotations else [0]
         return [View(turn, self._crop) for turn in turns]
 
     def observe(self, people: list[Track], lost: list[Track], frame: Frame) -> None:
-        """The people seen in `frame`, best first, and the ones who were expected but not seen."""
+        """Plan from the people detected in `frame`, best first, and the tracks that were expected but not detected."""
         if self._crop_around:
             self._crop = self._crop_around(people[0].pose, frame.width, frame.height) if people else None
         if self._rotations:

@@ -1,1 +1,1 @@
-"""The daemon: everything is put together and run here."""
+"""The daemon: build the sensor from its parts and run it."""

@@ -1,4 +1,4 @@
-"""Put the stages of a pipeline together, as the configuration wants them."""
+"""Build a pipeline from the configuration."""
 
 import logging
 import sys
@@ -24,11 +24,11 @@ TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
 def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pipeline:
-    """The pipeline of a source. Pictures that are not `continuous` are neither tracked nor smoothed nor rotated."""
+    """The pipeline of a source. Pictures that are not `continuous` are not tracked, smoothed or rotated."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     one_person = selector.selected.network.decoding.one_person
     if one_person and config.decode.mode == "multi":
-        log.info('this network finds one person only, the best one; decode.mode = "multi" changes nothing')
+        log.info('this network detects only one person; decode.mode = "multi" has no effect')
     thresholds = _thresholds(config)
     detector = Detector(
         selector,
@@ -38,8 +38,8 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         tick_s=TICK_S,
     )
     if not continuous:
-        alone = Untracked()
-        return Pipeline(detector, Views(), alone, alone, Rules())
+        untracked = Untracked()
+        return Pipeline(detector, Views(), untracked, untracked, Rules())
     return Pipeline(
         detector,
         Views(RotationPlanner() if config.people.detect_lying else None, crop_around if one_person else None),
@@ -50,10 +50,10 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
 
 
 def largest_picture(camera: Camera, sizes: list[tuple[int, int]], *, cropped: bool) -> tuple[int, int] | None:
-    """Width and height beyond which pictures need not be larger, upright or turned; None for no limit.
+    """The (width, height) beyond which the network gains nothing from larger pictures, even rotated; None for no limit.
 
-    `sizes` are the (height, width) of every input that they may be laid into. Where the network is shown a part of the
-    picture (`cropped`), there is no limit.
+    `sizes` are the (height, width) of every input that pictures may be fitted into. There is no limit if the network is
+    shown a part of the picture (`cropped`).
     """
     if cropped:
         return None
@@ -75,7 +75,7 @@ def _thresholds(config: Config) -> Thresholds:
 
 
 def _tracker(config: Config) -> Tracker:
-    # A person seen in every frame of a slow camera must not grow too old between two of them.
+    # With a slow camera, tracks must not end between two frames.
     period_s = 1 / config.camera.fps if config.camera.fps else 0.0
     return Tracker(min_hits=config.tracking.min_hits, max_age_s=max(config.tracking.max_age_s, 2.5 * period_s))
 

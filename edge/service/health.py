@@ -34,7 +34,7 @@ class Meter:
         self._total_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     def count(self, update: Update, now_s: float) -> None:
-        """Count a frame whose people are known."""
+        """Count a processed frame."""
         self.processed += 1
         self.last_frame_s = now_s
         self._done_s.append(now_s)
@@ -45,7 +45,7 @@ class Meter:
         self.frame_age_ms = round(age_ms, 1) if update.frame.dated else None
 
     def fps(self, now_s: float) -> float:
-        """Frames a second over the last seconds; falls to 0 when none come."""
+        """Frames per second over the last WINDOW_S; falls to 0 when no frames come."""
         self._forget(now_s)
         intervals = len(self._done_s) - 1
         return intervals / (now_s - self._done_s[0]) if intervals > 0 and now_s > self._done_s[0] else 0.0
@@ -64,7 +64,7 @@ class Meter:
 def assemble(  # noqa: PLR0913 - what the message is made of
     *, meter: Meter, source: FrameSource, publisher: Publisher, state: State, stalled: bool, now_s: float
 ) -> messages.Health:
-    """The payload of `health`. A stalled camera has no latencies: old values are not repeated."""
+    """The payload of `health`. While the camera is stalled, latencies are null: the old ones are out of date."""
     age_s = None if meter.last_frame_s is None else now_s - meter.last_frame_s
     return messages.Health(
         v=messages.SCHEMA_VERSION,
@@ -91,7 +91,7 @@ def assemble(  # noqa: PLR0913 - what the message is made of
 
 
 def soc_temperature_c() -> float | None:
-    """Of the system on a chip; None where the kernel does not report it."""
+    """The temperature of the system on a chip, °C; None if the kernel does not report it."""
     try:
         return round(int(read_text(_TEMPERATURE)) / 1000, 1)
     except ValueError:
@@ -99,13 +99,13 @@ def soc_temperature_c() -> float | None:
 
 
 def throttled() -> bool | None:
-    """Whether a Raspberry Pi runs slower than it could, for heat or a weak power supply; None on other machines."""
+    """Whether heat or a weak power supply slows this Raspberry Pi down now; None if the kernel does not report it."""
     flags = throttled_flags()
     return None if flags is None else bool(flags & _THROTTLED_NOW)
 
 
 def throttled_flags() -> int | None:
-    """The firmware's four flags of now and, from bit 16, since boot; None where the kernel does not report them."""
+    """The firmware's four flags, now from bit 0 and since boot from bit 16; None if the kernel does not report them."""
     try:
         return int(read_text(_THROTTLED), 16)
     except ValueError:
@@ -121,7 +121,7 @@ def rss_mb() -> float | None:
 
 
 def trim_memory() -> None:
-    """Return free memory that the C library keeps: a large picture would otherwise count for ever."""
+    """Return freed memory to the system, because the C library may keep the memory of a large picture for ever."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc's
         trim(0)
 

@@ -1,4 +1,4 @@
-"""The `info` message: what the sensor is made of, as far as that is known, and what keeps it from working."""
+"""The `info` message: the parts of the sensor that are known so far, and the problem that stops it."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Facts:
 
 
 def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
-    """The payload of `info`; with the error that ends the daemon, if one does."""
+    """The payload of `info`; `error` is the one that stops the daemon."""
     config = facts.config
     info = messages.Info(
         v=messages.SCHEMA_VERSION,
@@ -80,11 +80,11 @@ def _granted(mode: CameraMode | None) -> messages.GrantedOut | None:
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong, what to do, and what happens next, for a reader who sees only this line."""
+    """What is wrong, what to do, and what happens next, for readers of `info` only."""
     if isinstance(error, EdgeError) and error.exit_code == EXIT_CONFIG:
         return f"{error}; the sensor stays off until you fix it and restart the service"
     problem = str(error)
     if not isinstance(error, EdgeError):
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        problem = f"unexpected error ({said}); report it with what the log says about it"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        problem = f"unexpected error ({reason}); report it with the log"
     return f"{problem}; the sensor has stopped, and systemd restarts it after a few seconds"

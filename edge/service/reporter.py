@@ -1,4 +1,4 @@
-"""The MQTT sink: writes the messages of the sensor, and nothing more."""
+"""The MQTT sink: write updates, `info` and `health` as messages."""
 
 import time
 from collections.abc import Callable
@@ -15,10 +15,10 @@ class Reporter:
     def __init__(
         self, publisher: Publisher, topics: Topics, *, max_rate_hz: float, wait_for_room: Callable[[], None] | None
     ) -> None:
-        """At most `max_rate_hz` keypoint messages a second, 0 is no limit.
+        """Publish at most `max_rate_hz` keypoint messages per second; 0 means no limit.
 
-        A file is played no faster than the broker takes its messages: then `wait_for_room` waits. Without it, messages
-        that the broker cannot take are dropped and counted.
+        `wait_for_room` blocks until the broker can take a message, so that a file is not played faster than that.
+        Without it, messages that the broker cannot take are dropped and counted.
         """
         self._publisher = publisher
         self._topics = topics
@@ -36,7 +36,7 @@ class Reporter:
             self._wait_for_room()
         self._publisher.publish(message)
         if rate_hz := self._max_rate_hz:
-            # From the due time, not from now, or every frame that is a little late would lower the rate.
+            # Count from the due time, not from now: otherwise every slightly late frame would lower the rate.
             self._next_s = max(self._next_s + 1 / rate_hz, now_s - 1 / rate_hz)
 
     def info(self, info: messages.Info) -> None:

@@ -29,22 +29,22 @@ from edge.service.supervisor import Supervisor
 log = logging.getLogger(__name__)
 
 EDGE_TPU_S = 10.0  # how long the start waits for the Edge TPU before the CPU takes the first frames
-STOP_S = 1.2  # everything that is open has this long to close, together: a stop takes less than 2 s, whatever hangs
+STOP_S = 1.2  # for all parts together to close, so that a stop takes less than 2 s even if something hangs
 
 
 @dataclass(frozen=True, slots=True)
 class _Signals:
-    """What signals asked for."""
+    """Events that signals set."""
 
     stopping: threading.Event = field(default_factory=threading.Event)
-    hung_up: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
 
     def any(self) -> bool:
-        return self.stopping.is_set() or self.hung_up.is_set()
+        return self.stopping.is_set() or self.reload.is_set()
 
 
-class _Allowance:
-    """Seconds that several parts have together to close, from when the first one asks what is left."""
+class _TimeLeft:
+    """The seconds left for several parts to close. The time starts when the first one asks."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -59,7 +59,7 @@ class _Allowance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surroundings:
-    """What is there before the sensor, and stays until it has closed."""
+    """The parts that are opened before the sensor and closed after it."""
 
     config: Config
     facts: info.Facts
@@ -81,10 +81,10 @@ class _Sensor:
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
-    """Run until the source ends, SIGTERM or SIGINT; returns the exit code. Raises EdgeError, after publishing it.
+    """Run until the source ends or a SIGTERM or SIGINT; returns the exit code. Raises EdgeError after publishing it.
 
-    On SIGHUP, `reread` gives the new configuration: if it can be used, the program starts itself again with it in this
-    very process, otherwise the old one stays in use. Without `reread`, SIGHUP has its usual meaning.
+    On SIGHUP, `reread` loads the new configuration. If it can be used, the program executes itself again in the same
+    process; otherwise the old configuration stays in use. Without `reread`, SIGHUP has its default action.
     """
     restart = False
     with ExitStack() as stack:
@@ -93,13 +93,13 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             sensor = _open(around, stack)
             if sensor is None:
                 return EXIT_OK
-            # Not before a restart: systemd would wait for our end, and then kill us.
+            # Not before a restart: after STOPPING, systemd would wait for this process to exit, and then kill it.
             stack.callback(lambda: None if restart else around.notifier.send("STOPPING=1"))
             around.publisher.open()
             for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
                 sensor.supervisor.tick()
-                if reread is not None and around.signals.hung_up.is_set():
-                    around.signals.hung_up.clear()
+                if reread is not None and around.signals.reload.is_set():
+                    around.signals.reload.clear()
                     restart = _can_reload(config, reread, sensor.supervisor)
                 if restart or around.signals.stopping.is_set():
                     restart = restart and not around.signals.stopping.is_set()
@@ -108,8 +108,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             stopped = restart or around.signals.stopping.is_set()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
     if restart:
-        # In the same process, which systemd goes on watching; whatever hangs in a thread is gone with it. A second
-        # SIGHUP must not end us before its handler is installed again.
+        # exec keeps the process ID, which systemd watches, and ends threads that hang. Until the new program handles
+        # SIGHUP, it must be ignored, because its default action ends the process.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
     return EXIT_OK
@@ -119,7 +119,7 @@ def _surround(config: Config, stack: ExitStack, *, reloads: bool) -> _Surroundin
     """Signals, broker and systemd, registered in `stack` to be closed. Raises ConfigError."""
     signals, notifier = _Signals(), Notifier()
     events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
-    stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.hung_up} if reloads else events))
+    stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.reload} if reloads else events))
     stack.callback(notifier.close)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     publisher = Publisher(
@@ -128,7 +128,7 @@ def _surround(config: Config, stack: ExitStack, *, reloads: bool) -> _Surroundin
         online=topics.status_message(online=True),
         offline=topics.status_message(online=False),
     )
-    left_s = _Allowance(STOP_S)
+    left_s = _TimeLeft(STOP_S)
     stack.callback(lambda: publisher.close(left_s()))
     return _Surroundings(config, info.Facts(config), topics, publisher, notifier, signals, left_s)
 
@@ -149,8 +149,8 @@ def _open(around: _Surroundings, stack: ExitStack) -> _Sensor | None:
     source = around.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
-    # In reverse: the pipeline stops taking frames, the broker hears of our end, a hanging Edge TPU is ended, and
-    # then the threads have what is left of the time.
+    # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
+    # TPU worker is killed, and the threads get the time that is left.
     stack.callback(lambda: pipeline.detector.close(left_s()))
     stack.callback(selector.close)
     stack.callback(lambda: publisher.close(left_s()))
@@ -186,7 +186,7 @@ def _problem_published(around: _Surroundings) -> Iterator[None]:
 
 
 def _unless_set(stopping: threading.Event, work: Callable[[], AnySelector]) -> AnySelector | None:
-    """What `work` returns or raises; None if the event comes first: a library or a disk may hang."""
+    """Do `work` in a thread and return or raise its result; None if the event is set first, as a library may hang."""
     done: Future[AnySelector] = Future()
 
     def settle() -> None:
@@ -209,7 +209,7 @@ def _can_reload(config: Config, reread: Callable[[], Config], supervisor: Superv
         new = reread()
         check_models(new)
         if new.camera != config.camera:
-            with suppress(CameraError):  # this very daemon may keep it busy
+            with suppress(CameraError):  # this daemon may be using the camera itself
                 open_source(new.camera).close()
     except EdgeError as exc:
         log.error("the new configuration is refused, the old one stays in use: %s", exc)  # noqa: TRY400 - one line
@@ -221,7 +221,7 @@ def _can_reload(config: Config, reread: Callable[[], Config], supervisor: Superv
 
 @contextmanager
 def _set_by_signals(events: Mapping[signal.Signals, threading.Event]) -> Iterator[None]:
-    """Signals set their events while the block runs."""
+    """Make signals set their events while the block runs."""
 
     def note(number: int, _frame: object) -> None:
         events[signal.Signals(number)].set()

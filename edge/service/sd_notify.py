@@ -1,4 +1,4 @@
-"""sd_notify: report the state of the daemon to systemd. Does nothing without systemd."""
+"""Report the state of the daemon to systemd (sd_notify). Does nothing without systemd."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ class Notifier:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
         for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         timeout_s = int(environ.get("WATCHDOG_USEC", "0")) / 1e6 if for_us else 0.0
-        # systemd asks for a ping at half the timeout; a quarter leaves room for a late frame.
+        # systemd recommends a ping at half the timeout; a quarter leaves room for a late frame.
         self.watchdog_interval_s = timeout_s / 4
 
     def send(self, *states: str) -> None:

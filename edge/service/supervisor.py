@@ -1,4 +1,4 @@
-"""Everything that is due by the clock: `info`, `health`, and reports to systemd."""
+"""Publish `info` and `health`, and report to systemd, when they are due."""
 
 import time
 from collections.abc import Callable
@@ -18,10 +18,10 @@ ROOM_POLL_S = 0.005
 
 
 class Supervisor:
-    """Counts frames as a sink, and acts on the clock at each `tick`.
+    """A sink that counts frames, and that does what is due at each `tick`.
 
-    READY goes to systemd after the first frame. WATCHDOG goes with each frame, and while the daemon waits for a camera
-    or for an Edge TPU that is opened again.
+    systemd gets READY after the first frame. It gets WATCHDOG with each frame, and while the daemon waits for a camera
+    or for an Edge TPU to be opened again.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a sensor
@@ -47,11 +47,11 @@ class Supervisor:
         # A stall counts only time in which this process ran.
         self._clock = RunningClock(monotonic)
         self._last_frame_s = 0.0  # on that clock
-        self._stalled = False  # as the last health message has it
+        self._stalled = False  # as in the last health message
         self._mode: CameraMode | None = None
         self._selected = selector.selected
         self._ready = False
-        self._refusal = ""  # why the configuration of the last reload was not accepted
+        self._refusal = ""  # why the last reload was refused
         self._people = 0
         now_s = monotonic()
         self._meter = health.Meter(now_s)
@@ -75,7 +75,7 @@ class Supervisor:
         self._ping(now_s)
 
     def tick(self) -> None:
-        """Do what is due, frames or not."""
+        """Do what is due; call this regularly, with or without frames."""
         now_s = self._monotonic()
         if not self._ready and self._meter.processed and self._publisher.connection.was_tried():
             self._ready = True
@@ -90,7 +90,7 @@ class Supervisor:
             self._next_health_s = now_s
             if self._meter.processed:
                 self._publish_info()
-        # Both waits have limits of their own.
+        # Both waits have their own time limits, so the watchdog need not watch them.
         if self._ready and (self._source.waiting or self._selector.recovering):
             self._ping(now_s)
         changed = self._stalled != self._is_stalled()
@@ -113,28 +113,28 @@ class Supervisor:
         self._reporter.health(payload, self._heartbeat_s)
 
     def wait_for_room(self, interrupted: Callable[[], bool]) -> None:
-        """Wait until the broker can take a message. That is no hang, so the watchdog is fed."""
+        """Wait until the broker can take a message. This is no hang, so keep pinging the watchdog."""
         while not self._publisher.has_room() and not interrupted():
             self._ping(self._monotonic())
             self.tick()
             time.sleep(ROOM_POLL_S)
 
     def reloading(self) -> None:
-        """Tell systemd that a new configuration is being checked; READY follows, from this process or its successor."""
+        """Report to systemd that a new configuration is being checked; READY follows, perhaps after the restart."""
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def reload_refused(self, reason: str) -> None:
-        """Tell systemd, and readers of the status, that the old configuration stays in use."""
+        """Report to systemd, with the reason in the status line, that the old configuration stays in use."""
         self._refusal = f"; new configuration refused: {reason}"
         self._notifier.send("READY=1", self._status(self._monotonic()))
 
     def _publish_info(self) -> None:
-        """Not before the first frame: until then, the problem of the run before may still be there."""
+        """Publish `info`. Not before the first frame: until then, the problem of the last run may still exist."""
         self._reporter.info(info.assemble(self._facts))
 
     def _is_stalled(self) -> bool:
         """Whether the camera keeps the sensor waiting, and not the network or the broker."""
-        silent_s = self._clock.now_s() - self._last_frame_s  # looked at on every tick, or time would be lost
+        silent_s = self._clock.now_s() - self._last_frame_s  # every tick reads the clock, as RunningClock requires
         return bool(self._meter.processed) and self._source.waiting and silent_s > self._stall_timeout_s
 
     def _ping(self, now_s: float) -> None:

@@ -80,7 +80,7 @@ def test_an_imported_movenet_runs_when_it_is_configured(
         network, running = configured(wanted)
     assert network.runtime.input_size == INPUT_SIZE
     assert [record.message for record in caplog.records if "one person" in record.message] == [
-        'this network finds one person only, the best one; decode.mode = "multi" changes nothing'
+        'this network detects only one person; decode.mode = "multi" has no effect'
     ] * (mode == "multi")
     for number in range(3):
         (person,) = running.update(blank_frame(number, size=INPUT_SIZE)).people

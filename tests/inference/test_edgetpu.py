@@ -8,7 +8,7 @@ from edge.inference import edgetpu
 
 
 def usb(root: Path, name: str, vendor: str, product: str) -> Path:
-    """Plug something in; returns its device node."""
+    """Add a USB device; returns its device node."""
     place = root / "sys/bus/usb/devices" / name
     place.mkdir(parents=True)
     for file, text in (("idVendor", vendor), ("idProduct", product), ("busnum", "2"), ("devnum", name[-1])):
@@ -19,7 +19,7 @@ def usb(root: Path, name: str, vendor: str, product: str) -> Path:
     return node
 
 
-def test_what_is_plugged_in(tmp_path: Path) -> None:
+def test_corals_on_usb_are_found_with_firmware_and_speed(tmp_path: Path) -> None:
     assert edgetpu.devices(tmp_path) == []
     usb(tmp_path, "2-1", "1d6b", "0003")  # a hub
     (tmp_path / "sys/bus/usb/devices/2-0:1.0").mkdir()  # an interface has no ids

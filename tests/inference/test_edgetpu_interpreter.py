@@ -21,7 +21,7 @@ def opened(library: Path | str, model: bytes = COMPILED, device: str = "") -> Ed
     return EdgeTpuInterpreter(model, label="mine", device=device, library=str(library), threads=1)
 
 
-def test_a_model_that_is_compiled_for_it_runs(standin: StandIn) -> None:
+def test_a_compiled_model_runs(standin: StandIn) -> None:
     tpu = opened(standin.library, device="usb:1")
     assert (tpu.backend, tpu.input_size) == ("edgetpu", INPUT_SIZE)
     assert tpu.name.endswith(" with standin.so")
@@ -35,7 +35,7 @@ def test_a_model_that_is_compiled_for_it_runs(standin: StandIn) -> None:
     assert standin.diary[1].endswith(" destroy")
 
 
-def test_it_computes_what_the_cpu_computes(standin: StandIn) -> None:
+def test_the_edge_tpu_computes_the_same_as_the_cpu(standin: StandIn) -> None:
     model = catalogue.read("posenet").content
     cpu, tpu = CpuRuntime(model, label="", input_size=(353, 481), threads=1), opened(standin.library, model)
     picture = np.random.default_rng(0).integers(0, 256, (353, 481, 3), np.uint8)
@@ -53,7 +53,9 @@ def test_it_computes_what_the_cpu_computes(standin: StandIn) -> None:
         ("prepare fail", ReasonCode.INCOMPATIBLE, "is too old for mine"),
     ],
 )
-def test_a_library_that_refuses_says_why(standin: StandIn, plan: str, code: ReasonCode, words: str) -> None:
+def test_an_error_at_loading_has_the_reason_of_the_library(
+    standin: StandIn, plan: str, code: ReasonCode, words: str
+) -> None:
     standin.will(plan)
     with pytest.raises(AcceleratorError) as raised:
         opened(standin.library)
@@ -74,24 +76,24 @@ def test_an_invoke_that_fails_is_an_accelerator_error(standin: StandIn) -> None:
     assert "stand-in: transfer 3 failed" in raised.value.problem
 
 
-def test_an_import_is_the_remedy_for_a_model_with_its_decoder(standin: StandIn) -> None:
+def test_the_remedy_for_a_model_with_a_decoder_is_to_import_it(standin: StandIn) -> None:
     with pytest.raises(ModelError) as raised:
         opened(standin.library, tiny_posenet(edge_tpu=True))
     assert "models import mine" in raised.value.remedy
     assert tflite.refusal("PosenetDecoderOp", "/my model", {}).remedy.endswith("edge-pose models import '/my model'")
 
 
-@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("from_google", [True, False])
 def test_googles_pycoral_is_used_and_pypis_is_not(
-    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, right: bool
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, from_google: bool
 ) -> None:
-    """PyPI's pycoral is about coral reefs and has no `utils.edgetpu`."""
+    """PyPI's pycoral is another package, without `utils.edgetpu`."""
     package = tmp_path / "pycoral/utils"
     package.mkdir(parents=True)
     for file in (package.parent / "__init__.py", package / "__init__.py"):
         file.touch()
     _, installed = tflite.import_package()
-    if right:
+    if from_google:
         (package / "edgetpu.py").write_text(
             f"from {installed.__name__} import Interpreter, load_delegate\n"
             "def make_interpreter(model_path_or_content, device=None, delegate=None):\n"
@@ -106,7 +108,7 @@ def test_googles_pycoral_is_used_and_pypis_is_not(
         for name in [name for name in sys.modules if name.split(".")[0] == "pycoral"]:
             del sys.modules[name]
     tpu.invoke()
-    assert (tpu.name == "pycoral") == right
+    assert (tpu.name == "pycoral") == from_google
     # The garbage collector may release a device of an earlier test in between.
     (loaded,) = [line for line in standin.diary if " load" in line]
     assert loaded.endswith(" load device=pci:0")

@@ -1,4 +1,4 @@
-"""When the Edge TPU is used and when the CPU, and what is reported; the networks are painted."""
+"""When frames go to the Edge TPU and when to the CPU, and which reason is reported."""
 
 import logging
 import threading
@@ -70,7 +70,7 @@ Start = Callable[..., Fallback]
 
 
 def backend(selector: Fallback | EdgeTpuOnly | OneNetwork) -> Backend:
-    """What the next frame goes to, which is what is reported."""
+    """The backend of the next frame; it has to be the reported one."""
     assert selector.network() is selector.selected.network
     assert selector.selected.state.backend == selector.selected.network.runtime.backend
     return selector.selected.state.backend
@@ -103,7 +103,9 @@ def test_auto_uses_the_edge_tpu_when_it_opens(started: Start) -> None:
 @pytest.mark.parametrize(
     ("error", "code"), [(GONE, ReasonCode.REFUSED), (ABSENT, ReasonCode.ABSENT), (NO_MODEL, ReasonCode.NO_MODEL)]
 )
-def test_auto_reports_why_the_cpu_is_used_and_comes_back(started: Start, error: EdgeError, code: ReasonCode) -> None:
+def test_auto_reports_why_it_uses_the_cpu_and_returns_to_the_edge_tpu(
+    started: Start, error: EdgeError, code: ReasonCode
+) -> None:
     tpu = EdgeTpu(error)
     fallback = started(tpu, retry_s=0.01)
     assert backend(fallback) == "cpu"
@@ -115,7 +117,7 @@ def test_auto_reports_why_the_cpu_is_used_and_comes_back(started: Start, error: 
     until(lambda: backend(fallback) == "edgetpu")
 
 
-def test_the_same_reason_again_is_no_news(started: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_repeated_reason_is_not_reported_again(started: Start, caplog: pytest.LogCaptureFixture) -> None:
     tpu = EdgeTpu(GONE)
     fallback = started(tpu, retry_s=0.01)
     selected, tries, lines = fallback.selected, tpu.tries, len(caplog.records)
@@ -134,7 +136,7 @@ def test_pauses_between_tries_grow_up_to_retry_s() -> None:
     fallback.close()
 
 
-def test_a_failure_in_the_middle_goes_to_the_cpu_at_once_and_back(started: Start) -> None:
+def test_after_a_failure_frames_go_to_the_cpu_until_the_edge_tpu_is_back(started: Start) -> None:
     tpu = EdgeTpu()
     fallback = started(tpu, retry_s=0.01)
     assert backend(fallback) == "edgetpu"
@@ -155,7 +157,7 @@ def test_a_failure_in_the_middle_goes_to_the_cpu_at_once_and_back(started: Start
     assert CABLE.text in fallback.selected.state.detail
 
 
-def test_a_restart_that_takes_long_keeps_no_frame_waiting(started: Start) -> None:
+def test_no_frame_waits_while_the_edge_tpu_is_opened_again(started: Start) -> None:
     tpu = EdgeTpu()
     fallback = started(tpu, retry_s=0.01)
     assert backend(fallback) == "edgetpu"
@@ -167,7 +169,7 @@ def test_a_restart_that_takes_long_keeps_no_frame_waiting(started: Start) -> Non
     assert code(fallback) is ReasonCode.FAILED
 
 
-def test_a_start_that_takes_long_goes_on_with_the_cpu(started: Start) -> None:
+def test_after_a_slow_start_the_cpu_takes_the_first_frames(started: Start) -> None:
     tpu = EdgeTpu()
     tpu.hangs.set()
     fallback = started(tpu, timeout_s=0.05)
@@ -176,7 +178,7 @@ def test_a_start_that_takes_long_goes_on_with_the_cpu(started: Start) -> None:
     assert "the Edge TPU is being opened" in fallback.selected.state.text
 
 
-def test_a_stop_ends_the_wait_for_the_first_try() -> None:
+def test_a_stop_ends_the_wait_for_the_first_attempt() -> None:
     tpu = EdgeTpu()
     tpu.hangs.set()
     fallback = Fallback(network("cpu"), tpu.open, "auto", NEVER_S)
@@ -187,7 +189,7 @@ def test_a_stop_ends_the_wait_for_the_first_try() -> None:
     fallback.close()
 
 
-def test_an_edge_tpu_that_opens_while_the_daemon_ends_is_closed_again() -> None:
+def test_an_edge_tpu_that_opens_after_close_is_closed() -> None:
     opening, release, closed = threading.Event(), threading.Event(), threading.Event()
     late = network("edgetpu")
     late.runtime.close = closed.set  # type: ignore[method-assign]
@@ -206,7 +208,7 @@ def test_an_edge_tpu_that_opens_while_the_daemon_ends_is_closed_again() -> None:
 
 
 @pytest.mark.parametrize(("error", "level"), [(ABSENT, logging.INFO), (GONE, logging.WARNING)])
-def test_a_machine_without_a_coral_is_not_worth_a_warning(
+def test_a_missing_coral_is_a_warning_only_if_it_worked_before(
     started: Start, caplog: pytest.LogCaptureFixture, error: AcceleratorError, level: int
 ) -> None:
     tpu = EdgeTpu(error)
@@ -219,10 +221,10 @@ def test_a_machine_without_a_coral_is_not_worth_a_warning(
         caplog.clear()
         fallback.failed(CABLE)
         until(lambda: error.text in fallback.selected.state.detail)
-    assert {record.levelno for record in caplog.records} == {logging.WARNING}, "it was in use, and is lost"
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}, "the Edge TPU worked before"
 
 
-def test_without_a_cpu_it_is_opened_again_once_and_then_the_error_is_raised() -> None:
+def test_edge_tpu_only_opens_it_again_once_and_then_raises_the_error() -> None:
     tpu = EdgeTpu()
     only = EdgeTpuOnly(tpu.open, "edgetpu:usb", NEVER_S)
     recovering: list[bool] = []
@@ -243,7 +245,7 @@ def test_without_a_cpu_it_is_opened_again_once_and_then_the_error_is_raised() ->
     only.close()
 
 
-def test_without_a_cpu_the_error_of_the_restart_is_raised() -> None:
+def test_edge_tpu_only_raises_the_error_of_the_second_opening() -> None:
     tpu = EdgeTpu()
     only = EdgeTpuOnly(tpu.open, "edgetpu", 0)
     tpu.error = GONE
@@ -254,7 +256,7 @@ def test_without_a_cpu_the_error_of_the_restart_is_raised() -> None:
     only.close()
 
 
-def test_without_a_cpu_an_edge_tpu_that_does_not_open_is_an_error_at_the_start() -> None:
+def test_edge_tpu_only_raises_an_error_at_the_start_if_it_does_not_open() -> None:
     with pytest.raises(AcceleratorError) as raised:
         EdgeTpuOnly(EdgeTpu(GONE).open, "edgetpu", 0)
     assert raised.value is GONE

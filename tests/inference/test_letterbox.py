@@ -91,7 +91,7 @@ def test_a_crop_shows_that_part_and_padding_beyond_the_frame(scale: float) -> No
 
 
 @pytest.mark.parametrize("size", [(353, 481), (480, 640), (1080, 1920)])
-def test_turns_are_anticlockwise_like_numpys(size: tuple[int, int]) -> None:
+def test_turns_are_anticlockwise_as_in_numpy(size: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     fit = Letterboxer()
     for turn in range(4):
@@ -132,7 +132,7 @@ def test_tiny_and_thin_pictures_fit(size: tuple[int, int]) -> None:
     assert (into == 200).any()
 
 
-def test_every_kind_of_input_carries_the_same_picture() -> None:
+def test_inputs_of_all_dtypes_hold_the_same_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     inputs: dict[type, Array] = {kind: np.empty((353, 481, 3), kind) for kind in (np.uint8, np.int8, np.float32)}
     letterboxes = {Letterboxer()(frame(picture), into) for into in inputs.values()}
@@ -162,7 +162,7 @@ def test_frames_may_be_numpy_views() -> None:
 
 
 def test_strong_reduction_averages() -> None:
-    """Stripes of one pixel become grey; picking every n-th pixel would make them black or white."""
+    """Stripes of one pixel become grey; nearest-neighbour sampling would make them black or white."""
     stripes = np.zeros((1412, 1924, 3), np.uint8)
     stripes[:, ::2] = 255
     into = np.empty((353, 481, 3), np.uint8)
@@ -171,8 +171,8 @@ def test_strong_reduction_averages() -> None:
     assert abs(int(into[100, 100, 0]) - 127) < 6
 
 
-def test_smooth_is_smooth_at_any_scale() -> None:
-    """A slanting edge gets greys; picked pixels would be black or white."""
+def test_smooth_scaling_blends_edges_at_any_scale() -> None:
+    """A slanting edge gets grey pixels; nearest-neighbour sampling makes them black or white."""
     rows, columns = np.mgrid[:480, :640]
     edge = np.repeat(np.where(3 * rows > 2 * columns, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
     for size in ((353, 481), (721, 961)):

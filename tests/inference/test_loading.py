@@ -20,7 +20,7 @@ def config(**tables: dict[str, object]) -> Config:
 
 
 @pytest.mark.parametrize("name", ["posenet", "tpu"])
-def test_each_device_runs_its_own_model_whichever_is_named(
+def test_each_device_runs_its_own_model_whichever_one_is_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandIn, name: str
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -37,7 +37,7 @@ def test_each_device_runs_its_own_model_whichever_is_named(
 
 
 @pytest.mark.parametrize("device", ["edgetpu", "edgetpu:usb"])
-def test_a_named_edge_tpu_has_no_fall_back(
+def test_a_named_edge_tpu_has_no_fallback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandIn, device: str
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -63,5 +63,5 @@ def test_the_cpu_has_no_second_network() -> None:
 @pytest.mark.parametrize(
     ("device", "wanted"), [("auto", ""), ("edgetpu", ""), ("edgetpu:usb", "usb"), ("edgetpu:pci:1", "pci:1")]
 )
-def test_devices_have_libedgetpus_names(device: str, wanted: str) -> None:
+def test_devices_are_named_as_libedgetpu_names_them(device: str, wanted: str) -> None:
     assert loading.edge_tpu_name(device) == wanted

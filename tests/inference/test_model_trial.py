@@ -1,4 +1,4 @@
-"""A model of the owner's is run once in another process, which may crash."""
+"""Run a model once in another process, which may crash."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def checked_and_loaded(model: catalogue.ModelFile) -> CpuRuntime:
 
 @pytest.mark.parametrize("kept", [8, 1000, 0.5, 0.99])
 def test_a_truncated_file_is_an_error_and_not_a_crash(tmp_path: Path, kept: float) -> None:
-    """In the order in which every file is checked and loaded: tflite-runtime would crash in this process."""
+    """Check it first, then load it, as the daemon does: tflite-runtime would crash in this process."""
     content = catalogue.read("posenet").content
     path = tmp_path / "mine.tflite"
     path.write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
@@ -45,7 +45,9 @@ def test_a_model_that_runs_for_too_long_is_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edge_tpu", "problem"), [(False, "the decoder that it ends in"), (True, "compiled for a Coral Edge TPU")]
 )
-def test_the_reason_is_reported_and_not_the_size(tmp_path: Path, *, edge_tpu: bool, problem: str) -> None:
+def test_the_error_gives_the_real_reason_and_not_the_input_size(
+    tmp_path: Path, *, edge_tpu: bool, problem: str
+) -> None:
     path = tmp_path / "mine.tflite"
     path.write_bytes(tiny_posenet(edge_tpu=edge_tpu))
     with pytest.raises(ModelError) as raised:

@@ -25,10 +25,10 @@ def test_one_file_takes_any_input_size(name: str, input_size: tuple[int, int]) -
     assert cpu.input().shape == (*input_size, 3)
     cpu.input()[:] = 128
     cpu.invoke()
-    heads = find_outputs(cpu.output_shapes, input_size)
-    assert heads.stride == 16
+    names = find_outputs(cpu.output_shapes, input_size)
+    assert names.stride == 16
     outputs = cpu.outputs()
-    assert outputs[heads.heatmaps].data.shape == cpu.output_shapes[heads.heatmaps]
+    assert outputs[names.heatmaps].data.shape == cpu.output_shapes[names.heatmaps]
     assert {name: tensor.data.shape for name, tensor in outputs.items()} == cpu.output_shapes
 
 
@@ -78,7 +78,7 @@ def test_a_model_of_one_size_names_it() -> None:
 
 
 def test_models_of_other_kinds_are_refused(coral: Path) -> None:
-    """One ends in an operation that the runtime does not have, the other is no PoseNet."""
+    """One ends in an operator that the runtime lacks, the other is no PoseNet."""
     decoder = (coral / "posenet_mobilenet_v1_075_353_481_quant_decoder.tflite").read_bytes()
     with pytest.raises(ModelError) as raised:
         CpuRuntime(decoder, label="coral", input_size=(353, 481), threads=1)

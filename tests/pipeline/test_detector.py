@@ -1,4 +1,4 @@
-"""Two threads, one hand-over: every frame once and in order, whatever fails."""
+"""Every frame passes both threads once and in order, even if a network or the source fails."""
 
 import threading
 import time
@@ -50,8 +50,8 @@ def detections(running: Pipeline, source: FrameSource) -> Iterator[Detection | N
     return running.detector.results(source, Views())
 
 
-class Sequel:
-    """A selector that goes on to the second network when the first one fails, and no further."""
+class NextNetwork:
+    """A selector that uses the next network after each failure, and raises the error after the last one."""
 
     recovering = False
 
@@ -72,14 +72,14 @@ class Sequel:
 
 
 @pytest.mark.parametrize("ready", [False, True])
-def test_every_frame_goes_through_once_and_in_order(ready: bool) -> None:
+def test_every_frame_is_processed_once_and_in_order(ready: bool) -> None:
     runtime, network = cpu_network()
     frames = (blank_frame(n, brightness=130 + n) for n in range(40))
     done = updates(pipeline(network), ListSource(frames, ready=ready))
     assert [update.frame.sequence for update in done] == list(range(40))
     assert runtime.seen == [130 + n for n in range(40)]
     assert all(update.inference_s >= 0 for update in done)
-    assert all(update.frame.image.size == 0 for update in done), "no picture goes beyond the inference thread"
+    assert all(update.frame.image.size == 0 for update in done), "pixels do not leave the inference thread"
 
 
 def test_a_frame_without_its_image_is_otherwise_the_same() -> None:
@@ -88,16 +88,18 @@ def test_a_frame_without_its_image_is_otherwise_the_same() -> None:
     assert bare.image.size == 0
     others = [field.name for field in fields(Frame) if field.name != "image"]
     defaults = {field.name: field.default for field in fields(Frame)}
-    assert all(getattr(frame, name) != defaults[name] for name in others), "or a forgotten field would not be noticed"
+    assert all(getattr(frame, name) != defaults[name] for name in others), (
+        "a default could hide a field that is not copied"
+    )
     assert [getattr(bare, name) for name in others] == [getattr(frame, name) for name in others]
 
 
 @pytest.mark.parametrize("ready", [False, True])
-def test_the_frame_at_which_a_network_fails_goes_to_the_next_one(ready: bool) -> None:
+def test_a_frame_on_which_a_network_fails_goes_to_the_next_network(ready: bool) -> None:
     (tpu, accelerated), (cpu, plain) = tpu_network(), cpu_network()
     tpu.fails_at = 4
     frames = (blank_frame(n, brightness=130 + n) for n in range(10))
-    done = updates(pipeline_of(Sequel(accelerated, plain)), ListSource(frames, ready=ready))
+    done = updates(pipeline_of(NextNetwork(accelerated, plain)), ListSource(frames, ready=ready))
     assert tpu.seen == [130, 131, 132, 133]
     assert cpu.seen == [134, 135, 136, 137, 138, 139]
     assert [update.frame.sequence for update in done] == list(range(10))
@@ -110,16 +112,16 @@ def test_all_views_of_a_frame_come_from_one_network() -> None:
     """The first view had succeeded when the second one failed."""
     (tpu, accelerated), (cpu, plain) = tpu_network(), cpu_network()
     tpu.fails_at = 1
-    update = pipeline_of(Sequel(accelerated, plain), views=Views(RotationPlanner())).update(blank_frame(0))
+    update = pipeline_of(NextNetwork(accelerated, plain), views=Views(RotationPlanner())).update(blank_frame(0))
     assert (len(tpu.seen), len(cpu.seen)) == (1, 2)
     assert len(update.people) == 1
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_without_another_network_the_error_is_raised_after_the_frames_before_it(alone: bool) -> None:
+@pytest.mark.parametrize("only_one", [False, True])
+def test_without_another_network_the_error_is_raised_after_the_frames_before_it(only_one: bool) -> None:
     tpu, accelerated = tpu_network()
     tpu.fails_at = 3
-    running = pipeline_of(OneNetwork(accelerated, "edgetpu") if alone else Sequel(accelerated))
+    running = pipeline_of(OneNetwork(accelerated, "edgetpu") if only_one else NextNetwork(accelerated))
     seen: list[int] = []
     with pytest.raises(AcceleratorError):
         seen.extend(one.frame.sequence for one in detections(running, ListSource(map(blank_frame, range(9)))) if one)
@@ -161,7 +163,7 @@ def test_a_frame_is_not_held_back_while_the_source_has_no_other() -> None:
     assert [one for one in running if one] == []
 
 
-def test_a_silent_source_lets_the_clock_tick() -> None:
+def test_results_yields_none_while_the_source_is_silent() -> None:
     more = threading.Event()
 
     def frames() -> Iterator[Frame]:

@@ -21,11 +21,11 @@ def test_values_come_one_at_a_time_and_in_order() -> None:
     giver.start()
     for value in range(100):
         assert handoff.get(5) == value
-        assert begun[-1] <= value + 2, "the one after the next has to wait"
+        assert begun[-1] <= value + 2, "put waits while one value is not taken"
     giver.join(LONG_S)
 
 
-def test_put_waits_until_the_value_before_is_taken() -> None:
+def test_put_waits_until_the_previous_value_is_taken() -> None:
     handoff: Handoff[str] = Handoff()
     handoff.put("first")
     giver = threading.Thread(target=handoff.put, args=("second",), daemon=True)

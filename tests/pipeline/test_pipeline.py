@@ -1,4 +1,4 @@
-"""The heart: what reaches views, tracker, rules and sinks, and in which order."""
+"""What the views, rules and sinks get, and in which order."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,8 +13,8 @@ from tests.support.fakes import ListSource, blank_frame
 from tests.support.pipelines import Collector, pipeline_of
 
 
-class Witness:
-    """A rule that reports whom it saw."""
+class SeenPeople:
+    """A rule whose events are the IDs of the people in each frame."""
 
     def update(self, people: list[Track], frame: Frame) -> Sequence[tuple[int, int | None]]:
         return [(frame.sequence, person.id) for person in people]
@@ -31,7 +31,7 @@ class WatchedViews(Views):
 
 def test_views_observe_and_rules_see_the_people_of_every_frame() -> None:
     views = WatchedViews()
-    running = replace(pipeline_of(OneNetwork(cpu_network()[1], "cpu"), views=views), rules=Rules([Witness()]))
+    running = replace(pipeline_of(OneNetwork(cpu_network()[1], "cpu"), views=views), rules=Rules([SeenPeople()]))
     sink = Collector()
     for _ in running.run(ListSource(map(blank_frame, range(3))), [sink]):
         pass

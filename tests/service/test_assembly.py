@@ -1,4 +1,4 @@
-"""What the configuration says is what the pipeline does."""
+"""The pipeline is built as configured."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -45,11 +45,11 @@ def test_every_setting_reaches_its_stage() -> None:
     assert (detector._thresholds.score, detector._thresholds.keypoints, detector._max_people) == (0.23, 6, 7)
     assert (tracker._min_hits, tracker._max_age_s) == (5, 3.25)
     assert smoother._settings == Settings(0.5, 9.0, 0.11)
-    assert len(pipeline.views.next(0)) == 2, "people who lie are looked for"
+    assert len(pipeline.views.next(0)) == 2, "the second view searches for lying people"
     assert detector._letterboxer(frame_of(scene("empty"), 0), np.empty((353, 481, 3), np.uint8)).mirror
 
 
-def test_defaults_that_stand_in_two_places_are_the_same() -> None:
+def test_defaults_of_the_configuration_and_of_the_stages_are_the_same() -> None:
     _, tracker, smoother = parts(Config())
     default = Tracker()
     assert Config().inference.library == edgetpu.LIBRARY
@@ -57,18 +57,18 @@ def test_defaults_that_stand_in_two_places_are_the_same() -> None:
     assert (tracker._min_hits, tracker._max_age_s) == (default._min_hits, default._max_age_s)
 
 
-def test_stages_that_are_switched_off_do_nothing() -> None:
+def test_disabled_stages_do_nothing() -> None:
     _, pipeline = configured(config(people={"detect_lying": False}, smoothing={"enabled": False}))
     assert isinstance(pipeline.smoother, Untracked)
     assert [pipeline.views.next(second) for second in range(5)] == [[View()]] * 5
 
 
-def test_people_of_slow_cameras_do_not_grow_too_old_between_two_frames() -> None:
+def test_with_a_slow_camera_tracks_do_not_end_between_two_frames() -> None:
     assert parts(config(camera={"fps": 0.1}))[1]._max_age_s > 10
 
 
 def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
-    """Neither tracked nor smoothed nor rotated, although a person might seem to move from one to the next."""
+    """They are not tracked, smoothed or rotated, even if they look like frames of one video."""
     for number in range(5):
         Pillow.fromarray(frame_of(scene("walk"), 30 + number).image).save(tmp_path / f"{number}.png")
     wanted = config(camera={"source": f"images:{tmp_path}", "fps": 0})
@@ -86,14 +86,14 @@ def test_pictures_are_processed_one_by_one(tmp_path: Path) -> None:
     assert len(invokes) == len(done) == 5
     assert [[person.id for person in update.people] for update in done] == [[None]] * 5
     for number, update in enumerate(done):
-        (alone,) = pipeline.detector.detect(frame_of(scene("walk"), 30 + number)).poses
-        assert np.array_equal(update.people[0].pose.xy, alone.xy)
+        (pose,) = pipeline.detector.detect(frame_of(scene("walk"), 30 + number)).poses
+        assert np.array_equal(update.people[0].pose.xy, pose.xy)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 6, 12])
 def test_people_who_cross_keep_their_ids(seed: int) -> None:
-    """An ID belongs to the person whose painted keypoints are clearly the nearest; they pass each other repeatedly."""
+    """Two people pass each other repeatedly. An ID belongs to the painted person who is clearly nearest."""
     _, pipeline = configured(config())
     painter = scene("two", seed)
     owners: dict[int, set[int]] = defaultdict(set)
@@ -117,23 +117,23 @@ def test_people_are_tracked_and_smoothed() -> None:
 
 
 def test_single_mode_gives_one_person_from_two_views() -> None:
-    """One person stands, another one lies: two views, one pose each, and the better one counts."""
+    """One person stands and another one lies, so each view finds one pose. Only the better one is kept."""
     picture = frame_of(scene("walk"), 0).image.copy()
     picture[:, 320:] = np.rot90(frame_of(scene("wave"), 0).image, 3)[80:560, 80:400]  # head to the right
     _, pipeline = configured(config(decode={"mode": "single"}))
-    for number in range(40):
-        frame = Frame(picture, 640, 480, number, number / 15, 0.0)
-        assert len(pipeline.update(frame).people) <= 1
+    frames = [Frame(picture, 640, 480, number, number / 15, 0.0) for number in range(40)]
+    counts = {len(pipeline.update(frame).people) for frame in frames}
+    assert counts == {1}
 
 
 @pytest.mark.parametrize(
     ("width", "height", "rotation", "pixels"),
     [(640, 480, 0, (471, 353)), (640, 480, 90, (471, 353)), (480, 640, 0, (353, 471)), (320, 240, 0, (320, 240))],
 )
-def test_sources_deliver_what_the_network_can_take(
+def test_sources_deliver_pictures_no_larger_than_the_network_needs(
     width: int, height: int, rotation: int, pixels: tuple[int, int]
 ) -> None:
-    """Portraits keep as much as the rotated view takes. `pixels` are those before `rotation`."""
+    """Portrait pictures keep enough pixels for the rotated view. `pixels` is the size before `rotation`."""
     wanted = config(camera={"source": "synthetic:walk", "width": width, "height": height, "rotation": rotation})
     sizes = [loading.open_network(wanted).runtime.input_size]
     with open_source(wanted.camera, largest=largest_picture(wanted.camera, sizes, cropped=False)) as source:
@@ -151,7 +151,7 @@ def test_sources_deliver_what_the_network_can_take(
         ((481, 641), "auto", (641, 481)),
     ],
 )
-def test_pictures_are_as_large_as_the_larger_of_two_networks_takes(
+def test_the_larger_of_two_networks_limits_the_size_of_pictures(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     size: tuple[int, int],

@@ -12,7 +12,7 @@ def update(now_s: float, inference_ms: float, total_ms: float) -> Update:
     return Update(blank_frame(0), [], (), now_s - total_ms / 1e3, inference_ms / 1e3)
 
 
-def test_the_rate_is_that_of_the_last_seconds() -> None:
+def test_the_frame_rate_is_that_of_the_last_seconds() -> None:
     meter = Meter(100.0)
     assert meter.fps(100.0) == 0
     for n in range(200):
@@ -22,13 +22,13 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert meter.last_frame_s == pytest.approx(110.95)
 
 
-def test_one_frame_is_no_rate() -> None:
+def test_after_one_frame_the_frame_rate_is_0() -> None:
     meter = Meter(100.0)
     meter.count(update(100.01, 1, 2), 100.01)
     assert meter.fps(100.02) == 0
 
 
-def test_a_rate_falls_to_nothing_when_no_frames_come() -> None:
+def test_the_frame_rate_falls_to_0_when_no_frames_come() -> None:
     meter = Meter(0.0)
     for n in range(100):
         meter.count(update(n / 20, 1, 2), n / 20)
@@ -37,7 +37,7 @@ def test_a_rate_falls_to_nothing_when_no_frames_come() -> None:
     assert rates[-1] == 0
 
 
-def test_latencies_are_unknown_before_the_first_frame() -> None:
+def test_latencies_are_null_before_the_first_frame_and_quantiles_after_it() -> None:
     meter = Meter(0.0)
     assert meter.inference() is None
     for n in range(1, 101):
@@ -49,7 +49,7 @@ def test_latencies_are_unknown_before_the_first_frame() -> None:
     assert (total.median, total.p95) == pytest.approx((101, 192))
 
 
-def test_readings_that_the_machine_does_not_have_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_that_the_kernel_does_not_report_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_TEMPERATURE", "_THROTTLED"):
         monkeypatch.setattr(health, name, tmp_path / name)
     assert health.soc_temperature_c() is None
@@ -79,7 +79,7 @@ def test_freed_memory_is_returned_to_the_system() -> None:
     assert len(last) == 4000
 
 
-def test_memory_is_that_of_this_process() -> None:
+def test_rss_is_the_memory_of_this_process() -> None:
     before = health.rss_mb()
     ballast = bytearray(b"x") * (64 << 20)
     after = health.rss_mb()

@@ -1,4 +1,4 @@
-"""`info` has what is known, and null for the rest."""
+"""The parts of `info` that are not known yet are null."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def test_unknown_parts_are_null() -> None:
          "the sensor has stopped, and systemd restarts it after a few seconds"),
     ],
 )  # fmt: skip
-def test_a_problem_says_what_to_do_and_what_happens_next(error: Exception, start: str, end: str) -> None:
+def test_a_problem_names_the_remedy_and_what_happens_next(error: Exception, start: str, end: str) -> None:
     problem = published(Facts(Config()), error)["problem"]
     assert problem.startswith(start)
     assert problem.endswith(end)

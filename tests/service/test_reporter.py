@@ -1,4 +1,4 @@
-"""The reporter writes messages, no more often than configured."""
+"""The reporter publishes messages no more often than configured."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ def test_states_arrive_in_one_datagram(systemd: socket.socket) -> None:
     systemd.close()
 
 
-def test_abstract_sockets() -> None:
+def test_an_address_with_an_at_sign_is_an_abstract_socket() -> None:
     name = f"edge-pose-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0" + name)

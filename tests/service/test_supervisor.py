@@ -1,4 +1,4 @@
-"""What is published and reported by the clock, with a broker and a systemd that only listen."""
+"""What the supervisor publishes and reports, and when, to a fake broker and a fake systemd."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Clock:
 
 
 class Listener:
-    """Publisher and systemd at once: keeps what it is given."""
+    """A fake publisher and a fake systemd in one: keeps what it gets."""
 
     watchdog_interval_s = 1.0
     dropped = 0
@@ -86,7 +86,7 @@ class Running:
         self.supervisor.tick()
 
     def wait(self, seconds: float) -> None:
-        """Let time pass with the ticks of a loop that runs."""
+        """Let time pass, with a tick every 0.25 s."""
         end_s = self.clock.now_s + seconds
         while self.clock.now_s < end_s:
             self.clock.now_s += 0.25
@@ -111,7 +111,7 @@ def test_a_stall_and_its_end_are_reported_at_once_and_once(running: Running) -> 
     assert any("the camera is silent" in state for state in running.listener.states)
 
 
-def test_a_suspension_of_the_daemon_is_no_stall(running: Running) -> None:
+def test_a_suspension_of_the_daemon_does_not_count_as_a_stall(running: Running) -> None:
     running.source.waiting = True
     running.frame(0)
     running.clock.now_s += 10 * STALL_S
@@ -132,7 +132,7 @@ def test_a_stall_is_reported_when_the_broker_is_back(running: Running) -> None:
     assert [health["camera"] for health in running.listener.all("health")] == ["ok", "stalled"]
 
 
-def test_a_slow_network_is_no_stall_of_the_camera(running: Running) -> None:
+def test_a_slow_network_does_not_count_as_a_stall_of_the_camera(running: Running) -> None:
     running.frame(0)
     running.wait(STALL_S + 1)
     running.supervisor.publish_health()
@@ -170,7 +170,7 @@ def test_a_change_of_the_backend_is_in_info_and_health_at_once(running: Running)
     assert len(running.listener.messages) == messages
 
 
-def test_the_age_of_a_frame_is_known_only_by_the_sensors_clock(running: Running) -> None:
+def test_the_age_of_a_frame_is_null_without_the_time_of_the_sensor(running: Running) -> None:
     running.frame(0, age_s=0.25)
     running.supervisor.publish_health()
     running.frame(1)

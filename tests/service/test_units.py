@@ -27,7 +27,7 @@ def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("SYSTEMD IS NOT INSTALLED: the units were not checked")
     text = (SYSTEMD / name).read_text(encoding="utf-8")
-    # The program is not installed here.
+    # systemd-analyze wants the program of ExecStart to exist.
     here = text.replace("/opt/edge-pose/bin/edge-pose", "/bin/true")
     (tmp_path / name).write_text(here, encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", tmp_path / name], capture_output=True, text=True, check=False)
@@ -64,17 +64,17 @@ def test_the_exposure_of_the_sandbox_is_at_most_1_5(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_sandbox_leaves_what_the_service_needs(name: str) -> None:
+def test_the_sandbox_allows_what_the_service_needs(name: str) -> None:
     unit = settings(name)
-    assert "ProcSubset" not in unit, "XNNPACK would not find the features of the processor, and be off"
+    assert "ProcSubset" not in unit, "without /proc/cpuinfo XNNPACK would be off"
     assert "PrivateDevices" not in unit
-    assert "AF_NETLINK" in unit["RestrictAddressFamilies"], "libcamera and libusb hear of devices over it"
+    assert "AF_NETLINK" in unit["RestrictAddressFamilies"], "libcamera and libusb detect devices over it"
     devices = [line.split()[0] for line in unit["DeviceAllow"].splitlines()]
     assert devices == ["char-video4linux", "char-media", "char-dma_heap", "char-usb_device", "char-apex"]
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_every_line_is_explained(name: str) -> None:
+def test_every_setting_is_explained_in_the_readme(name: str) -> None:
     explanation = (SYSTEMD / "README.md").read_text(encoding="utf-8")
     plain = {"Description", "Documentation", "ExecStart", "User", "Group", "WantedBy", "After", "Wants"}
     unexplained = [
