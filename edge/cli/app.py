@@ -1,6 +1,6 @@
-"""The command line `edge-pose`: one file per command in edge/cli/commands, and one line per command here.
+"""The command line `edge-pose`. Each command has a file in edge/cli/commands and a line here.
 
-Those files declare options and import their work inside the function: `edge-pose --help` must not load numpy.
+The files declare the options. They import the code that does the work inside the function, so that `--help` is fast.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="A headless human pose sensor: camera frames in, keypoints out over MQTT. Pictures never leave the device.",
-    epilog="Exit codes: 0 normal end, 1 a failure that a restart may fix, 2 wrong use of the command line, 78 wrong "
+    epilog="Exit codes: 0 success, 1 a failure that a restart may fix, 2 invalid command line, 78 invalid "
     "configuration or model.",
 )
 

@@ -1,4 +1,4 @@
-"""`edge-pose demo`: the real service, a broker, and a subscriber, all on this machine."""
+"""`edge-pose demo`: run the real service, a broker and a subscriber on this machine."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +26,11 @@ from edge.mqtt.messages import Topics
 from edge.mqtt.subscription import Subscription
 
 LOOPBACK = "127.0.0.1"
-BROKER_S = 10.0  # to connect to the broker
-END_S = 5.0  # for the service to end
+BROKER_S = 10.0  # for connecting to the broker
+STOP_S = 5.0  # for the service to stop
 SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
-# rumqttd's own configuration: an MQTT 5 listener on loopback, everything small.
+# The configuration of rumqttd, the broker in iotcore: one MQTT 5 listener on loopback, with small limits.
 _BROKER_TOML = """\
 id = 0
 
@@ -57,33 +58,36 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
     """Show messages until Ctrl-C, or `frames` of them; returns the exit code.
 
     On a terminal, unless `as_json`, a table shows the newest message; otherwise each message is one line.
-    Nothing stays on a broker that was named. Raises UsageError, ConfigError, BrokerError, CameraError.
+    Leaves no messages on a `broker` given by the user. Raises UsageError, ConfigError, BrokerError, CameraError.
     """
     out = Console(highlight=False, soft_wrap=True)
     lines = as_json or not out.is_terminal
-    # Only messages go to a pipe.
+    # Standard output receives only messages, so that it can be piped.
     notes = Console(stderr=True, highlight=False, soft_wrap=True) if lines else out
-    # Every signal must end what the demo has started; shells disable SIGINT for programs in the background.
+    # Each signal must also stop the service and the broker. Shells disable SIGINT for programs in the background.
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     with named_by_option("--source", source):
-        open_source(Camera(source=source)).close()  # so that a wrong source is our error and not the service's
+        open_source(Camera(source=source)).close()  # reports an invalid source before the service starts
     with _broker(broker) as (host, port):
         mqtt = Mqtt(host=host, port=port)
-        device_id = f"demo-{os.getpid()}"  # this machine's own sensor may be on that broker too
+        device_id = f"demo-{os.getpid()}"  # must differ from the ID of this machine's own sensor
         topics = Topics(mqtt.base_topic, device_id)
         subscription = _subscribe(mqtt, topics)
-        way = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
-        notes.print(Text.assemble(("edge-pose demo", "bold"), way))
+        path = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
+        notes.print(Text.assemble(("edge-pose demo", "bold"), path))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         service = _start_service(mqtt, device_id, source)
+        log = threading.Thread(target=_print_log, args=(service, notes), daemon=True)
+        log.start()
         try:
             return _show(subscription, service, Lines(out, notes) if lines else Screen(out), frames)
         finally:
-            for number in SIGNALS:  # a second Ctrl-C would leave retained messages behind
+            for number in SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
                 signal.signal(number, signal.SIG_IGN)
-            # A Ctrl-C has reached the service as well; a second signal does no harm.
-            _end(service)
+            # On Ctrl-C, the terminal has signalled the service as well. A second signal does no harm.
+            _stop(service)
+            log.join(STOP_S)
             retained = [topics.status, topics.info, topics.health]
             if broker is not None and not subscription.clear(retained):
                 notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
@@ -97,14 +101,14 @@ def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:
     if connection.tried.wait(BROKER_S) and connection.failure is None:
         return subscription
     subscription.close()
-    # The failure's own remedy names configuration keys, and the demo has no configuration.
+    # The failure's own remedy names configuration keys, which the demo does not read.
     failure = connection.failure or UNANSWERED
     remedy = "name a running broker that requires neither a password nor TLS"
     raise BrokerError(f"--broker {mqtt.host}:{mqtt.port}", failure.problem, remedy)
 
 
-def _show(subscription: Subscription, service: "subprocess.Popen[bytes]", view: View, frames: int) -> int:
-    """Show messages; returns the exit code."""
+def _show(subscription: Subscription, service: "subprocess.Popen[str]", view: View, frames: int) -> int:
+    """Show messages until Ctrl-C, or `frames` of them, or the service ends; returns the exit code."""
     count = 0
     try:
         while not frames or count < frames:
@@ -118,12 +122,12 @@ def _show(subscription: Subscription, service: "subprocess.Popen[bytes]", view: 
         pass
     finally:
         view.end(count)
-    # Without a single message, the service ended by itself and has printed why.
+    # If there was no message, the service has failed and has logged the reason.
     return EXIT_OK if count or service.returncode is None else service.returncode or EXIT_FAILURE
 
 
-def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[bytes]":
-    """The service with defaults and with the demo's settings, passed as environment variables."""
+def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[str]":
+    """Start the service with default settings except for the demo's own, which are environment variables."""
     settings = {
         "device.id": device_id,
         "camera.source": source,
@@ -135,28 +139,40 @@ def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", os.devnull, "--log-level", "warning"],
         env=inherited | {variable_of(key): value for key, value in settings.items()},
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
     )
 
 
-def _end(service: "subprocess.Popen[bytes]") -> None:
+def _print_log(service: "subprocess.Popen[str]", notes: Console) -> None:
+    """Print the service's warnings and errors until it ends. `notes` keeps them from disturbing the table."""
+    assert service.stderr is not None
+    with service.stderr:
+        for line in service.stderr:
+            if not line.startswith("INFO: "):  # written by LiteRT, which ignores --log-level
+                notes.print(line.rstrip(), markup=False, emoji=False)
+
+
+def _stop(service: "subprocess.Popen[str]") -> None:
     if service.poll() is None:
         service.send_signal(signal.SIGTERM)
     try:
-        service.wait(END_S)
+        service.wait(STOP_S)
     except subprocess.TimeoutExpired:
         service.kill()
         service.wait()
 
 
 @contextmanager
-def _broker(named: str | None) -> Iterator[tuple[str, int]]:
-    """Host and port of the broker that was named, or of one that the demo starts, which listens on loopback only."""
-    if named is not None:
-        host, port = host_and_port(named, "--broker")
+def _broker(given: str | None) -> Iterator[tuple[str, int]]:
+    """Host and port of the `given` broker, or of a broker that runs for the block and listens on loopback only."""
+    if given is not None:
+        host, port = host_and_port(given, "--broker")
         yield host, port or Mqtt().port
         return
     try:
-        from iotcore import Broker as Embedded  # noqa: PLC0415 - an optional extra
+        from iotcore import Broker as EmbeddedBroker  # noqa: PLC0415 - an optional extra
     except ImportError:
         problem, remedy = "the demo's own broker is not installed", "or name a broker with --broker HOST"
         raise ConfigError("iotcore", problem, f"run {pip_install('demo')}, {remedy}") from None
@@ -164,7 +180,7 @@ def _broker(named: str | None) -> Iterator[tuple[str, int]]:
     with tempfile.TemporaryDirectory(prefix="edge-pose-broker-") as folder:
         config = Path(folder) / "broker.toml"
         config.write_text(_BROKER_TOML.format(host=LOOPBACK, port=port_number), encoding="utf-8")
-        with Embedded(config_path=str(config)):
+        with EmbeddedBroker(config_path=str(config)):
             yield LOOPBACK, port_number
 
 

@@ -1,4 +1,4 @@
-"""What the demo prints: a table that updates, or one line per message."""
+"""The demo's output: a live table, or one line per message."""
 
 from collections import deque
 from typing import Protocol
@@ -12,22 +12,22 @@ from rich.text import Text
 from edge.cli.pose_text import position, score_bar
 from edge.mqtt.messages import Keypoints, PoseOut, read_keypoints
 
-FPS_FRAMES = 30  # the frame rate is the mean over this many
-SAMPLE_KEYPOINTS = 2  # all 17 do not fit the screen
-SAMPLE_AFTER = 10  # messages; sources without tracking, such as pictures, never give an ID
+FPS_FRAMES = 30  # the frame rate is a mean over this many frames
+SAMPLE_KEYPOINTS = 2  # all 17 do not fit on the screen
+SAMPLE_AFTER = 10  # messages; from then on, the sample may be of a person without an ID, which pictures never get
 SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST")
 
 
 class View(Protocol):
     def show(self, payload: bytes, now_s: float) -> None:
-        """Show a keypoints message that arrived at `now_s` of a monotonic clock."""
+        """Show a keypoints message; `now_s` is its arrival on a monotonic clock."""
 
     def end(self, count: int) -> None:
-        """Print how many messages there were."""
+        """Print the number of messages."""
 
 
 class Lines:
-    """Each message as it came, one line each on `out`; everything else on `notes`."""
+    """Prints each message as one line on `out`, and everything else on `notes`."""
 
     def __init__(self, out: Console, notes: Console) -> None:
         self._out = out
@@ -41,7 +41,7 @@ class Lines:
 
 
 class Screen:
-    """One sample message, and below it a table of the people in the newest message."""
+    """Prints one sample message and, below it, a live table of the people in the newest message."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -57,7 +57,8 @@ class Screen:
         keypoints = read_keypoints(payload)
         if not self._sampled and keypoints.poses and (keypoints.poses[0].id or self._count >= SAMPLE_AFTER):
             self._sampled = True
-            self._console.print("", JSONHighlighter()(sample(keypoints)), "", sep="\n")
+            self._console.print("\nOne of the messages, shortened:", style="dim")
+            self._console.print(JSONHighlighter()(sample(keypoints)), "", sep="\n")
         self._live.start()
         self._live.update(table(keypoints, self._fps()), refresh=True)
 
@@ -75,19 +76,19 @@ def _print_count(console: Console, count: int) -> None:
 
 
 def table(keypoints: Keypoints, fps: float | None) -> Group:
-    """People, frame rate and latency, and a line per person; fits 80 columns."""
+    """Frame rate, number of people and latency, and a row per person; fits 80 columns."""
     people = len(keypoints.poses)
     summary = Text.assemble(
         ("  –  fps" if fps is None else f"{fps:5.1f} fps", "bold green"),
         "  ",
         (f"{people} {'person' if people == 1 else 'people'}", "bold cyan"),
         f"  inference {keypoints.latency_ms.inference:.1f} ms, total {keypoints.latency_ms.total:.1f} ms",
-        ("  Ctrl-C ends", "dim"),
+        ("  Ctrl-C to stop", "dim"),
     )
     rows = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for name in ("id", "score", "seen", "box", *(part.lower().replace("_", " ") for part in SHOWN)):
         rows.add_column(name, no_wrap=True)
-    # Messages have the best score first; by ID, people keep their rows.
+    # Messages list people by score. Sorted by ID, people keep their rows.
     for pose in sorted(keypoints.poses, key=lambda pose: (pose.id is None, pose.id)):
         rows.add_row(*_row(pose))
     return Group(summary, rows if people else Text("no person in view", style="dim"))
@@ -109,9 +110,9 @@ def sample(keypoints: Keypoints) -> str:
     """The first person of a message as indented JSON with some of the keypoints; fits 80 columns."""
     pose, frame, latency_ms = keypoints.poses[0], keypoints.frame, keypoints.latency_ms
     shown = [
-        f'      {{"index": {one.index}, "body_part": "{one.body_part}",\n'
-        f'       "x": {one.x}, "y": {one.y}, "confidence": {one.confidence}}}'
-        for one in pose.keypoints[:SAMPLE_KEYPOINTS]
+        f'      {{"index": {keypoint.index}, "body_part": "{keypoint.body_part}",\n'
+        f'       "x": {keypoint.x}, "y": {keypoint.y}, "confidence": {keypoint.confidence}}}'
+        for keypoint in pose.keypoints[:SAMPLE_KEYPOINTS]
     ]
     left_out = len(pose.keypoints) - len(shown)
     more = f",\n      … {left_out} more" if left_out else ""

@@ -1,4 +1,4 @@
-"""Log lines on standard error, for people and for systemd's journal."""
+"""Log to standard error, for terminals and for systemd's journal."""
 
 import logging
 import os
@@ -14,9 +14,9 @@ class LogLevel(StrEnum):
 
 
 def log_to_stderr(level: LogLevel) -> None:
-    """Log to standard error. The journal adds the time itself, and reads the level from a <n> before the line."""
+    """Log to standard error. The journal adds the time itself, and reads the level from the prefix <n>."""
     status = os.fstat(sys.stderr.fileno())
-    # A shell started by a service inherits the variable, so compare it with standard error.
+    # The variable alone is no proof: a shell started by a service inherits it.
     journal = os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -26,7 +26,7 @@ def log_to_stderr(level: LogLevel) -> None:
 
 
 def log_problems() -> None:
-    """For commands that print their results: log errors, and warnings about the configuration."""
+    """Log errors, and warnings about the configuration. For commands that print their results."""
     log_to_stderr(LogLevel.error)
     logging.getLogger("edge.config").setLevel(logging.WARNING)
 

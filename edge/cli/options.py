@@ -1,4 +1,4 @@
-"""Options that several commands share, and what follows from them."""
+"""Options that several commands share, and functions that apply them."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,17 +17,21 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config", "-c", help="Configuration file instead of /etc/edge-pose/edge-pose.toml.", show_default=False,
-        readable=False,  # an unreadable file is an error of the configuration (78) and not of the command line (2)
+        readable=False,  # edge.config reports an unreadable file, with exit code 78 instead of 2
     ),
 ]  # fmt: skip
 OptionalConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file instead of the defaults.", show_default=False)
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", metavar="NAME|FILE", help="Instead of model.name.", show_default=False)
+    str | None,
+    typer.Option("--model", metavar="NAME|FILE", help="Model to use instead of model.name.", show_default=False),
 ]
 InputSize = Annotated[
-    str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Instead of model.input_size, in px.", show_default=False)
+    str | None,
+    typer.Option(
+        metavar="HEIGHTxWIDTH", help="Input size to use instead of model.input_size, in px.", show_default=False
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -68,7 +72,7 @@ def config_without_broker(
 
 @contextmanager
 def model_errors_name_options(model: str | None, input_size: str | None) -> Iterator[None]:
-    """Errors about a model that was given on the command line name the option instead of the key."""
+    """Replace the key in a ModelError by the option, if the option was given. Raises UsageError."""
     options = {"model.name": ("--model", model), "model.input_size": ("--input-size", input_size)}
     try:
         yield

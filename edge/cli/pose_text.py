@@ -9,7 +9,7 @@ GOOD_SCORE = 0.5
 
 
 def score_bar(score: float) -> Text:
-    """A score from 0 to 1 as a number and a bar."""
+    """A score from 0 to 1, as a number and a bar."""
     filled = round(score * SCORE_BAR_CELLS)
     bar = "█" * filled + "░" * (SCORE_BAR_CELLS - filled)
     return Text.assemble(f"{score:.2f} ", (bar, "green" if score >= GOOD_SCORE else "yellow"))

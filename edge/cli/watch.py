@@ -1,4 +1,4 @@
-"""`edge-pose watch`: what the sensors on a broker see, one line per person."""
+"""`edge-pose watch`: print the people that the sensors on a broker detect, one line per person."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from edge.mqtt.messages import Keypoints, PoseOut, read_keypoints
 from edge.mqtt.subscription import Subscription
 from edge.types import Message
 
-# These show where a person is and what the hands do; all 17 do not fit a line.
+# Enough for the position, the height and the hands of a person; all 17 do not fit on a line.
 SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
 
 
@@ -37,7 +37,7 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
     printer = _Printer(as_json=as_json)
     subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
     reported: Failure | None = None
-    _note(f"waiting for sensors under {mqtt.base_topic}/ on {mqtt.host}:{mqtt.port}; Ctrl-C ends")
+    _note(f"waiting for sensors under {mqtt.base_topic}/ on {mqtt.host}:{mqtt.port}; stop with Ctrl-C")
     try:
         while True:
             message = subscription.next(timeout_s=0.5)
@@ -54,7 +54,7 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
 
 
 class _Printer:
-    """Prints messages; of a room that stays empty, only the first one."""
+    """Prints messages. While a sensor detects no people, prints only the first of its messages."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._console = Console(highlight=False)
@@ -63,7 +63,7 @@ class _Printer:
 
     def print(self, message: Message) -> None:
         device, kind = message.topic.split("/")[-2:]
-        if kind == "status" and not message.payload:  # a retained status that was deleted
+        if kind == "status" and not message.payload:  # deletes a retained status
             return
         if self._as_json:
             payload = message.payload.decode(errors="replace")
@@ -84,7 +84,7 @@ class _Printer:
         people = len(keypoints.poses)
         if people or self._people.get(device) != 0:
             for line in lines(device, keypoints):
-                # On a terminal one row per person; in a pipe nothing is cut off.
+                # Cut lines at the width of a terminal. In a pipe, print all of them.
                 cut = self._console.is_terminal
                 self._console.print(line, no_wrap=cut, overflow="ellipsis" if cut else None, soft_wrap=not cut)
         self._people[device] = people
@@ -103,7 +103,7 @@ def _decoded(payload: str) -> Any:
 
 
 def lines(device: str, keypoints: Keypoints) -> list[Text]:
-    """One line per person, or one that says that there is no person."""
+    """One line per person, or the line "no person"."""
     start = f"{keypoints.time[11:-1]}  {device}  #{keypoints.seq}  "
     if not keypoints.poses:
         return [Text(start + "no person", style="dim")]
@@ -127,13 +127,13 @@ def _line(start: str, pose: PoseOut) -> Text:
 def _broker(config: Path | None, host: str | None, port: int | None) -> Mqtt:
     """The configured broker, with the host and port of the command line. Raises ConfigError, UsageError.
 
-    With a host and no file, no file is read: the password of one broker must not be sent to another.
+    With a host and no `config`, reads no file: the password of one broker must not be sent to another.
     """
     environ = dict(os.environ)
     if host is not None:
         environ[variable_of("mqtt.host")], named_port = host_and_port(host, "--host")
         if port and named_port and port != named_port:
-            raise UsageError("--port", f"{port} is not the port in --host {host}", "leave one of the two out")
+            raise UsageError("--port", f"{port} is not the port in --host {host}", "omit one of the two")
         port = port or named_port
     if port:
         environ[variable_of("mqtt.port")] = str(port)

@@ -70,11 +70,11 @@ def test_the_command_accepts_a_model_and_an_input_size(tmp_path: Path) -> None:
         ("nothing.png", "out.mp4", "IN", "nothing.png cannot be read"),
         (__file__, "out.png", "IN", f"{__file__} cannot be read"),
         ("synthetic:wlak", "out.png", "IN", 'no scene "wlak"'),
-        ("", "out.png", "IN", "it names no file"),
-        ("images:", "out.png", "IN", "it names no file"),
+        ("", "out.png", "IN", "names no file"),
+        ("images:", "out.png", "IN", "names no file"),
     ],
 )
-def test_unusable_arguments_are_named_and_nothing_is_written(
+def test_the_error_names_the_unusable_argument_and_nothing_is_written(
     tmp_path: Path, source: str, out: str, key: str, problem: str
 ) -> None:
     (tmp_path / out).write_bytes(b"before")
@@ -126,7 +126,7 @@ def test_an_unreachable_camera_stays_a_camera_error(tmp_path: Path, source: str)
     assert caught.value.key == "IN"
 
 
-def test_the_command_reports_how_many_people_it_saw(tmp_path: Path) -> None:
+def test_the_command_reports_the_number_of_people(tmp_path: Path) -> None:
     picture, video, empty = tmp_path / "a b.png", tmp_path / "ü.mp4", tmp_path / "empty.mp4"
     done = run_edge("annotate", "synthetic:two", str(picture), "--frame", "20")
     assert (done.stdout, done.stderr.splitlines()[-1]) == ("", f"wrote {picture}: 2 people")
@@ -146,7 +146,7 @@ def test_frames_is_refused_for_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.gif", "out.mp4"])
-def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path, name: str) -> None:
+def test_a_failed_run_leaves_an_existing_file_unchanged(tmp_path: Path, name: str) -> None:
     picture = tmp_path / "in.png"
     Pillow.new("RGB", SIZE).save(picture)
     out = tmp_path / "there" / name
@@ -165,7 +165,7 @@ def test_a_failed_run_leaves_everything_as_it_was(tmp_path: Path, name: str) -> 
 
 
 def encode(file: Path, images: list[Image], *, rate: int = 10, times: list[int] | None = None) -> None:
-    """Write a video, whose frames come at those ticks of `rate` a second."""
+    """Write a video. `times` are the frames' times in units of 1 / `rate` s."""
     av = pytest.importorskip("av", reason="PYAV IS NOT INSTALLED: do pip install 'edge-pose[video]'")
     with av.open(str(file), "w") as container:
         stream = container.add_stream("png", rate=rate)
@@ -190,7 +190,7 @@ def test_a_video_shows_the_skeleton_in_every_frame(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
     of = scene("two")
     sides = [("LEFT", LEFT), ("RIGHT", RIGHT)]
-    there = [
+    found = [
         has_colour(image, colour, truth.xy[INDEX[f"{side}_{part}"]], within_px=16, tolerance=60)
         for number, image in enumerate(clip.images, 5)
         for truth in poses_of(of, number)
@@ -198,8 +198,8 @@ def test_a_video_shows_the_skeleton_in_every_frame(tmp_path: Path) -> None:
         for part in ("SHOULDER", "HIP", "KNEE")
         if truth.visible[INDEX[f"{side}_{part}"]]
     ]
-    assert len(there) > 60
-    assert np.mean(there) > 0.9
+    assert len(found) > 60
+    assert np.mean(found) > 0.9
 
 
 def test_people_in_a_video_are_tracked(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_the_command_accepts_a_range_of_frames(tmp_path: Path) -> None:
     assert clip.rate == 10
 
 
-def test_pictures_of_a_folder_become_a_video(tmp_path: Path) -> None:
+def test_the_pictures_of_a_folder_become_a_video(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, (width, height) in enumerate([(64, 48), (48, 64), (128, 96)]):
@@ -261,7 +261,7 @@ def test_a_gif_of_a_scene_is_animated_and_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_no_file(tmp_path: Path, number: int) -> None:
+def test_a_signal_leaves_no_file(tmp_path: Path, number: int) -> None:
     arguments = ["annotate", "synthetic:walk", str(tmp_path / "out.mp4"), "--frames", "9999"]
     command = [sys.executable, "-m", "edge", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, wrong use, start-up, and the small commands."""
+"""The command line as a whole: help, usage errors, imports, and the small commands."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.support.sensor import run_edge
 COMMANDS = ["run", "demo", "check", "doctor", "watch", "annotate", "evaluate", "schema", "models"]
 
 
-def test_version() -> None:
+def test_version_is_printed() -> None:
     assert run_edge("--version").stdout.strip() == f"edge-pose {__version__}"
 
 
@@ -28,14 +28,16 @@ def test_help_explains_every_command() -> None:
         assert "Usage" in run_edge(command, "--help").stdout
 
 
-@pytest.mark.parametrize("wrong", [["rnu"], ["run", "--confg", "x"], ["schema", "nothing"], ["demo", "--frames", "-1"]])
-def test_wrong_use_shows_the_usage(wrong: list[str]) -> None:
-    done = run_edge(*wrong)
+@pytest.mark.parametrize(
+    "arguments", [["rnu"], ["run", "--confg", "x"], ["schema", "nothing"], ["demo", "--frames", "-1"]]
+)
+def test_a_usage_error_shows_the_usage(arguments: list[str]) -> None:
+    done = run_edge(*arguments)
     assert done.returncode == EXIT_USAGE
     assert "Usage" in done.stderr
 
 
-def test_a_missing_configuration_is_one_line() -> None:
+def test_a_missing_configuration_file_is_reported_in_one_line() -> None:
     done = run_edge("run", "--config", "/does/not/exist.toml")
     assert done.returncode == EXIT_CONFIG
     assert done.stderr.startswith("edge-pose: /does/not/exist.toml: no such file")
@@ -58,8 +60,8 @@ def test_help_and_run_import_only_what_they_need() -> None:
     assert not modules("run", "--config", "/dev/null") & {"rich", "PIL", "av", "iotcore"}
 
 
-def test_models_list(tmp_path: Path) -> None:
-    environ = {"COLUMNS": "80", "XDG_DATA_HOME": str(tmp_path)}  # without the models of this user
+def test_models_list_fits_80_columns(tmp_path: Path) -> None:
+    environ = {"COLUMNS": "80", "XDG_DATA_HOME": str(tmp_path)}  # hides the models of this user
     listed = {
         model["name"]: model for model in json.loads(run_edge("models", "list", "--json", environ=environ).stdout)
     }
@@ -68,13 +70,13 @@ def test_models_list(tmp_path: Path) -> None:
     table = run_edge("models", "list", environ=environ)
     assert table.returncode == 0
     lines = table.stdout.splitlines()
-    # Lines with a command are as long as the path of this installation.
+    # Lines with a command contain the path of this installation, which may be long.
     assert [line for line in lines if (len(line) > 80 and "run: " not in line) or line != line.rstrip()] == []
     assert [line for line in lines if not line.startswith(" ")] == list(listed)
     assert "    posenet, CPU, height x width 257x257 353x481 481x641, 1.5 MB, Apache-2.0" in lines
 
 
-def test_schema() -> None:
+def test_schema_prints_all_schemas_or_one() -> None:
     assert set(json.loads(run_edge("schema").stdout)) == {"keypoints", "info", "health"}
     assert "poses" in json.dumps(json.loads(run_edge("schema", "keypoints").stdout))
 
@@ -106,7 +108,7 @@ def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:
         ("model.input_size", "mine", None, None),
     ],
 )
-def test_errors_about_a_model_name_the_option_that_was_given(
+def test_errors_about_a_model_name_the_given_option(
     key: str, model: str | None, input_size: str | None, option: str | None
 ) -> None:
     with (

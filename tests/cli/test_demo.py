@@ -1,4 +1,4 @@
-"""`edge-pose demo`: with a broker of its own, on a named one, and what it prints."""
+"""`edge-pose demo`: its output, its own broker, and a broker given by the user."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from tests.support.waiting import LONG_S, until
 
 
 def keypoints(*ids: int | None) -> Keypoints:
-    """A message with a person for each ID, as wide as numbers get."""
+    """A message with a person for each ID; every number has as many digits as possible."""
     parts = tuple(
         KeypointOut(index=index, body_part=name, x=1919.5, y=1079.5, confidence=0.999) for index, name in PARTS.items()
     )
@@ -41,10 +41,10 @@ def keypoints(*ids: int | None) -> Keypoints:
     )
 
 
-def printed(*what: object) -> str:
-    """What a terminal of 80 columns shows."""
+def printed(item: object) -> str:
+    """The output on a terminal of 80 columns."""
     console = Console(file=io.StringIO(), width=80, color_system=None)
-    console.print(*what, sep="\n")
+    console.print(item)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -63,7 +63,7 @@ def test_the_table_of_an_empty_room_says_so() -> None:
     assert "no person" in printed(table(keypoints(), None))
 
 
-def test_the_sample_fits_80_columns_and_is_json_but_for_the_keypoints_left_out() -> None:
+def test_the_sample_fits_80_columns_and_is_json_except_for_the_omitted_keypoints() -> None:
     text = sample(keypoints(3))
     assert max(map(len, text.splitlines())) <= 80
     document = json.loads(text.replace(",\n      … 15 more", ""))
@@ -74,9 +74,7 @@ def test_the_sample_fits_80_columns_and_is_json_but_for_the_keypoints_left_out()
 @pytest.mark.parametrize(
     ("ids", "samples"), [([None, 1, 1], [0, 1, 1]), ([None] * SAMPLE_AFTER, [0] * (SAMPLE_AFTER - 1) + [1])]
 )
-def test_the_sample_is_printed_once_for_a_tracked_person_if_there_is_one(
-    ids: list[int | None], samples: list[int]
-) -> None:
+def test_the_sample_is_printed_once_and_prefers_a_tracked_person(ids: list[int | None], samples: list[int]) -> None:
     out = io.StringIO()
     topics = Topics("edge-pose", "demo")
     screen = Screen(Console(file=out, width=80, force_terminal=True, color_system=None))
@@ -91,7 +89,7 @@ def test_on_a_terminal_there_is_a_table_and_no_line_per_message() -> None:
     ours, theirs = pty.openpty()
     environ = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
     command = [sys.executable, "-m", "edge", "demo", "--frames", "10"]
-    demo = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, cwd=ROOT, env=environ)
+    demo = subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=ROOT, env=environ)
     os.close(theirs)
     text = b""
     with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # EIO at the end
@@ -101,6 +99,7 @@ def test_on_a_terminal_there_is_a_table_and_no_line_per_message() -> None:
     assert b"left wrist" in text
     assert b"10 messages" in text
     assert b'{"v":1' not in text
+    assert b"XNNPACK" not in text, "LiteRT's own output would disturb the table"
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -118,8 +117,17 @@ def test_in_a_pipe_each_message_is_a_line(options: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_an_error_of_the_service_is_printed() -> None:
+    pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
+    done = run_edge("demo", "--source", f"rtsp://{LOOPBACK}:1/x")
+    assert done.returncode == 1
+    assert f"edge-pose: camera.source: rtsp://{LOOPBACK}:1 cannot be read" in done.stderr
+    assert "0 messages" in done.stderr
+
+
 @pytest.mark.broker
-def test_nothing_is_left_on_a_broker_that_was_named(mosquitto: Callable[..., Mosquitto]) -> None:
+def test_nothing_is_left_on_a_broker_given_by_the_user(mosquitto: Callable[..., Mosquitto]) -> None:
     server = mosquitto()
     with ear(server.port) as heard:
         done = run_edge("demo", "--frames", "5", "--broker", f"{LOOPBACK}:{server.port}")
@@ -156,11 +164,11 @@ def test_a_second_ctrl_c_leaves_nothing_on_the_broker(mosquitto: Callable[..., M
     server = mosquitto()
     with demo_process("--broker", f"{LOOPBACK}:{server.port}") as demo:
         (service,) = children_of(demo.pid)
-        # A thread that still ran would take SIGTERM before SIGSTOP, and it would never be pending.
+        # A thread that is still running could handle SIGTERM first, and the signal would never be pending.
         os.kill(service, signal.SIGSTOP)
         until(lambda: thread_states(service) == {"T"})
         demo.send_signal(signal.SIGINT)
-        until(lambda: pending(service) >> (signal.SIGTERM - 1) & 1)  # the demo waits for its service from now on
+        until(lambda: pending(service) >> (signal.SIGTERM - 1) & 1)  # from now on, the demo waits for its service
         demo.send_signal(signal.SIGINT)
         os.kill(service, signal.SIGCONT)
         demo.communicate(timeout=LONG_S)
@@ -173,13 +181,13 @@ def children_of(process: int) -> list[int]:
 
 
 def thread_states(process: int) -> set[str]:
-    """The states of a process's threads, one letter each, "T" for stopped."""
+    """The states of a process's threads, one letter each; "T" is stopped."""
     lines = [(task / "stat").read_text() for task in Path(f"/proc/{process}/task").iterdir()]
     return {line.rpartition(")")[2].split()[0] for line in lines}
 
 
 def pending(process: int) -> int:
-    """A bit for each signal that was sent to a process and has not reached it yet."""
+    """A bit for each signal that was sent to a process and not delivered yet."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("ShdPnd:")).split()[1], 16)
 
@@ -195,7 +203,7 @@ def test_a_broker_that_requires_a_login_is_an_error(mosquitto: Callable[..., Mos
     )
 
 
-def test_ending_the_demo_ends_its_service_and_broker() -> None:
+def test_stopping_the_demo_stops_its_service_and_broker() -> None:
     pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
     with demo_process() as demo:
         children = children_of(demo.pid)
@@ -213,7 +221,7 @@ def test_a_missing_broker_is_an_error_without_configuration_keys() -> None:
     assert "mqtt." not in done.stderr
 
 
-def test_a_wrong_option_is_wrong_use() -> None:
+def test_an_invalid_option_is_a_usage_error() -> None:
     for nonsense in ("127.0.0.1:0", "a b", "host:port", "mqtt://host", "192.168..1", ""):
         done = run_edge("demo", "--broker", nonsense)
         assert (done.returncode, done.stderr.count("\n")) == (EXIT_USAGE, 1)

@@ -1,4 +1,4 @@
-"""`edge-pose watch` on real brokers: its connection, its login, and what it prints."""
+"""`edge-pose watch` with real brokers: connection, login and output."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ Start = Callable[..., Mosquitto]
 
 
 @pytest.fixture
-def closed(mosquitto: Start, tmp_path: Path) -> Mosquitto:
+def password_broker(mosquitto: Start, tmp_path: Path) -> Mosquitto:
     """A broker that accepts only the user `edge`, whose password is in `secret`."""
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
@@ -24,26 +24,28 @@ def closed(mosquitto: Start, tmp_path: Path) -> Mosquitto:
 
 
 @pytest.mark.broker
-def test_it_prints_the_status_of_each_sensor_but_not_deleted_ones(mosquitto: Start, tmp_path: Path) -> None:
+def test_it_prints_the_status_of_each_sensor_but_not_its_deletion(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with watch(tmp_path, "--host", f"{LOOPBACK}:{port}") as lines_with:
         (waiting,) = lines_with("waiting")
-        assert waiting == f"edge-pose: waiting for sensors under edge-pose/ on {LOOPBACK}:{port}; Ctrl-C ends"
+        assert waiting == f"edge-pose: waiting for sensors under edge-pose/ on {LOOPBACK}:{port}; stop with Ctrl-C"
         publish(port, "edge-pose/door/status", "online", "-r")
         assert lines_with("online")[1:] == ["door  online"]
-        publish(port, "edge-pose/door/status", "", "-r")  # as at the end of the demo
+        publish(port, "edge-pose/door/status", "", "-r")  # the demo deletes its status like this
         publish(port, "edge-pose/hall/status", "online")
         assert lines_with("hall")[1:] == ["door  online", "hall  online"]
 
 
 @pytest.mark.broker
 @pytest.mark.parametrize("named", [True, False])
-def test_host_replaces_only_the_host_of_a_named_configuration(closed: Mosquitto, tmp_path: Path, named: bool) -> None:
+def test_host_replaces_only_the_host_of_a_named_configuration(
+    password_broker: Mosquitto, tmp_path: Path, named: bool
+) -> None:
     config = tmp_path / "edge-pose.toml"
     lines = [
         "[mqtt]",
         'host = "nowhere.invalid"' if named else f'host = "{LOOPBACK}"',
-        f"port = {closed.port}",
+        f"port = {password_broker.port}",
         'base_topic = "house"',
         'username = "edge"',
         f'password_file = "{tmp_path}/secret"',
@@ -51,15 +53,15 @@ def test_host_replaces_only_the_host_of_a_named_configuration(closed: Mosquitto,
     config.write_text("\n".join(lines))
     host = ["--host", LOOPBACK] if named else []
     with watch(tmp_path, "--config", str(config), "--json", *host) as lines_with:
-        lines_with(f"under house/ on {LOOPBACK}:{closed.port}")
-        publish(closed.port, "house/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
+        lines_with(f"under house/ on {LOOPBACK}:{password_broker.port}")
+        publish(password_broker.port, "house/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
         assert json.loads(lines_with("topic")[-1]) == {"topic": "house/door/status", "payload": "online"}
 
 
 @pytest.mark.broker
-def test_without_a_file_the_login_comes_from_the_environment(closed: Mosquitto, tmp_path: Path) -> None:
-    publish(closed.port, "edge-pose/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
-    where = "--host", f"{LOOPBACK}:{closed.port}"
+def test_with_host_and_no_file_the_login_comes_from_the_environment(password_broker: Mosquitto, tmp_path: Path) -> None:
+    publish(password_broker.port, "edge-pose/door/status", "online", "-r", "-u", "edge", "-P", "s3cret")
+    where = "--host", f"{LOOPBACK}:{password_broker.port}"
     with watch(tmp_path, *where) as lines_with:
         line = lines_with("does not authorize this user")[-1]
         assert "correct EDGE_POSE_MQTT__USERNAME" in line
@@ -79,11 +81,11 @@ def test_failures_name_the_options_that_were_typed(tmp_path: Path) -> None:
         assert done.stderr.startswith(f"edge-pose: --host: {wrong!r} is not HOST or HOST:PORT")
     done = run_edge("watch", "--host", f"{LOOPBACK}:1", "--port", "2")
     assert done.returncode == EXIT_USAGE
-    assert done.stderr == f"edge-pose: --port: 2 is not the port in --host {LOOPBACK}:1; leave one of the two out\n"
+    assert done.stderr == f"edge-pose: --port: 2 is not the port in --host {LOOPBACK}:1; omit one of the two\n"
 
 
 @pytest.mark.broker
-def test_a_lost_connection_of_watch_does_not_mention_device_ids(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_lost_connection_does_not_mention_device_ids(mosquitto: Start, tmp_path: Path) -> None:
     broker = mosquitto()
     publish(broker.port, "edge-pose/door/status", "online", "-r")
     with watch(tmp_path, "--host", f"{LOOPBACK}:{broker.port}") as lines_with:

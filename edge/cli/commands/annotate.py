@@ -20,19 +20,21 @@ def annotate(
     source: Annotated[str, typer.Argument(metavar="IN", help="A picture, a video, or any value for camera.source.")],
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="Picture, video or animated GIF to write; its suffix selects the format."),
+        typer.Argument(metavar="OUT", help="Picture, video or GIF to write. Its suffix selects the format."),
     ],
-    frame: Annotated[int, typer.Option(min=0, help="Which frame of the source, from 0; for a video the first.")] = 0,
+    frame: Annotated[
+        int, typer.Option(min=0, help="Number of the frame to draw, from 0. For a video or GIF, the first frame.")
+    ] = 0,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="For a video or GIF: at most this many frames.", show_default=False)
+        int | None, typer.Option(min=1, help="For a video or GIF, at most this many frames.", show_default=False)
     ] = None,
     config: OptionalConfigFile = None,
     model: ModelName = None,
     input_size: InputSize = None,
 ) -> None:
-    """Draw skeletons on a frame or a video. This is the only command that writes pictures."""
+    """Draw skeletons on a picture or a video. This is the only command that writes pictures."""
     check_writable(out, "OUT")
-    # Remove a partly written file also when a shell runs this in the background, where it disables Ctrl-C.
+    # Both signals must raise, so that the partly written file is removed. Shells disable SIGINT in the background.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     from edge.cli.annotate import run

@@ -16,7 +16,7 @@ def check(
         bool, typer.Option("--offline", help="Do not open the source or connect to the broker.")
     ] = False,
 ) -> None:
-    """Test configuration, model, source and broker, one after the other, and say how to fix what fails."""
+    """Test the configuration, model, source and broker, and print how to fix each failure."""
     log_problems()
     from edge.config import find_credential
     from edge.doctor import selftest

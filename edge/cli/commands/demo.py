@@ -10,15 +10,15 @@ from edge.cli.options import AsJson
 
 def demo(
     broker: Annotated[
-        str | None, typer.Option(metavar="HOST[:PORT]", help="Use this broker instead of one that the demo starts.")
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Use this broker instead of starting one.")
     ] = None,
-    frames: Annotated[int, typer.Option(min=0, help="End after this many frames; 0 = run until Ctrl-C.")] = 0,
-    source: Annotated[str, typer.Option(help="Where frames come from: a value for camera.source.")] = "synthetic:walk",
+    frames: Annotated[int, typer.Option(min=0, help="Stop after this many frames; 0 = run until Ctrl-C.")] = 0,
+    source: Annotated[str, typer.Option(help="Source of the frames, a value for camera.source.")] = "synthetic:walk",
     as_json: AsJson = False,
 ) -> None:
-    """Show the sensor at work with nothing attached: a painted person, a broker, and the messages.
+    """Show the sensor at work without any hardware: a painted person, a broker, and the messages.
 
-    On a terminal it shows a table that updates. In a pipe, or with --json, it prints one message per line.
+    On a terminal, it shows a live table. In a pipe, or with --json, it prints one message per line.
     """
     log_problems()
     from edge.cli.demo import run

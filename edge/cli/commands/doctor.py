@@ -10,9 +10,10 @@ from edge.errors import EXIT_FAILURE
 
 
 def doctor(config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Examine the machine around the sensor, also while it runs, and say how to fix what is wrong.
+    """Check this machine for problems, and print how to fix them. The service may be running.
 
-    Run it with sudo: what a normal user may not read is reported as unknown. Exit code 1 if there is a problem, else 0.
+    Without sudo, everything that only root may read is reported as unknown. The exit code is 1 if there is a problem,
+    else 0.
     """
     log_problems()
     from edge.doctor import report, runner

@@ -26,16 +26,16 @@ def evaluate(
     model: ModelName = None,
     input_size: InputSize = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use only the first pictures, this many.", show_default=False)
+        int | None, typer.Option(min=1, help="Use at most this many pictures.", show_default=False)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the poses, as COCO results.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Also write the poses as COCO results.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure AP, AR, errors and latency on annotated pictures.
 
-    Without --config, decode.max_people is 20, as many people as COCO's evaluation counts.
+    Without --config, decode.max_people is 20, because COCO's evaluation counts at most 20 people per picture.
     """
     if out is not None:
         check_writable(out, "--out")

@@ -1,4 +1,4 @@
-"""`edge-pose models`: list, verify, fetch, import and remove."""
+"""`edge-pose models`: list, verify, fetch, import and remove models."""
 
 import json
 import os
@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="List, check, add and remove models
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List the models, whether their files are intact, and the models that can be fetched."""
+    """List the installed models, whether their files are intact, and the models that can be fetched."""
     from edge.models import listing
 
     models = listing.list_models()
@@ -29,7 +29,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command("verify")
 def verify_models(as_json: AsJson = False) -> None:
-    """Check size and checksum of every installed model, and that it loads and runs."""
+    """Check the size and checksum of every installed model, and that it loads and runs."""
     from edge.inference.model_trial import check_model
     from edge.models import listing
 
@@ -50,7 +50,10 @@ def fetch_model(
     mirror: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="DIR|URL", help="Folder or address with the file, under its own name.", show_default=False
+            "--from",
+            metavar="DIR|URL",
+            help="Folder or base URL to get the file from, instead of its usual address.",
+            show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
@@ -68,7 +71,7 @@ def fetch_model(
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         place = Path(mirror)
         if not os.path.isdir(place):
-            raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) address", param_hint="--from")
+            raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) URL", param_hint="--from")
     with download.progress_bar(name, known[name].size) as progress:
         imported = download.fetch(name, known[name], place, check_model, progress)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))
@@ -80,11 +83,11 @@ def import_model(
         Path, typer.Argument(metavar="FILE", help="A PoseNet or MoveNet .tflite file for the CPU or the Edge TPU.")
     ],
     name: Annotated[
-        str | None, typer.Option(help="Name for model.name; without it, the name of the file.", show_default=False)
+        str | None, typer.Option(help="Name to use in model.name instead of the file's name.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a model of your own. Removes the decoder at the end of Coral's files, and checks that the rest runs."""
+    """Add a model of your own. Removes the decoder from Coral's models, and checks that the rest runs."""
     from edge.inference.model_trial import check_model
     from edge.models import importing
 
@@ -103,4 +106,4 @@ def remove_model(
     typer.echo(f"removed {path}")
     for place in others:
         command = folders.command(f"remove {name}", place)
-        typer.echo(f"another model {name!r} remains in {place}; to remove it, too: {command}")
+        typer.echo(f"another model {name!r} remains in {place}; to remove it too, run: {command}")

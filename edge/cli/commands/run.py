@@ -32,5 +32,5 @@ def run(
     except Exception:
         logging.getLogger(__name__).exception("unexpected error; please report it with these lines")
         code = EXIT_FAILURE
-    # Everything is closed and reported. At a normal exit, libraries of cameras and accelerators can hang or crash.
+    # Everything is closed by now. Skip the normal exit, in which camera and accelerator libraries can hang or crash.
     os._exit(code)

@@ -8,7 +8,7 @@ import typer
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health; without it, all of them.")
+        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health. Without it, all three.")
     ] = None,
 ) -> None:
     """Print the JSON Schema of the messages."""

@@ -14,14 +14,14 @@ def watch(
         str | None,
         typer.Option(
             metavar="HOST[:PORT]",
-            help="Broker, instead of the configured one. User and TLS then come from --config, or without it from "
-            "EDGE_POSE_MQTT__... in the environment.",
+            help="Broker to use instead of the configured one. User and TLS settings then come from --config or, "
+            "without it, from EDGE_POSE_MQTT__... variables.",
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Its port.", min=1, max=65535)] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the broker.", min=1, max=65535)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Listen to every sensor on the broker and print one line per person."""
+    """Print the people that the sensors on a broker detect, one line per person."""
     log_problems()
     from edge.cli.watch import run
     from edge.config import find_credential
