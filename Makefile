@@ -69,7 +69,7 @@ $(VENV)/ready: pyproject.toml tests/support/python-venv.sh
 # The last wheels of tflite-runtime are for Python 3.11. With our dependencies, pip would install LiteRT too.
 $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
-	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt tomlkit pillow typer rich av iotcore pycocotools \
+	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt tomlkit pillow 'typer<0.29' rich av iotcore pycocotools \
 	    pytest pytest-xdist jsonschema
 	@touch $@
 
