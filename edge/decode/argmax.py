@@ -24,7 +24,7 @@ def get_keypoints(heatmaps: Array, offsets: Array, output_stride: int = 32) -> l
 
 
 def decode_argmax(outputs: RawOutputs, names: PoseNetOutputs) -> Decoded:
-    """Decode exactly one pose, however unlikely; its score is the mean confidence of its keypoints."""
+    """Decode exactly one pose, however low its score, which is the mean confidence of its keypoints."""
     positions, logits = _best_positions(outputs[names.heatmaps], outputs[names.short_offsets], names.stride)
     confidences = sigmoid(logits)
     score = confidences.sum(keepdims=True) / np.float32(len(confidences))  # mean() takes twice the time
@@ -38,7 +38,6 @@ def _best_positions(heatmaps: Tensor, offsets: Tensor, stride: int) -> tuple[Flo
     """
     cells = argmax2d(heatmaps.data)
     y_and_x = np.arange(offsets.data.shape[2]).reshape(2, -1)  # channels of the offsets
-    # Rows before columns, in both arrays: swapped, they read the offsets of another cell if the grid is not square.
     logits = heatmaps.real(heatmaps.data[*cells, y_and_x[0]])
     moved = offsets.real(offsets.data[*cells, y_and_x])
     return (np.array(cells, np.float32) * stride + moved).T, logits

@@ -7,7 +7,7 @@ and starts again at the most confident keypoint that belongs to no pose yet. Pos
 the end.
 
 This is plain Python on purpose: a pose takes a few hundred single values, each of which depends on the one before. For
-the few people of a picture, that is several times as fast as numpy.
+the few people in a picture, plain Python is several times as fast as numpy.
 """
 
 import math
@@ -105,21 +105,21 @@ def _roots(heatmaps: Tensor, short: Sampler, threshold: float) -> Iterator[tuple
     A root is a cell that reaches the threshold and that no neighbour exceeds, moved by its short offset
     (BuildKeypointWithScoreQueue in libcoral).
     """
-    # Raw values have the order of the real ones, so only the threshold is quantised.
+    # Quantisation keeps the order of values, so only the threshold has to be quantised.
     values, least = heatmaps.data, _logit(threshold) / heatmaps.scale + heatmaps.zero_point
     if values.dtype.kind != "f" and math.isfinite(least):
         least = math.ceil(least)  # comparing integers with an integer converts no array
     cells = np.flatnonzero((values >= least) & _is_peak(values))
     _, width, kinds = values.shape
-    falling = (-level for level in values.reshape(-1)[cells].tolist())
-    for _, cell in sorted(zip(falling, cells.tolist(), strict=True)):
+    descending = (-level for level in values.reshape(-1)[cells].tolist())
+    for _, cell in sorted(zip(descending, cells.tolist(), strict=True)):
         place, keypoint = divmod(cell, kinds)
         row, column = divmod(place, width)
         yield short.from_cell(row, column, keypoint), keypoint
 
 
 def _is_peak(values: Array) -> npt.NDArray[np.bool_]:
-    """Whether none of the eight neighbours of a cell exceeds it; equal ones and NaN do not. Any number of channels."""
+    """Whether none of the eight neighbours of a cell is greater; NaN is not. For any number of channels."""
     highest = values
     for axis in (0, 1):
         along, out = highest.swapaxes(0, axis), highest.copy().swapaxes(0, axis)
@@ -141,8 +141,8 @@ def _is_claimed(place: Position, keypoint: int, found: list[_GridPose], radius: 
 class _Walker:
     """Walks from a root along the tree to all keypoints (BacktrackDecodePose in libcoral).
 
-    Many roots belong to a body that was walked before, and refinement often leads to the same positions, so the result
-    of each step is kept.
+    Many roots belong to a body that was already walked, and refinement often leads to the same positions, so the result
+    of each step is cached.
     """
 
     def __init__(self, logits: Sampler, short: Sampler, forward: Sampler, backward: Sampler) -> None:
@@ -179,7 +179,7 @@ class _Walker:
 
 
 def _soft_nms(found: list[_GridPose], radius: float, stride: int, threshold: float) -> Decoded:
-    """Score poses without the keypoints that better ones have too, and keep the good ones, best first (soft NMS)."""
+    """Score each pose without the keypoints of better poses, and keep those above the threshold, best first."""
     found = sorted(found, key=lambda pose: -pose.score)
     kept: list[tuple[float, _GridPose]] = []
     for rank, pose in enumerate(found):
@@ -203,7 +203,7 @@ def _logit(probability: float) -> float:
 
 
 def _sampler(tensor: Tensor, stride: int = 1) -> Sampler:
-    """Integers do not need libcoral's float32 roundings, and are read in half the time without them."""
+    """The sampler for a tensor: integers do not need libcoral's float32 roundings, and are read twice as fast."""
     return (Float32Sampler if tensor.data.dtype.kind == "f" else Sampler)(tensor, stride=stride)
 
 

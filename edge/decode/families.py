@@ -16,7 +16,7 @@ def family_of(shapes: Shapes) -> Family:
             return family
     raise ModelError(
         "model.name",
-        f"no decoder knows the outputs of this model: {listing(shapes)}",
+        f"no decoder supports the outputs of this model: {listing(shapes)}",
         f"use a model with the outputs of {' or of '.join(f'{one.name} ({one.outputs})' for one in FAMILIES)}",
     )
 
@@ -24,6 +24,6 @@ def family_of(shapes: Shapes) -> Family:
 def open_decoder(shapes: Shapes, input_size: Size, options: Options) -> Decoding:
     """The decoder for a model with these outputs and this input size (height, width).
 
-    Raises ModelError if no family knows the outputs, or the model does not fit the input size or the options.
+    Raises ModelError if no family has these outputs, or the model does not fit the input size or the options.
     """
     return family_of(shapes).open(shapes, input_size, options)

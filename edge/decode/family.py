@@ -1,4 +1,4 @@
-"""What a network family has to provide; `edge.decode.families` is the table of all of them."""
+"""The interface of a network family; `edge.decode.families` lists all families."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Decoder: TypeAlias = Callable[[RawOutputs], Decoded]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What decoders need of the configuration, with the same defaults."""
+    """The settings that decoders need, with the defaults of the configuration."""
 
     mode: Literal["multi", "single"] = "multi"  # decode.mode
     max_people: int = 10  # decode.max_people

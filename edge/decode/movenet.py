@@ -1,4 +1,4 @@
-"""MoveNet for one person: the network decodes by itself, and its only output lists the keypoints."""
+"""MoveNet for one person: the network decodes the pose itself, and its only output lists the keypoints."""
 
 from functools import partial
 
@@ -12,11 +12,11 @@ _SHAPE = (1, KEYPOINT_COUNT, 3)  # without the batch dimension: one person; y, x
 
 
 def decode_movenet(outputs: RawOutputs, output: str, input_size: Size) -> Decoded:
-    """Decode exactly one pose, however unlikely; its score is the mean confidence of its keypoints.
+    """Decode exactly one pose, however low its score, which is the mean confidence of its keypoints.
 
     `output` names the tensor (1, 17, 3): y and x as fractions of the input, and the confidence. `input_size` is
-    (height, width) in px. MoveNet's coordinates name pixels, not pixel edges: x in a picture and x in its mirror image
-    add up to the width minus one.
+    (height, width) in px. MoveNet's coordinates are those of pixel centres, as measured: x in a picture and x in its
+    mirror image add up to the width minus one.
     """
     tensor = outputs[output]
     values = tensor.real(tensor.data)

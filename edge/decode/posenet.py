@@ -1,4 +1,4 @@
-"""The PoseNet family: several people with mid offsets, or one person with the best cell of each heatmap."""
+"""The PoseNet family: several people by mid offsets, or one person by the best cell of each heatmap."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -34,9 +34,9 @@ def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest
     heatmaps: (h, w, 17) logits. short_offsets: (h, w, 34) in input px, all y channels before all x channels.
     mid_offsets: (h, w, 64) in input px: forward y, forward x, backward y, backward x of the sixteen
     `edge.decode.bottom_up.EDGES`. All are floats, or all uint8 or int8 with `quantization`, the (scale, zero point) of
-    each. output_stride: input px between neighbouring cells. score_threshold: least confidence of a root and least
-    score of a pose; outside 0..1, no pose is found. nms_radius_px: keypoints of one kind within this distance are the
-    same.
+    each. output_stride: input px between neighbouring cells. score_threshold: minimum confidence of a root and minimum
+    score of a pose; outside 0..1, no pose is found. nms_radius_px: keypoints of one kind within this distance count as
+    the same.
     Returns P poses, best first: keypoints (P, 17, 2) as (y, x) in input px, their confidences (P, 17), and the scores
     of the poses (P,). Raises ValueError if shapes, dtypes or options do not fit.
     """
@@ -69,7 +69,7 @@ def _checked(arrays: tuple[Array, Array, Array], quantization: Quantization | No
         raise ValueError("quantization is only for uint8 and int8")
     if len(quantization) != len(arrays) or not all(scale > 0 for scale, _ in quantization):
         raise ValueError("quantization needs three pairs of a scale, which is more than 0, and a zero point")
-    # Plain numbers, because numpy's scalars are slow one by one.
+    # Plain numbers, because arithmetic with numpy's scalars is slow.
     return (Tensor(array, float(scale), int(zero)) for array, (scale, zero) in zip(arrays, quantization, strict=True))
 
 

@@ -7,11 +7,11 @@ from edge.decode.heatmaps import output_stride
 from edge.errors import ModelError
 from edge.skeleton import KEYPOINT_COUNT
 
-# Word in the output's name, and number of channels. Channels without the word would match any model with 17 of them.
+# Word in the output's name, and number of channels. The number by itself would match unrelated models too.
 _HEATMAPS = ("heatmap", KEYPOINT_COUNT)
 _SHORT_OFFSETS = ("offset", 2 * KEYPOINT_COUNT)
 _EDGES = KEYPOINT_COUNT - 1
-# Models have the mid offsets in one output or in two.
+# Some models have the mid offsets in one output, others in two.
 _MID_OFFSETS = (("mid", 4 * _EDGES),)
 _DISPLACEMENTS = (("displacement_fwd", 2 * _EDGES), ("displacement_bwd", 2 * _EDGES))
 
@@ -27,7 +27,7 @@ class PoseNetOutputs:
 
 
 def is_posenet(shapes: Shapes) -> bool:
-    """Whether there are heatmaps and short offsets among these outputs."""
+    """Whether these outputs include heatmaps and short offsets."""
     return _only(shapes, _HEATMAPS) is not None and _only(shapes, _SHORT_OFFSETS) is not None
 
 

@@ -1,4 +1,4 @@
-"""Read an output tensor at single places, between its cells too."""
+"""Read an output tensor at single grid positions, interpolated between its cells."""
 
 from typing import TypeAlias
 
@@ -68,7 +68,7 @@ class Sampler:
     def _patch(self, row: int, column: int, channel: int) -> tuple[float, float, float, float]:
         """The bilinear surface between four cells: its value at the upper left one, slopes along x and y, and twist."""
         i = row * self._row + column * self._cell + channel
-        # The last row and column have no next one. They need none, because positions end there.
+        # The last row and column have no neighbour and need none, because positions end there.
         right = i + self._cell if column < self._right else i
         down = self._row if row < self._bottom else 0
         values, unit = self._values, self._unit
@@ -80,16 +80,16 @@ class Sampler:
 class Float32Sampler(Sampler):
     """Reads a tensor of floats with every operation rounded to float32, in libcoral's order.
 
-    Rounding errors grow to whole pixels along a walk through noise, so only the same roundings give the same poses:
-    those of a processor without fused multiply-add. Reading takes nearly twice as long as in double precision, but so
-    does `invoke()` of a network with float outputs.
+    Rounding errors grow to whole pixels along the tree if the tensors are noisy, so only the same roundings give the
+    same poses: those of a processor without fused multiply-add. Reading takes nearly twice as long as in double
+    precision, but so does `invoke()` of a network with float outputs.
     """
 
     __slots__ = ("_float32",)
 
     def __init__(self, tensor: Tensor, *, stride: int = 1) -> None:
         super().__init__(Tensor(tensor.data * np.float32(1 / stride)))
-        self._float32 = memoryview(bytearray(16)).cast("f")  # rounds what is stored in it
+        self._float32 = memoryview(bytearray(16)).cast("f")  # rounds the values that are stored in it
 
     def at(self, position: Position, channel: int) -> float:
         y, x = position
@@ -131,7 +131,7 @@ class Float32Sampler(Sampler):
         """The value at (dy, dx) from the upper left one of four cells, 0..1 each."""
         float32 = self._float32
         here, beside, below, across = corners
-        # A cell of weight 0 is left out, because it may be infinite or NaN.
+        # A cell of weight 0 must not count, because it may be infinite or NaN.
         if not dx:
             beside, across = here, below
         if not dy:

@@ -9,8 +9,8 @@ from edge.doctor.result import Level, Result
 from edge.doctor.software import runtime
 from edge.inference.edgetpu import INSTALL, LIBRARY, Device, devices
 
-# Google built its last library beside TensorFlow 2.5; it crashes with any tflite-runtime after this version.
-_LAST_FOR_GOOGLES = (2, 11)
+# Google's last library is from the time of TensorFlow 2.5. It crashes with any tflite-runtime newer than this.
+_NEWEST_RUNTIME_FOR_GOOGLES = (2, 11)
 
 _LOAD = """
 import ctypes, sys
@@ -21,14 +21,14 @@ print(library.edgetpu_version().decode())
 
 
 def coral(root: Path, wanted: str, user: Account | None) -> list[Result]:
-    """What is attached, and whether the daemon's user may open it; `wanted` is inference.device."""
+    """A result per attached Coral, with whether the daemon's user may open it; `wanted` is inference.device."""
     results = [_coral(root, device, user) for device in devices(root)]
     if results:
         return results
     if wanted.startswith("edgetpu"):
         fix = 'plug it in, or set inference.device = "auto"'
         return [Result("Coral", "problem", f"none is attached, and inference.device is {wanted}", fix)]
-    return [Result("Coral", "ok", "none attached: the CPU computes")]
+    return [Result("Coral", "ok", "none attached; the CPU runs the model")]
 
 
 def _coral(root: Path, device: Device, user: Account | None) -> Result:
@@ -42,8 +42,8 @@ def _coral(root: Path, device: Device, user: Account | None) -> Result:
     if refused := permission("Coral", root, [device.node], user):
         return refused
     if device.slow:
-        text = f"{text}; at a USB 2 port, where it is several times slower"
-        return Result("Coral", "warning", text, "use a blue port: USB 3")
+        text = f"{text}; on a USB 2 port, which makes it several times slower"
+        return Result("Coral", "warning", text, "use a USB 3 port (blue)")
     return Result("Coral", "ok", text)
 
 
@@ -72,4 +72,4 @@ def library(run: Run, *, needed: bool, name: str = LIBRARY) -> Result:
 def _fits_googles(installed: str) -> bool:
     """Whether a runtime, given as name and version, is old enough for Google's libedgetpu."""
     name, _, version = installed.partition(" ")
-    return name == "tflite-runtime" and tuple(map(int, re.findall(r"\d+", version)[:2])) <= _LAST_FOR_GOOGLES
+    return name == "tflite-runtime" and tuple(map(int, re.findall(r"\d+", version)[:2])) <= _NEWEST_RUNTIME_FOR_GOOGLES

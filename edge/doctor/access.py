@@ -10,7 +10,7 @@ from edge.system.files import read_text
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user, with all groups that it has when systemd starts it."""
+    """A user, with all groups that a service of this user has."""
 
     name: str
     uid: int
@@ -18,7 +18,7 @@ class Account:
 
 
 def find_account(root: Path, name: str, supplementary: Sequence[str] = ()) -> Account | None:
-    """The user `name` of /etc/passwd below `root`; None if there is none."""
+    """The user `name` of /etc/passwd below `root`; None if there is none. `supplementary` names further groups."""
     for line in read_text(root / "etc/passwd").splitlines():
         fields = line.split(":")
         if fields[0] == name and len(fields) > 3:

@@ -28,7 +28,7 @@ def steps(root: Path, config: Config) -> Iterator[Result]:
         if result.level in ("problem", "unknown"):
             return
     try:
-        # The unit's credential folder, unless systemd has set one.
+        # Outside the service, read the file that the unit loads as a credential.
         secret = password(config.mqtt, {"CREDENTIALS_DIRECTORY": str(root / "etc/edge-pose"), **os.environ})
     except ConfigError as exc:
         yield from_error("login", exc)
@@ -91,7 +91,9 @@ def _open(mqtt: Mqtt) -> socket.socket:
 def _session(config: Config, secret: str | None) -> Iterator[Result]:
     """Login and topics, with MQTT 5, or with 3.1.1 if the broker does not speak MQTT 5."""
     mqtt = config.mqtt
-    client_id = f"edge-pose-{config.device.topic_id}-doctor"  # the daemon's ID would disconnect the daemon
+    client_id = (
+        f"edge-pose-{config.device.topic_id}-doctor"  # with the daemon's ID, the broker would disconnect the daemon
+    )
     for version in (5, 4):
         try:
             with Probe(_open(mqtt), version) as probe:
@@ -104,7 +106,7 @@ def _session(config: Config, secret: str | None) -> Iterator[Result]:
                     probe.leave()
                 return
         except OSError as exc:
-            # Some old brokers close a connection with MQTT 5 without an answer.
+            # Some old brokers close an MQTT 5 connection without an answer, so try 3.1.1.
             if version == 4 or isinstance(exc, TimeoutError):
                 yield _no_answer(exc)
                 return

@@ -1,4 +1,4 @@
-"""The camera of the configuration: whether it exists, is free, and may be opened. It is not opened here."""
+"""The configured camera: whether it exists, is free, and may be opened. It is not opened here."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from edge.doctor.result import SUDO, Result
 from edge.system.files import read_text
 from edge.system.processes import Process, processes_with_open_file
 
-# Prints the models of the cameras, or the error of ours. Listing cameras opens none.
+# Prints the models of the cameras, or why picamera2 cannot be used. Listing cameras opens none.
 _LIST = """
 import json, sys
 sys.path.append(sys.argv[1])
@@ -51,7 +51,7 @@ def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[
         return [Result("camera", "warning", f"picamera2 did not list the cameras: {ran.reason}", fix)]
     if ran.code != 0:
         fix = "sudo apt install --reinstall python3-picamera2 python3-libcamera"
-        return [Result("camera", "problem", f"picamera2 fails: {ran.reason}", fix)]
+        return [Result("camera", "problem", f"picamera2 failed: {ran.reason}", fix)]
     listed = json.loads(ran.out.strip().rpartition("\n")[2])
     if "problem" in listed:
         return [Result("camera", "problem", listed["problem"], listed["remedy"])]
@@ -63,16 +63,16 @@ def _pi_camera(root: Path, run: Run, source: str, user: Account | None) -> list[
     if index.isdecimal() and int(index) >= len(models):
         last = "" if len(models) == 1 else f" ... picamera2:{len(models) - 1}"
         fix = f"set camera.source to picamera2:0{last}"
-        return [Result("camera", "problem", f"there is no camera {index}, but {len(models)}", fix)]
+        return [Result("camera", "problem", f"there is no camera {index}; {len(models)} detected", fix)]
     detected = Result("camera", "ok", f"detected: {', '.join(models)}")
     media = sorted((root / "dev").glob("media*"))
     others = [node for pattern in ("video*", "dma_heap/*") for node in sorted((root / "dev").glob(pattern))]
-    # libcamera keeps the media devices open while it has a camera; video codecs open the others too.
+    # While a camera is in use, libcamera keeps the media devices open. Video codecs use the other nodes too.
     return [detected, permission("camera access", root, others, user) or _in_use(root, media, user)]
 
 
 def _in_use(root: Path, nodes: Sequence[Path], user: Account | None) -> Result:
-    """Whether the daemon may open these nodes, and no other program has them open."""
+    """Whether the daemon may open these nodes, and whether another program has them open."""
     if refused := permission("camera access", root, nodes, user):
         return refused
     resolved = {str(node.resolve()) for node in nodes}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 LIMIT_S = 8.0
-# Packages that may crash are imported in another process. -P: it must not import modules from the current folder.
+# Packages that may crash on import are imported in another process. -P keeps it from importing from the current folder.
 PYTHON = (sys.executable, "-P", "-c")
 CHECKOUT = str(Path(__file__).parents[2])  # such a process appends it to sys.path to find `edge`
 

@@ -16,7 +16,7 @@ JOURNAL = Path("/var/log/journal")
 SOFT_LIMIT_C, HARD_LIMIT_C = 80, 85  # a Pi slows down at the first, and much more at the second
 LITTLE_DISK_MB, NO_DISK_MB = 500, 50
 LITTLE_MEMORY_MB, NO_MEMORY_MB = 150, 50
-SYNCHRONISED_US = 16_000_000  # the bound of the kernel and of timedatectl
+SYNCHRONISED_US = 16_000_000  # the limit that the kernel and timedatectl use
 
 _UNDER_VOLTAGE, _SINCE_BOOT = 1, 16
 _FLAGS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
@@ -36,7 +36,7 @@ def board(root: Path) -> Result:
 
 
 def power(board: str, flags: int | None, run: Run) -> Result:
-    """Under-voltage and throttling, from the firmware's `flags`. The kernel of a Pi 5 has none, but vcgencmd has."""
+    """Under-voltage and throttling, from the firmware's `flags`; a Pi 5 reports them only to vcgencmd."""
     if not board:
         return Result("power", "ok", NO_PI)
     if flags is None:

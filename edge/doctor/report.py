@@ -1,4 +1,4 @@
-"""Show what `edge-pose doctor` found: a screen for people, a list for programs."""
+"""Show the results of `edge-pose doctor`: a screen for people, a list for programs."""
 
 from rich.console import Console
 from rich.text import Text
@@ -22,7 +22,7 @@ def as_json(report: Report) -> list[dict[str, str]]:
 def show(report: Report) -> None:
     """Print one screen. Lines are neither wrapped nor cut, so that they can be copied."""
     console = Console(highlight=False)
-    marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS  # others would print a tick as "?"
+    marks = _MARKS if console.encoding.startswith("utf") else _PLAIN_MARKS  # other encodings print a tick as "?"
     levels = [result.level for results in report.values() for result in results]
     width = max(len(result.name) for results in report.values() for result in results)
     for title, results in report.items():

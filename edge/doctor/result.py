@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from edge.errors import EXIT_OK, EdgeError
 
-# "unknown": the check could not look, for example for lack of rights.
+# "unknown": the check was not possible, for example without permission.
 Level: TypeAlias = Literal["ok", "unknown", "warning", "problem"]
 
 SUDO = "run with sudo"
@@ -13,7 +13,7 @@ SUDO = "run with sudo"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one check found; `fix` says in one line what to do, and is "" if there is nothing to do."""
+    """The result of one check; `fix` is the remedy on one line, or "" if nothing needs to be done."""
 
     name: str
     level: Level

@@ -77,9 +77,9 @@ def _not_configured(name: str, configured: Result) -> Result:
 
 
 def _start(name: str, check: Check) -> Callable[[float], list[Result]]:
-    """Start a check in a thread. The returned function waits for its results until a time of time.monotonic().
+    """Start a check in a thread. The returned function waits for its results, until a given time.monotonic().
 
-    A check that fails or takes too long becomes a result, so that the other checks still count.
+    A check that raises or takes too long becomes a result, so that the other checks still count.
     """
     results: list[Result] = []
 

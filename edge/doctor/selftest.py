@@ -16,7 +16,7 @@ FIRST_FRAME_S = 20.0
 
 
 def run(path: Path | None, *, offline: bool = False) -> list[Result]:
-    """Try each part, as far as the configuration in `path` can be used.
+    """Try each part with the configuration in `path`; if that is invalid, its problem is the only result.
 
     With `offline`, leave out what a running daemon may be using: source, broker and Edge TPU.
     """
@@ -75,7 +75,7 @@ def _check_model(config: configuration.Config) -> str:
         check_edge_tpu(config)
     except EdgeError as exc:
         return f"{runs}. Not on the Edge TPU: {exc.text}"
-    return f"{runs}. The Edge TPU works too, and takes over"
+    return f"{runs}. The Edge TPU works too, and is used instead"
 
 
 def _check_source(config: configuration.Config) -> str:

@@ -16,7 +16,7 @@ from edge.errors import EXIT_CONFIG, ConfigError
 UNIT = "edge-pose.service"
 USER = "edge-pose"
 INSTANCES = "edge-pose@*.service"
-JOURNAL_LINES = 500  # the newest ones
+JOURNAL_LINES = 500  # how many of the newest lines are searched
 LONGEST_LINE = 300  # characters
 RECENT_S = 86400
 
@@ -43,7 +43,7 @@ def unit_properties(run: Run, unit: str = UNIT) -> dict[str, str]:
 
 
 def services(run: Run, unit: Mapping[str, str]) -> Iterator[Result]:
-    """State and last crash of this machine's sensor, whose properties are `unit`, and of all further sensors."""
+    """State and last crash of edge-pose.service, whose properties are `unit`, and of every instance."""
     if not unit:
         yield Result("service", "unknown", "systemd does not answer")
         return
@@ -80,7 +80,7 @@ def _state(name: str, unit: str, properties: Mapping[str, str]) -> Result:
 
 
 def _down(name: str, unit: str, properties: Mapping[str, str]) -> Result:
-    """Why the service does not run."""
+    """Why the service is not running."""
     status, restarts = int(properties["ExecMainStatus"] or 0), int(properties["NRestarts"] or 0)
     if properties["ActiveState"] == "inactive" and not status:
         return Result(name, "warning", "is not running", f"sudo systemctl enable --now {unit}")
@@ -104,7 +104,7 @@ def _starts_at_boot(properties: Mapping[str, str]) -> bool:
 
 
 def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Result:
-    """When and how the service last failed, with its last line before that, which usually names the reason."""
+    """When and how the service last failed, with its last log line before that, which usually names the reason."""
     ran = run(["journalctl", "--unit", unit, "--output=json", f"--lines={JOURNAL_LINES}", "--no-pager"])
     crash = last_line = ""
     crashed_s = 0.0
@@ -122,16 +122,16 @@ def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Result:
     if not ran.out:
         if "not seeing messages" in ran.err or ran.code != 0:
             return Result(name, "unknown", "the journal cannot be read", SUDO)
-        return Result(name, "ok", "the journal has no lines of it")
+        return Result(name, "ok", "the journal has no lines from it")
     if not crash:
         return Result(name, "ok", f"none in the last {JOURNAL_LINES} lines of the journal")
     if not down and time.time() - crashed_s > RECENT_S:
         return Result(name, "ok", crash)
-    return Result(name, "problem" if down else "warning", crash, f"fix what it names; see: journalctl -u {unit}")
+    return Result(name, "problem" if down else "warning", crash, f"see journalctl -u {unit}")
 
 
 def config(path: Path | None) -> tuple[Result, configuration.Config | None]:
-    """Whether the configuration can be used, and as much of it as can be."""
+    """Whether the configuration is valid, and the configuration: without the broker if only that part is wrong."""
     shown = path or configuration.DEFAULT_PATH
     try:
         loaded = configuration.load(path)

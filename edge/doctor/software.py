@@ -1,4 +1,4 @@
-"""Python, the packages that have to fit each other, and the model files."""
+"""Python, the packages whose versions must match, and the model files."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -59,7 +59,7 @@ def numpy(run: Run, *, picamera2: bool) -> list[Result]:
 
 
 def _fit(numpy_file: str, simplejpeg_file: str) -> str:
-    """How to get a pair that fits. Apt's two packages do, so remove the one of pip that hides one of them."""
+    """How to get a matching pair. Apt's two packages match, so remove the pip package that hides one of them."""
     match APT in numpy_file, APT in simplejpeg_file:
         case True, True:
             return "sudo apt install --reinstall python3-numpy python3-simplejpeg"
@@ -79,12 +79,12 @@ def runtime(run: Run) -> Result:
         return Result("runtime", "unknown", ran.reason)
     if ran.code == 0:
         return Result("runtime", "ok", ran.out.strip())
-    text = f"no runtime for models can be imported: {ran.reason}"
+    text = f"no TFLite runtime can be imported: {ran.reason}"
     return Result("runtime", "problem", text, "install edge-pose again")
 
 
 def pycoral(spec: ModuleSpec | None = None) -> Result:
-    """Google's pycoral is not on PyPI. The package of that name on PyPI draws maps of coral reefs."""
+    """Whether an installed pycoral is Google's, which is not on PyPI; PyPI's package of that name is unrelated."""
     spec = spec or find_spec("pycoral")
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
@@ -108,7 +108,7 @@ def models() -> list[Result]:
 
 
 def pip() -> str:
-    """The command for the pip of this environment."""
+    """The pip of this environment, as a command."""
     return f"{sys.prefix}/bin/pip" if sys.prefix != sys.base_prefix else "pip"
 
 

@@ -1,6 +1,6 @@
-"""Read COCO keypoint files and compute the measures; the only file that imports pycocotools.
+"""Read COCO keypoint files and compute measures of accuracy; the only file that imports pycocotools.
 
-AP and AR are those of pycocotools. All other measures are about the poses that it matches to a person at an OKS of 0.5.
+pycocotools computes AP and AR. All other measures cover the poses that it matches to a person at an OKS of 0.5.
 """
 
 from contextlib import redirect_stdout
@@ -32,7 +32,7 @@ DEFINITIONS = {
     "pck": f"the share of the same keypoints that lies within {PCK_ALPHA} of the longer side of the annotated box",
 }
 STATISTICS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")  # in COCOeval's order
-DECIMALS = 3  # of the poses measured and written, so that other tools get the same AP from the file
+DECIMALS = 3  # poses are rounded before they are measured and written, so the file gives the same AP in other tools
 
 
 class ListedPicture(Struct, frozen=True):
@@ -45,7 +45,7 @@ class ListedPicture(Struct, frozen=True):
 
 
 class AnnotatedPerson(Struct, frozen=True):
-    """A person, or a crowd, in the annotations."""
+    """An annotated person or crowd."""
 
     image_id: int
     category_id: int
@@ -84,7 +84,7 @@ class Detection(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
-    """The ground truth in a file."""
+    """The ground truth from a file."""
 
     category: Category
     pictures: list[ListedPicture]
@@ -112,7 +112,7 @@ def read(path: Path) -> Annotations:
 
 
 def _checked(file: _File) -> Annotations:
-    """Check what types cannot express, and fill in what other tools leave out. Raises ValueError."""
+    """Check what the types cannot express, and fill in fields that some tools leave out. Raises ValueError."""
     if not file.images:
         raise ValueError("it lists no pictures")
     known = {picture.id for picture in file.images}
@@ -129,7 +129,7 @@ def _checked(file: _File) -> Annotations:
     for number, one in enumerate(file.annotations):
         if one.category_id != category.id:
             continue
-        # Other tools leave the keypoints out if there is only a box.
+        # Some tools leave the keypoints out if there is only a box.
         keypoints = one.keypoints or (0.0,) * 3 * KEYPOINT_COUNT
         if len(keypoints) != 3 * KEYPOINT_COUNT:
             raise ValueError(
@@ -148,7 +148,7 @@ def _checked(file: _File) -> Annotations:
 def measure(annotations: Annotations, image_ids: set[int], found: list[Detection], published: Floats) -> dict[str, Any]:
     """Measure the poses `found` in the pictures with these IDs. A measure is None if there was nothing to measure.
 
-    `published` (17,) is the least confidence with which each keypoint is published; recall counts those keypoints.
+    `published` (17,) is the minimum confidence at which each keypoint is published; recall counts those keypoints.
     """
     people = [one for one in annotations.people if one.image_id in image_ids]
     evaluation = _evaluation(annotations, people, image_ids, found)
@@ -161,7 +161,7 @@ def measure(annotations: Annotations, image_ids: set[int], found: list[Detection
     correct = error_px <= PCK_ALPHA * sides
     is_published = poses[..., 2] >= published
 
-    def of(chosen: Array) -> dict[str, Any]:
+    def measures_of(chosen: Array) -> dict[str, Any]:
         """The measures of the `chosen` keypoints of matched people."""
         count = int(np.count_nonzero(chosen))
         return {
@@ -182,7 +182,8 @@ def measure(annotations: Annotations, image_ids: set[int], found: list[Detection
         "oks": {
             name: float(value) if value >= 0 else None for name, value in zip(STATISTICS, evaluation.stats, strict=True)
         },
-        "keypoints": {"all": of(annotated)} | {name: of(annotated & (part == k)) for k, name in PARTS.items()},
+        "keypoints": {"all": measures_of(annotated)}
+        | {name: measures_of(annotated & (part == k)) for k, name in PARTS.items()},
     }
 
 
@@ -194,7 +195,7 @@ def _evaluation(
         "images": msgspec.to_builtins([one for one in annotations.pictures if one.id in image_ids]),
         "categories": msgspec.to_builtins([annotations.category]),
     }
-    # IDs are numbered from 1, whatever the file says: COCOeval takes 0 as no match, and only the last of equal IDs.
+    # Number the IDs from 1, whatever the file says: COCOeval reads 0 as no match, and keeps only the last of equal IDs.
     truth_rows = [msgspec.structs.asdict(one) | {"id": n} for n, one in enumerate(people, 1)]
     found_rows: list[dict[str, Any]] = []
     for n, one in enumerate(found, 1):
@@ -202,7 +203,7 @@ def _evaluation(
         xy = np.reshape(one.keypoints, (-1, 3))[:, :2]
         width, height = np.ptp(xy, axis=0).tolist()
         found_rows.append(msgspec.structs.asdict(one) | {"id": n, "area": width * height})
-    with redirect_stdout(StringIO()):  # it prints a lot
+    with redirect_stdout(StringIO()):  # pycocotools prints a lot
         evaluation = COCOeval(_coco(shared, truth_rows), _coco(shared, found_rows), "keypoints")
         evaluation.params.imgIds = sorted(image_ids)
         evaluation.params.catIds = [annotations.category.id]

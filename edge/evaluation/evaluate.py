@@ -35,7 +35,7 @@ class TimedDetector:
 
     network: Network
     thresholds: Thresholds
-    fit: Letterboxer = field(default_factory=lambda: Letterboxer(smooth=True))  # pictures have no camera to scale them
+    fit: Letterboxer = field(default_factory=lambda: Letterboxer(smooth=True))  # no camera has scaled these pictures
     inference_ms: list[float] = field(default_factory=list)
     decode_ms: list[float] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ class TimedDetector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """The poses in all pictures that could be read."""
+    """The poses in all readable pictures."""
 
     poses: list[coco.Detection] = field(default_factory=list)
     evaluated: set[int] = field(default_factory=set)  # IDs of the pictures
@@ -64,10 +64,10 @@ class Detections:
 def run(
     config: Config, annotations: Path, images: Path, limit: int | None = None, out: Path | None = None
 ) -> tuple[dict[str, Any], list[coco.Detection]]:
-    """Evaluate the first `limit` pictures of `annotations`; returns the report, and the poses that it is about.
+    """Evaluate the first `limit` pictures of `annotations`; returns the report and the detected poses.
 
-    A picture that cannot be read is skipped, with a line on standard error and in the report. `out` is where the poses
-    will be written; it must not be a file that is read. Raises UsageError, ModelError, AcceleratorError.
+    A picture that cannot be read is skipped, with a line on standard error and in the report. The caller will write the
+    poses to `out`, so that must not be an input file. Raises UsageError, ModelError, AcceleratorError.
     """
     truth = coco.read(annotations)
     _check_paths(truth, annotations, images, out)
@@ -119,7 +119,7 @@ def _check_paths(truth: coco.Annotations, annotations: Path, images: Path, out: 
     if out is not None and os.path.exists(out):
         for file in (annotations, *(images / listed.file_name for listed in truth.pictures)):
             if os.path.exists(file) and out.samefile(file):
-                raise UsageError("--out", f"{out} is read, and would be overwritten", "name another file")
+                raise UsageError("--out", f"{out} is an input file and would be overwritten", "name another file")
     if not os.path.isdir(images):
         raise UsageError("--images", f"there is no folder {images}", f"name the folder of {annotations}'s pictures")
 
@@ -159,7 +159,7 @@ def _report_skipped(found: Detections, images: Path, notes: Console) -> None:
 
 
 def _conditions(config: Config, network: Network) -> dict[str, Any]:
-    """What the figures of a report depend on."""
+    """The conditions under which a report was measured."""
     model, runtime = network.model, network.runtime
     return {
         "model": {"name": model.name, "sha256": model.sha256, "input_size": list(runtime.input_size)},

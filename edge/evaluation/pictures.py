@@ -1,4 +1,4 @@
-"""Read pictures in the pixels in which they were annotated."""
+"""Read pictures in the size and orientation in which they were annotated."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def read_picture(path: Path, listed: ListedPicture) -> Image:
         size, orientation = file.size, file.getexif().get(ORIENTATION, 1)
         image = rgb(file, size, None)
     annotated = (listed.width or size[0], listed.height or size[1])
-    # COCO annotates pixels as they are stored. Other tools turn the picture first, which shows in the size.
+    # COCO annotates pixels as they are stored. Other tools apply the Exif orientation first, which swaps the size.
     if size != annotated and size[::-1] == annotated and orientation in {5, 6, 7, 8}:
         image = image.transpose(UPRIGHT[orientation])
     if image.size != annotated:

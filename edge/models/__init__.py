@@ -1,1 +1,1 @@
-"""Model files: the catalogues, and the ways to add models to them."""
+"""Model files: the catalogues, and the commands that add, list and verify models."""

@@ -1,4 +1,4 @@
-"""The models that are known by name, and their files.
+"""Find models by name, and read and check their files.
 
 A catalogue is a folder with model files and a `catalogue.toml` that describes them. `folders` lists the catalogues.
 """
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file that was read and checked. Run `content`, not the file: that may have changed since."""
+    """A model file that was read and checked. Run `content`, not the file, which may have changed since."""
 
     name: str
     path: Path

@@ -1,4 +1,4 @@
-"""Add models to the owner's catalogues and remove them. Comments and order of the user's file stay as they are."""
+"""Add models to the owner's catalogues and remove them. Comments and order in `catalogue.toml` are kept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,7 @@ from edge.system.files import write_atomically
 
 _HEADER = "# Models that were downloaded or imported on this device.\n"
 _OTHER_NAME = "choose another name with --name"
-_MAKE_ROOM = "check space and permissions"
+_CHECK_DISK = "check free space and permissions"
 
 
 def add(name: str, entry: Entry, content: bytes) -> tuple[Path, bool]:
@@ -81,7 +81,7 @@ def _with_entry(text: str, name: str, entry: Entry) -> str:
 
 @contextmanager
 def _public_folder(folder: Path) -> Iterator[None]:
-    """Make a folder that other users may read; remove it again if the block puts nothing into it."""
+    """Create a folder that other users may read; remove it again if the block puts nothing into it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,9 +89,9 @@ def _public_folder(folder: Path) -> Iterator[None]:
             path.chmod(0o755)
         yield
     except OSError as exc:
-        raise ModelError(str(folder), f"cannot make this folder ({exc.strerror})", _MAKE_ROOM) from exc
+        raise ModelError(str(folder), f"cannot create this folder ({exc.strerror})", _CHECK_DISK) from exc
     finally:
-        with suppress(OSError):  # the first folder that is not empty
+        with suppress(OSError):  # stops at the first folder that is not empty
             for path in missing:
                 path.rmdir()
 
@@ -100,7 +100,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         write_atomically(path, content)
     except OSError as exc:
-        raise ModelError(str(path), f"cannot write this file ({exc.strerror})", _MAKE_ROOM) from exc
+        raise ModelError(str(path), f"cannot write this file ({exc.strerror})", _CHECK_DISK) from exc
 
 
 def _holds(path: Path, content: bytes) -> bool:

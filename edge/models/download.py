@@ -1,6 +1,6 @@
 """`edge-pose models fetch`: download a model that is not shipped, from its publisher or from a mirror.
 
-The sha256 of every file is known beforehand. A download stays in memory until its sha256 is right.
+The sha256 of every file is known beforehand. A download stays in memory until its sha256 has been checked.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from edge.models.importing import Check, Imported
 
 ATTEMPTS = 4
 PAUSE_S = 1.0  # between two attempts
-SILENCE_S = 20.0  # without a byte; then the connection counts as broken
+SILENCE_S = 20.0  # after so long without a byte, the connection counts as broken
 _CHUNK_BYTES = 1 << 16
 _RANGE_NOT_SATISFIABLE = 416
-_TEMPORARY = (408, 425, 429, _RANGE_NOT_SATISFIABLE)  # client errors of HTTP that another attempt may avoid
+_TEMPORARY = (408, 425, 429, _RANGE_NOT_SATISFIABLE)  # HTTP client errors after which a retry may succeed
 
 Progress: TypeAlias = Callable[[int], object]  # called with the number of bytes received so far
 
@@ -64,7 +64,7 @@ def fetch(name: str, entry: Entry, mirror: str | Path | None, check: Check, prog
 
 
 def _installed(name: str, entry: Entry) -> bytes | None:
-    """The content of the model if a catalogue has it, undamaged. Raises ModelError if its name is taken."""
+    """The content of the model if a catalogue has it undamaged. Raises ModelError if another model has its name."""
     for folder in folders.with_catalogue():
         if known := catalogue.entries(folder).get(name):
             if not known.source.endswith(entry.sha256):

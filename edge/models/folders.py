@@ -1,4 +1,4 @@
-"""Where models are kept: the shipped folder, the folder of the device, and the folder of the user."""
+"""Where models are kept: the shipped folder, the device's folder, and the user's own folder."""
 
 import os
 import shutil
@@ -24,12 +24,12 @@ def shipped() -> Path:
 
 
 def with_catalogue() -> list[Path]:
-    """Every folder that has a catalogue, the shipped one first. The first model of a name counts."""
+    """Every folder that has a catalogue, the shipped one first. Of models with the same name, the first one counts."""
     return [shipped(), *[folder for folder in owned() if os.path.isfile(folder / INDEX)]]
 
 
 def owned() -> list[Path]:
-    """Where the owner's models may be: in the folder that the daemon reads as well, then in the user's own."""
+    """The folders for the owner's models: the device's, which the daemon reads too, then the user's own."""
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
     if not data.is_absolute():
         data = Path(os.path.expanduser("~/.local/share"))  # noqa: PTH111 - Path.expanduser raises without a home
@@ -37,7 +37,7 @@ def owned() -> list[Path]:
 
 
 def writable() -> Path:
-    """The first owned folder that this process can write or make. Raises ModelError if there is none."""
+    """The first owned folder that this process can write or create. Raises ModelError if there is none."""
     for folder in owned():
         existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
         if existing.is_dir() and os.access(existing, os.W_OK):
@@ -46,7 +46,7 @@ def writable() -> Path:
 
 
 def is_private(path: Path) -> bool:
-    """Whether a model's file lies where only programs of this user look, and the daemon does not."""
+    """Whether a model's file is in the user's own folder, which the daemon does not read."""
     return path.parent in owned()[1:]
 
 
@@ -58,8 +58,8 @@ def needs_root(folder: Path) -> bool:
 def command(arguments: str, folder: Path | None = None) -> str:
     """The command `edge-pose models ARGUMENTS` as the owner of this device has to type it.
 
-    It starts with sudo where the device has a folder for models, even if this process may write there: this process
-    may be the daemon, or run by sudo. There is no sudo if the command changes `folder`, and that is the user's own.
+    It starts with sudo if the device has a folder for models, even if this process may write there, because this
+    process may be the daemon or run under sudo. It has no sudo if it changes `folder` and that is the user's own.
     """
     as_root = os.geteuid() == 0 and "SUDO_UID" not in os.environ
     private = os.geteuid() != 0 and folder in owned()[1:]

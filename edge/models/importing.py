@@ -1,4 +1,4 @@
-"""`edge-pose models import`: strip a model of its decoder, check it, and add it to the owner's catalogue."""
+"""`edge-pose models import`: strip a model's decoder, check the model, and add it to the owner's catalogue."""
 
 import hashlib
 import re
@@ -21,8 +21,8 @@ from edge.models.strip_decoder import Outline, outline, strip_decoder
 LARGEST_BYTES = 1 << 28  # far more than any PoseNet
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a TOML key without quotes
 
-# Runs the model in a file once and returns the name of the runtime. Errors call the file by the second argument.
-# Raises ModelError. A damaged model can kill its process, so that must be another one.
+# Runs the model in a file once and returns the name of the runtime. Raises ModelError, which names the file by the
+# second argument. It has to run the model in another process, because a damaged model can crash it.
 Check: TypeAlias = Callable[[Path, str], str]
 
 
@@ -51,11 +51,11 @@ class Imported:
 
 
 def import_model(file: Path, name: str | None, check: Check) -> Imported:
-    """Strip the model in `file` of its decoder, check it, and add it to the catalogue as `name`.
+    """Strip the decoder from the model in `file`, check the model, and add it to the catalogue as `name`.
 
     The default name is the one that this model has in a catalogue already, or else the name of the file.
-    Raises ModelError if no decoder reads this model, or another one has that name, and UsageError if the name or the
-    path is invalid. Nothing is written then.
+    Raises ModelError if no decoder supports this model or another model has that name, and UsageError if the name or
+    the path is invalid. Nothing is written then.
     """
     original = _read(file)
     wanted = re.sub(r"[^A-Za-z0-9_-]+", "_", file.stem)[:64].strip("_") if name is None else name
@@ -75,7 +75,7 @@ def import_model(file: Path, name: str | None, check: Check) -> Imported:
 
 
 def check_content(original: bytes, label: str, check: Check) -> CheckedModel:
-    """Strip a model of its decoder, and check the rest. Raises ModelError with the key `label`."""
+    """Strip a model's decoder, and check the rest. Raises ModelError with the key `label`."""
     try:
         content = strip_decoder(original)
         described = outline(content)
@@ -132,7 +132,7 @@ def summary(imported: Imported) -> str:
 
 
 def as_json(imported: Imported) -> dict[str, Any]:
-    """The same for programs. Keys that `models list` has as well mean the same there."""
+    """The summary for programs. Keys that `models list` has too mean the same there."""
     return {
         "name": imported.name, "new": imported.new, "path": str(imported.path), "ran_on": imported.ran_on,
         "outputs": imported.outline.outputs, **msgspec.to_builtins(imported.entry),
@@ -140,7 +140,7 @@ def as_json(imported: Imported) -> dict[str, Any]:
 
 
 def _known_name(model: CheckedModel, wanted: str) -> str:
-    """The name that this model has in a catalogue: `wanted` if that is one of its names or it has none."""
+    """A name that this model has in a catalogue, preferably `wanted`; `wanted` if it has none."""
     sha256 = hashlib.sha256(model.content).hexdigest()
     names = [
         name

@@ -94,7 +94,7 @@ def show(models: Sequence[Listed]) -> None:
 def verify(check: Check) -> Iterator[Verified]:
     """Verify every model on this device: its file, size and sha256, and that it loads.
 
-    A model for the CPU is run once by `check`. Of a model for the Edge TPU only the structure is checked.
+    `check` runs each model for the CPU once. For a model for the Edge TPU only the structure is checked.
     """
     for folder in folders.with_catalogue():
         try:
@@ -106,7 +106,7 @@ def verify(check: Check) -> Iterator[Verified]:
             try:
                 yield Verified(name, ok=True, detail=_verify(name, entry, folder, check))
             except ModelError as exc:
-                shown = exc.text if exc.key == catalogue.KEY else str(exc)  # no configuration names it here
+                shown = exc.text if exc.key == catalogue.KEY else str(exc)  # the configuration plays no part here
                 yield Verified(name, ok=False, detail=shown)
 
 

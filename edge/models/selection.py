@@ -1,4 +1,4 @@
-"""Select the model of the same family for another device: the Edge TPU needs a file that was compiled for it."""
+"""Select a model of the same family for another device: the Edge TPU needs a file that was compiled for it."""
 
 import math
 import shlex
@@ -14,10 +14,10 @@ _DOWNLOADS = {"posenet": "posenet-edgetpu-353-481"}  # family -> the model to do
 
 
 def select_model(name: str, device: Backend, input_size: tuple[int, int] | None) -> str:
-    """The name of the model of the same family as `name` that runs on `device`: `name` itself, if it does.
+    """The name of a model of the same family as `name` that runs on `device`: `name` itself, if it does.
 
-    Of several, the one with the input size nearest to `input_size` (height, width), or else to the size of `name`;
-    shipped models come first. Raises ModelError if there is none.
+    Of several, the one with the input size nearest to `input_size` (height, width), or else to the size of `name`, is
+    selected; of equally near ones, a shipped model. Raises ModelError if there is none.
     """
     known = _known()
     if name not in known:
@@ -35,7 +35,7 @@ def select_model(name: str, device: Backend, input_size: tuple[int, int] | None)
         return candidates[0]
     if device == "cpu":
         problem = f"{name} is compiled for the Edge TPU, and this device has no {family} for the CPU"
-        raise ModelError(KEY, problem, f"name a model for the CPU, or import a {family}")
+        raise ModelError(KEY, problem, f"choose a model for the CPU, or import a {family}")
     download = f"fetch {_DOWNLOADS[family]}" if family in _DOWNLOADS else "import FILE"
     problem = f"this device has no {family} model compiled for the Edge TPU"
     raise ModelError(KEY, problem, f"run: {folders.command(download)}")
@@ -48,21 +48,21 @@ def preferred_size(name: str) -> tuple[int, int] | None:
 
 
 def _check_file(name: str, device: Backend) -> str:
-    """A model outside the catalogues is selected for one device only: that for which it is compiled."""
+    """`name`, a model outside the catalogues, if it is compiled for `device`. Raises ModelError if it is not."""
     compiled = False
     content = catalogue.read(name).content
     with suppress(ModelError):  # the runtime reports a damaged file better
         compiled = outline(content).edge_tpu
     if compiled != (device == "edgetpu"):
         wanted = "compiled for the Edge TPU" if device == "edgetpu" else "for the CPU"
-        problem = f"{name} is in no catalogue, so the model {wanted} that belongs to it is unknown"
+        problem = f"{name} is in no catalogue, so the matching model {wanted} is unknown"
         raise ModelError(KEY, problem, f"run: {folders.command(f'import {shlex.quote(name)}')}")
     return name
 
 
 def _known() -> dict[str, Entry]:
-    folders_last_first = reversed(folders.with_catalogue())  # so that entries of the first folder win
-    return {name: entry for folder in folders_last_first for name, entry in catalogue.entries(folder).items()}
+    last_first = reversed(folders.with_catalogue())  # so that entries of the first folder win
+    return {name: entry for folder in last_first for name, entry in catalogue.entries(folder).items()}
 
 
 def _mismatch(entry: Entry, wanted: tuple[int, int]) -> float:

@@ -5,7 +5,7 @@ A .tflite file is a FlatBuffer: tables of fields, and each field holds the dista
 the file in place: it shortens the list of operators, appends the new names and outputs, and points to them. Weights,
 quantisation and code for the Edge TPU keep their bytes.
 
-It needs nothing but `struct`: on 32-bit systems tflite-runtime comes without the FlatBuffer schema of LiteRT.
+It uses only `struct`, because tflite-runtime on 32-bit systems comes without the FlatBuffer schema that LiteRT has.
 Layout: https://flatbuffers.dev/internals and TensorFlow Lite's schema.fbs, version 3.
 """
 
@@ -20,7 +20,7 @@ _EDGE_TPU = b"edgetpu-custom-op"  # replaces all operators that were compiled fo
 # Channels of the decoder's inputs -> name. The stripped file has these outputs, in this order.
 _OUTPUTS = {17: "heatmaps", 34: "short_offsets", 64: "mid_offsets"}
 
-# Numbers of the fields: the order in which schema.fbs declares them.
+# Field numbers: the order in which schema.fbs declares the fields.
 _MODEL_CODES, _MODEL_SUBGRAPHS, _MODEL_BUFFERS, _MODEL_SIGNATURES = 1, 2, 4, 7
 _CODE_CUSTOM = 1
 _SUBGRAPH_TENSORS, _SUBGRAPH_INPUTS, _SUBGRAPH_OUTPUTS, _SUBGRAPH_OPERATORS = 0, 1, 2, 3
@@ -226,4 +226,4 @@ def _append_vector(edited: bytearray, position: int, length: int, elements: byte
 
 
 def _damaged() -> ModelError:
-    return ModelError("", "it is damaged: it refers to positions outside of itself", "download it again")
+    return ModelError("", "it is damaged: it refers to positions outside the file", "download it again")

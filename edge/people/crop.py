@@ -1,6 +1,6 @@
 """Choose the part of the next frame to show to a network for one person: the area around the last pose.
 
-This is MoveNet's published method. The closer the crop is around the person, the more pixels the network sees of them.
+This is MoveNet's published method. The closer the crop fits the person, the more pixels of them the network sees.
 """
 
 from edge.skeleton import INDEX

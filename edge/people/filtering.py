@@ -9,7 +9,7 @@ import numpy as np
 from edge.skeleton import INDEX, KEYPOINT_COUNT
 from edge.types import Decoded, Floats, Letterbox, Pose
 
-# A pose that shares most of its keypoints with a better one is almost never a person, and would take a person's ID.
+# A pose that shares most of its keypoints with a better one is almost never a person, but could take a person's ID.
 MIN_OWN_SHARE = 0.4
 
 
@@ -20,7 +20,7 @@ class Thresholds:
     confidence: Floats  # (17,), one per keypoint
     score: float  # of a pose
     keypoints: int  # visible ones of a pose
-    # Share of a pose's keypoints, by confidence, that no better pose has; only those count in a pose's score.
+    # Share of a pose's confidence that lies in keypoints of no better pose; only those keypoints count in its score.
     own: float = MIN_OWN_SHARE
 
     @classmethod

@@ -15,7 +15,7 @@ SHRINK_S = 2.0  # a size grows at once but shrinks slowly: large people are ofte
 POSITION_NOISE = 0.02  # standard deviation of a measured position, sizes
 INITIAL_SPEED = 0.6  # standard deviation of a new track's velocity, sizes per second
 VELOCITY_GAIN = 0.7  # variance that a velocity gains per second: people change by about half a size/s in half a second
-COAST_S = 1.0  # a track that was not detected for so long is expected to stand still
+COAST_S = 1.0  # a track that was not detected for longer is predicted to stand still
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +63,13 @@ class TrackState:
         """This prediction, corrected by a pose that is `shift` (2,) px away from it.
 
         `track` is the track with the new pose. The lower the `similarity`, 0..1, the less the pose counts: while two
-        people overlap, the network gives poses that are half the one and half the other.
+        people overlap, the network detects poses with keypoints of both.
         """
         position, both, velocity = self.variance
         noise = position + POSITION_NOISE**2 / max(similarity, 1e-9)
         gain, velocity_gain_hz = position / noise, both / noise
         pose = track.pose
-        # Hidden keypoints move with the others, and new ones start where they are.
+        # Hidden keypoints move with the others, and new ones start at their measured positions.
         moved: Floats = np.where(pose.visible[:, None], pose.xy - self.xy, shift)
         xy = self.xy + np.float32(gain) * moved
         new = pose.visible > self.known

@@ -1,9 +1,9 @@
 """Choose the rotations in which each frame is shown to the network, so that lying people are detected too.
 
-PoseNet detects upright people; for a lying person, the frame has to be turned. Every frame is turned the way in which
+PoseNet detects upright people; for a lying person, the frame has to be rotated. Every frame gets the rotation in which
 most people were last detected, so following a lying person costs nothing extra. A second view of the same frame, with
-another rotation, is added when a track was lost, when a person leans far over or is detected only that way, and now
-and then to search for people without a reason. Second views are rationed.
+another rotation, is added when a track was lost, and when a person leans far over or is detected only in that rotation.
+At times a second view searches for people without such a reason. The number of second views is limited.
 """
 
 import math
@@ -38,7 +38,7 @@ class _Plan:
 
 
 class RotationPlanner:
-    """Decides how frames are turned, from what was detected in earlier ones.
+    """Decides how frames are rotated, from the people in earlier ones.
 
     One thread may call `turns` while another calls `observe`. Times are on the clock of `Frame.monotonic_s`.
     """
@@ -69,14 +69,14 @@ class RotationPlanner:
         return [plan.first, second]
 
     def observe(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
-        """Plan the next frames from the tracks seen in the frame of `now_s`, and those lost by then."""
+        """Plan the next frames from the tracks detected in the frame of `now_s` and the tracks lost by then."""
         confirmed = [track for track in tracks if track.id is not None]
         first = _first(tracks, lost)
         reasoned = self._unconfirmed(tracks, now_s)
         search = _search(confirmed, lost, first)
         self._remember_lost(confirmed, lost)
         for track in lost:
-            # First the rotation of the last detection: no frame may have been turned like that since.
+            # The rotation of the last detection comes first: perhaps no later frame was rotated that way.
             reasoned.append(track.pose.turn)
             (search if track.id in self._hidden else reasoned).extend(turns_for(track.pose))
         reasoned += [_upright(track.pose) for track in confirmed]
@@ -91,9 +91,9 @@ class RotationPlanner:
         return [turn for turn, seen_s in self._unconfirmed_s.items() if abs(now_s - seen_s) < UNCONFIRMED_S]
 
     def _remember_lost(self, confirmed: list[Track], lost: list[Track]) -> None:
-        """Note which tracks were lost behind another person: most likely, no rotation shows those."""
-        newly = [track for track in lost if track.id not in self._lost]
-        behind = {track.id for track in newly if any(_overlap(track.pose, one.pose) >= HIDDEN for one in confirmed)}
+        """Note which tracks were lost behind another person: most likely, no rotation shows them."""
+        new = [track for track in lost if track.id not in self._lost]
+        behind = {track.id for track in new if any(_overlap(track.pose, other.pose) >= HIDDEN for other in confirmed)}
         self._lost = {track.id for track in lost}
         self._hidden = (self._hidden | behind) & self._lost
 
@@ -109,7 +109,7 @@ def _first(tracks: list[Track], lost: list[Track]) -> int:
 
 
 def _search(confirmed: list[Track], lost: list[Track], first: int) -> list[int]:
-    """Rotations to search without a reason: all if no track is known, the upright one if frames are turned."""
+    """Rotations to search without a reason: all if there are no tracks, the upright one if frames are rotated."""
     if not confirmed and not lost:
         return list(TURNS)
     return [] if first == 0 else [0]
@@ -135,7 +135,7 @@ def _upright(pose: Pose) -> int:
 
 def _lean(pose: Pose) -> float | None:
     """Angle from upright to the line from hips to shoulders, degrees clockwise; None without shoulders or hips."""
-    # A few single values of each person in each frame: plain floats are faster than arrays.
+    # For so few values, plain floats are faster than arrays.
     trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()
     left_shoulder, right_shoulder, *_, left_hip, right_hip = zip(trunk, visible, strict=True)
     shoulders = _middle(left_shoulder, right_shoulder)

@@ -1,8 +1,8 @@
 """Smooth keypoints with One Euro filters (Casiez, Roussel, Vogel 2012), and add hysteresis against flicker.
 
 A keypoint at rest is smoothed strongly and a moving one hardly at all: lag shows in motion, noise shows at rest. Speed
-is measured in a person's sizes per second, so distance and resolution make no difference. A keypoint that a frame does
-not show is never made up.
+is measured in a person's sizes per second, so distance and resolution make no difference. A keypoint that was not
+detected in a frame is never invented.
 """
 
 import math
@@ -17,7 +17,7 @@ from edge.types import Floats, Pose, Track
 
 SPEED_CUTOFF_HZ = 1.0  # of the filter of the speed, as in the paper
 RESTART_S = 0.4  # a person not seen for longer starts at the new position; a hidden keypoint does so at once
-FORGET_S = 10.0  # how long the filters of a person are kept
+FORGET_S = 10.0  # how long the filter of an absent person is kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _match(states: list[TrackState], measurements: list[Measurement]) -> dict[in
 
 
 def _unambiguous(states: list[TrackState], measurements: list[Measurement]) -> dict[int, _Match]:
-    """The matches without a rival near: most people, most of the time."""
+    """The matches that have no rival nearby: the usual case."""
     if not states:
         return {}
     distances = [[math.hypot(m.x - s.x, m.y - s.y) / max(m.size_px, s.size_px) for s in states] for m in measurements]
@@ -189,8 +189,8 @@ def _spread(xy: Array, common: Array, shared: Array) -> Array:
 def _assign(score: Array) -> dict[int, int]:
     """Assign poses to tracks (J, I) for a high sum of scores; never where a score is 0 or less. Pose -> track.
 
-    Greedy assignment alone swaps people who cross, so pairs then exchange partners as long as that is better. Exchanges
-    among more than two do not occur between the few people who are close to each other.
+    Greedy assignment swaps people who cross, so pairs then exchange partners as long as that raises the sum. Exchanges
+    among three or more pairs are not tried, because hardly ever so many people are close to each other.
     """
     rows = score.tolist()
     best = sorted(((one, j, i) for j, row in enumerate(rows) for i, one in enumerate(row) if one > 0), reverse=True)

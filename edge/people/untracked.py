@@ -1,10 +1,10 @@
-"""People in single pictures, where one picture does not continue the last: neither tracked nor smoothed."""
+"""A stand-in for tracking and smoothing where pictures are unrelated."""
 
 from edge.types import Pose, Track
 
 
 class Untracked:
-    """A tracker and smoother in one that gives no IDs and changes nothing."""
+    """A tracker that assigns no IDs, and a smoother that changes nothing."""
 
     lost: list[Track] = []  # noqa: RUF012 - always empty
 

@@ -37,8 +37,8 @@ def test_the_default_stride_is_32() -> None:
     assert keypoints[3].x == pytest.approx(positions[3, 1], abs=1e-4)
 
 
-def test_keypoints_on_the_diagonal_of_a_square_grid() -> None:
-    """Here, swapped rows and columns would not show."""
+def test_keypoints_on_the_diagonal_of_a_square_grid_are_decoded() -> None:
+    """With such keypoints, swapped rows and columns go unnoticed; the next test detects them."""
     positions = np.repeat(np.linspace(0, 250, 17, dtype=np.float32)[:, None], 2, axis=1)
     keypoints = get_keypoints(*paint(positions, np.full(17, 4, np.float32), (9, 9), 32))
     for keypoint, (y, x) in zip(keypoints, positions, strict=True):

@@ -93,5 +93,5 @@ def test_keypoints_of_a_better_pose_do_not_count_in_a_score(radius2: float, scor
 @pytest.mark.parametrize(
     ("probability", "logit"), [(0, -13.81551), (0.5, 0.000004), (0.2, -1.386288), (1, np.inf), (-1, np.inf)]
 )
-def test_the_logit_of_a_threshold(probability: float, logit: float) -> None:
+def test_the_logit_of_a_threshold_is_that_of_libcoral(probability: float, logit: float) -> None:
     assert _logit(probability) == pytest.approx(logit, abs=2e-6)

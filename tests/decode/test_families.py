@@ -34,7 +34,7 @@ def test_unknown_outputs_are_listed_with_their_shapes(shapes: dict[str, tuple[in
     assert all(family.name in exc.value.remedy for family in FAMILIES)
 
 
-def test_only_movenet_sees_one_person_whatever_the_mode() -> None:
+def test_only_movenet_detects_one_person_whatever_the_mode() -> None:
     assert [open_decoder(MOVENET, (192, 192), options).one_person for options in (SINGLE, MULTI)] == [True, True]
     assert [open_decoder(POSENET, SIZE, options).one_person for options in (SINGLE, MULTI)] == [False, False]
 

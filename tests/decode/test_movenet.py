@@ -1,4 +1,4 @@
-"""MoveNet, a network for one person: from its file to the keypoints."""
+"""MoveNet, a network for one person, from the model file to the keypoints."""
 
 import csv
 import logging
@@ -114,10 +114,10 @@ def movenet(coral: Path) -> Path:
     return coral / "movenet_single_pose_lightning_ptq.tflite"
 
 
-def opened(model: Path, *, crop: bool = True, turned: bool = True) -> Pipeline:
-    wanted = config(str(model), people={"detect_lying": turned}, smoothing={"enabled": False})
+def opened(model: Path, *, crop: bool = True, detect_lying: bool = True) -> Pipeline:
+    wanted = config(str(model), people={"detect_lying": detect_lying}, smoothing={"enabled": False})
     _, running = configured(wanted)
-    return running if crop else replace(running, views=Views(RotationPlanner() if turned else None))
+    return running if crop else replace(running, views=Views(RotationPlanner() if detect_lying else None))
 
 
 def seen(running: Pipeline, name: str, frames: Iterable[int]) -> Iterator[tuple[set[int | None], Floats]]:

@@ -101,7 +101,7 @@ def differs(found: tuple[Array, ...], others: tuple[Array, ...]) -> bool:
 
 
 @pytest.mark.parametrize(("rough_px", "stride"), [(20, 16), (60, 16), (40, 12)])
-def test_floats_are_walked_in_single_precision_where_rounding_decides_the_poses(rough_px: float, stride: int) -> None:
+def test_float_tensors_are_decoded_in_single_precision_like_libcorals(rough_px: float, stride: int) -> None:
     double_differs = 0
     for seed in range(6):
         tensors = noise(seed, (9 + seed, 21), rough_px)
@@ -113,7 +113,7 @@ def test_floats_are_walked_in_single_precision_where_rounding_decides_the_poses(
         )
         assert not differs(decode_poses(*tensors, output_stride=stride), single), seed
         double_differs += differs(double, single)
-    assert double_differs >= 3, "these tensors would not show the precision"
+    assert double_differs >= 3, "these tensors do not depend on the precision"
 
 
 @pytest.mark.parametrize(("dtype", "zero_point", "seed"), list(product((np.uint8, np.int8), (0, 100), range(4))))
@@ -133,7 +133,7 @@ def test_random_integers_give_the_poses_of_the_reference(dtype: type, zero_point
 
 
 def test_the_random_outputs_hold_poses() -> None:
-    """Otherwise the comparisons with the reference would test nothing."""
+    """Without poses, the comparisons with the reference would test nothing."""
     found = [len(decode_poses(*noise(seed, grid))[0]) for grid in GRIDS[:4] for seed in range(3)]
     assert sum(found) > 30
 

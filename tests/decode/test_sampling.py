@@ -15,7 +15,7 @@ def test_values_between_cells_are_bilinear() -> None:
 
 
 def test_floats_are_read_in_single_precision() -> None:
-    """Bit by bit, because a walk through noise enlarges every difference."""
+    """Exactly, because decoding noisy tensors enlarges every difference."""
     rng = np.random.default_rng(0)
     data = rng.normal(0, 40, (7, 9, 4)).astype(np.float32)
     sampler, one = Float32Sampler(Tensor(data), stride=16), np.float32(1)
@@ -44,7 +44,7 @@ def test_positions_follow_a_mid_offset_and_then_short_offsets() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_cell_of_no_weight_does_not_count(bad: float) -> None:
+def test_a_cell_of_weight_0_does_not_count(bad: float) -> None:
     values = np.ones((3, 3, 1), np.float32)
     values[1, 1] = bad
     sampler = Float32Sampler(Tensor(values))

@@ -1,4 +1,4 @@
-"""A machine made of files."""
+"""A folder that looks like the root folder of a machine."""
 
 import os
 from pathlib import Path

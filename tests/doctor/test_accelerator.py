@@ -1,4 +1,4 @@
-"""The Coral and its library: trees that look like /dev and /sys, and real shared libraries."""
+"""The Coral, in folders that look like /dev and /sys, and its library, as real shared libraries."""
 
 import shutil
 import subprocess
@@ -12,11 +12,11 @@ from edge.doctor.access import find_account
 from edge.doctor.command import Ran, run
 from tests.support.devices import node
 
-needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="NO C COMPILER: do apt-get install gcc libc6-dev")
+needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="NO C COMPILER: run: apt-get install gcc libc6-dev")
 
 
 def usb(root: Path, ids: str, speed: str = "5000") -> Path:
-    """Plug a device with these IDs in; returns its node."""
+    """Add a USB device with these IDs; returns its node."""
     vendor, product = ids.split(":")
     folder = root / "sys/bus/usb/devices/2-1"
     folder.mkdir()
@@ -36,7 +36,7 @@ def test_a_missing_coral_is_a_problem_only_if_it_is_configured(root: Path) -> No
 
 
 @pytest.mark.parametrize(("ids", "word"), [("1a6e:089a", "not loaded yet"), ("18d1:9302", "firmware loaded")])
-def test_a_coral_on_usb_before_and_after_its_firmware_is_loaded(root: Path, ids: str, word: str) -> None:
+def test_a_coral_on_usb_is_found_with_the_state_of_its_firmware(root: Path, ids: str, word: str) -> None:
     user = find_account(root, "edge-pose")
     device = usb(root, ids)
     (found,) = accelerator.coral(root, "auto", user)
@@ -60,7 +60,9 @@ def test_a_coral_at_a_usb_2_port_is_a_warning(root: Path) -> None:
 
 def test_another_usb_device_is_not_a_coral(root: Path) -> None:
     usb(root, "18d1:4ee7")
-    assert [result.text for result in accelerator.coral(root, "auto", None)] == ["none attached: the CPU computes"]
+    assert [result.text for result in accelerator.coral(root, "auto", None)] == [
+        "none attached; the CPU runs the model"
+    ]
 
 
 def test_a_coral_on_pcie_needs_its_driver(root: Path) -> None:

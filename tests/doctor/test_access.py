@@ -1,4 +1,4 @@
-"""Users, groups, and the rights of device nodes."""
+"""Users, groups, and the permissions of device nodes."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from edge.doctor.access import Account, find_account, permission
 from tests.support.devices import node
 
 
-def test_an_account_has_the_groups_that_systemd_gives_it(root: Path) -> None:
+def test_an_account_has_its_own_and_the_supplementary_groups(root: Path) -> None:
     ours = os.getegid()
     assert find_account(root, "edge-pose") == Account("edge-pose", 990, frozenset({991, 46}))
     assert find_account(root, "edge-pose", ["video"]) == Account("edge-pose", 990, frozenset({991, 46, ours}))

@@ -38,7 +38,7 @@ def passwords(tmp_path: Path) -> Path:
     return file
 
 
-def test_each_step_has_a_line(mosquitto: Start, tmp_path: Path) -> None:
+def test_each_step_has_a_result(mosquitto: Start, tmp_path: Path) -> None:
     found = examine(tmp_path, port=mosquitto().port)
     assert list(found) == ["name", "port", "TLS", "login", "topics"]
     assert {result.level for result in found.values()} == {"ok"}
@@ -46,7 +46,7 @@ def test_each_step_has_a_line(mosquitto: Start, tmp_path: Path) -> None:
     assert "status, keypoints, info, health" in found["topics"].text
 
 
-def test_the_first_failing_step_is_the_last_line(tmp_path: Path) -> None:
+def test_the_first_failing_step_is_the_last_one(tmp_path: Path) -> None:
     found = examine(tmp_path, port=free_port())
     assert list(found) == ["name", "port"]
     assert found["port"].level == "problem"
@@ -133,7 +133,9 @@ def test_an_untrusted_certificate_is_a_problem_and_a_short_lived_one_a_warning(
     assert examine(tmp_path, port=port, tls={"enabled": True, "ca_file": __file__})["TLS"].level == "problem"
 
 
-def test_a_broker_that_requires_a_client_certificate(mosquitto: Start, tmp_path: Path, certificates: Path) -> None:
+def test_a_required_client_certificate_is_a_problem_until_it_is_configured(
+    mosquitto: Start, tmp_path: Path, certificates: Path
+) -> None:
     tls = [f"cafile {certificates}/ca.crt", f"certfile {certificates}/server.crt", f"keyfile {certificates}/server.key"]
     port = mosquitto("allow_anonymous true", *tls, "require_certificate true").port
     ours = {"enabled": True, "ca_file": f"{certificates}/ca.crt"}
@@ -171,7 +173,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("refusal", [b"", b"\x20\x02\x00\x01", b"\x20\x03\x00\x84\x00"])
-def test_a_broker_without_mqtt_5_cannot_report_refusals(tmp_path: Path, refusal: bytes) -> None:
+def test_without_mqtt_5_the_topics_are_unknown(tmp_path: Path, refusal: bytes) -> None:
     def answer(packet: bytes) -> bytes:
         return b"\x20\x02\x00\x00" if packet[8] == 4 else refusal
 
@@ -186,12 +188,14 @@ def test_a_broker_without_mqtt_5_cannot_report_refusals(tmp_path: Path, refusal:
     ("answers", "level"),
     [
         ([b"\xe0\x01\x87"], "problem"),  # disconnects after a refusal, and says why
-        ([], "warning"),  # closes the connection without a reason
+        ([], "warning"),  # closes the connection without an answer
         ([b"\xe0\x01\x9b"], "unknown"),  # does not accept QoS 2
         ([b"\x50\x03\x00\x01\x10", b"\x50\x03\x00\x02\x87"], "problem"),  # accepts the first: it has no subscribers
     ],
 )
-def test_every_way_to_refuse_a_topic_is_understood(tmp_path: Path, answers: list[bytes], level: str) -> None:
+def test_refused_topics_are_reported_whatever_the_broker_answers(
+    tmp_path: Path, answers: list[bytes], level: str
+) -> None:
     def answer(_packet: bytes) -> bytes:
         return b"\x20\x03\x00\x00\x00" + b"".join(answers)
 

@@ -77,7 +77,7 @@ def test_the_pi_camera_must_be_detected_by_picamera2(
 
 
 def picamera2(root: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """Install a picamera2 with this source text for all processes that start from now on."""
+    """Install a picamera2 with this source text for all new processes."""
     (root / "lib").mkdir()
     (root / "lib/picamera2.py").write_text(package)
     (root / "lib/libcamera.py").touch()

@@ -1,4 +1,4 @@
-"""The whole of `edge-pose doctor` and `edge-pose check`."""
+"""`edge-pose doctor` and `edge-pose check` as a whole."""
 
 import json
 import re
@@ -32,14 +32,16 @@ def test_an_error_becomes_a_problem_with_its_remedy() -> None:
     assert result.line == str(error)
 
 
-def test_a_file_that_this_user_may_not_read_is_unknown() -> None:
+def test_an_error_about_an_unreadable_file_becomes_an_unknown_result() -> None:
     error = ConfigError("mqtt.password_file", "cannot read it", "make it readable")
     error.__cause__ = PermissionError()
     result = from_error("login", error)
     assert (result.level, result.fix, result.exit_code) == ("unknown", SUDO, 78)
 
 
-def test_a_check_that_fails_or_hangs_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_check_that_raises_or_hangs_becomes_an_unknown_result(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     released = threading.Event()
 
     def hang() -> Result:
@@ -89,7 +91,7 @@ def test_a_terminal_without_unicode_shows_plain_marks(tmp_path: Path) -> None:
     assert "  + configuration" in done.stdout
 
 
-def test_every_line_is_explained() -> None:
+def test_the_documentation_explains_every_result() -> None:
     package = Path(runner.__file__).parent
     sources = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py") if path.stem != "selftest")
     names = set(re.findall(r'(?:Result|permission|from_error)\("([^"]+)"', sources))

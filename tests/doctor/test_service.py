@@ -84,7 +84,7 @@ def test_the_last_crash_comes_with_the_last_log_line() -> None:
     assert crash.level == "warning", "it runs again"
     old = journal(logged("KeyError"), ended("status=1/FAILURE"), age_s=1e6)
     _, crash = service.services(Commands(systemctl="", journalctl=old), RUNNING)
-    assert crash.level == "ok", "it has run for long"
+    assert crash.level == "ok", "the crash is long ago"
     _, crash = service.services(Commands(systemctl="", journalctl=journal(logged("fine"))), RUNNING)
     assert crash.level == "ok"
 
@@ -98,7 +98,7 @@ def test_an_unreadable_journal_is_unknown() -> None:
     assert (crash.level, crash.fix) == ("unknown", SUDO)
 
 
-def test_every_sensor_has_its_own_lines() -> None:
+def test_every_instance_has_its_own_results() -> None:
     properties = "".join(f"{key}={value}\n" for key, value in RUNNING.items())
 
     def answer(command: Sequence[str]) -> Ran:
@@ -127,12 +127,12 @@ def test_a_broken_configuration_is_used_as_far_as_possible(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT ROOT: only root can become another user")
-def test_an_unreadable_file_is_unknown(tmp_path: Path) -> None:
+def test_an_unreadable_configuration_is_unknown(tmp_path: Path) -> None:
     path, secret = tmp_path / "edge-pose.toml", tmp_path / "password"
     path.write_text(f'[mqtt]\nhost = "127.0.0.1"\nusername = "edge"\npassword_file = "{secret}"\n')
     for private in (path, secret):
         private.touch(0o600)
-    os.seteuid(65534)  # may not enter the folders of these tests
+    os.seteuid(65534)  # this user may not enter the folder of the test
     try:
         result, config = service.config(path)
     finally:

@@ -16,7 +16,7 @@ ABI = "raise ValueError('numpy.dtype size changed, may indicate binary incompati
 
 
 def packages(monkeypatch: pytest.MonkeyPatch, folder: Path, **sources: str) -> None:
-    """Put packages into a folder that comes first in every Python that starts from now on."""
+    """Put packages into a folder that comes first on the path of every new Python process."""
     for name, source in sources.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(source)
@@ -42,7 +42,7 @@ def test_a_broken_numpy_is_a_problem_and_a_slow_one_unknown(monkeypatch: pytest.
     assert software.numpy(slow, picamera2=True)[0].level == software.runtime(slow).level == "unknown"
 
 
-def test_a_simplejpeg_that_fits_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_matching_simplejpeg_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packages(monkeypatch, tmp_path / "dist-packages", simplejpeg="")
     assert [one.level for one in software.numpy(run, picamera2=True)] == ["ok", "ok"]
 
@@ -50,7 +50,7 @@ def test_a_simplejpeg_that_fits_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path:
 @pytest.mark.parametrize(
     ("folder", "fix"), [("dist-packages", "pip uninstall numpy"), ("site-packages", "pip install --upgrade simplejpeg")]
 )
-def test_a_simplejpeg_for_another_numpy_comes_with_the_fix(
+def test_a_simplejpeg_for_another_numpy_is_a_problem_with_a_fix(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, fix: str
 ) -> None:
     packages(monkeypatch, tmp_path / folder, simplejpeg=ABI)
@@ -61,7 +61,7 @@ def test_a_simplejpeg_for_another_numpy_comes_with_the_fix(
     assert software.numpy(run, picamera2=False)[1].level == "warning"  # the camera is not a Pi camera
 
 
-def test_a_simplejpeg_of_pip_that_does_not_fit_apts_numpy_is_to_be_removed(
+def test_the_fix_for_pips_simplejpeg_beside_apts_numpy_is_to_uninstall_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     packages(monkeypatch, tmp_path / "dist-packages", numpy="__version__ = '1.24.2'")
@@ -79,7 +79,7 @@ def test_a_missing_runtime_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_pat
     packages(monkeypatch, tmp_path, ai_edge_litert="raise ImportError", tflite_runtime="raise ImportError")
     found = software.runtime(run)
     assert found.level == "problem"
-    assert "no runtime" in found.text
+    assert "no TFLite runtime" in found.text
 
 
 def test_the_pycoral_of_pypi_is_an_unrelated_package(tmp_path: Path) -> None:

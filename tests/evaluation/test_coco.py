@@ -1,4 +1,4 @@
-"""COCO's measures, computed by hand and on painted people, and the files they are read from."""
+"""COCO's measures, for poses made by hand and for painted people, and the annotation files."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from edge.types import Pose
 from tests.support.annotations import PERSON, STANDING, annotation_file, person
 from tests.support.poses import make_pose
 
-pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: do pip install 'edge-pose[evaluate]'")
+pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: run: pip install 'edge-pose[evaluate]'")
 
 from edge.evaluation import coco
 
@@ -34,7 +34,7 @@ def measured(truth: coco.Annotations, *found: tuple[int, Pose]) -> dict[str, Any
     return coco.measure(truth, ids, [truth.detection(truth.pictures[n - 1], one) for n, one in found], PUBLISHED)
 
 
-def test_the_annotations_themselves_are_perfect(painted: Path) -> None:
+def test_poses_that_equal_the_annotations_get_perfect_measures(painted: Path) -> None:
     truth = coco.read(painted / "annotations.json")
     places = {picture.id: n for n, picture in enumerate(truth.pictures, 1)}
     annotated = [(places[one.image_id], np.reshape(one.keypoints, (-1, 3))) for one in truth.people]

@@ -16,7 +16,7 @@ from tests.support import ROOT
 from tests.support.annotations import annotation_file, person
 from tests.support.sensor import run_edge
 
-pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: do pip install 'edge-pose[evaluate]'")
+pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: run: pip install 'edge-pose[evaluate]'")
 
 from edge.evaluation import evaluate
 
@@ -119,7 +119,7 @@ def test_a_wrong_model_names_the_configuration_key(painted: Path, model: Model, 
     assert exc.value.key == key
 
 
-def test_without_a_report_the_list_of_skipped_pictures_does_not_refer_to_it(painted: Path, tmp_path: Path) -> None:
+def test_without_a_report_the_message_about_skipped_pictures_does_not_mention_it(painted: Path, tmp_path: Path) -> None:
     done = run_edge("evaluate", "--annotations", str(painted / "annotations.json"), "--images", str(tmp_path))
     assert "... and 3 more\n" in done.stderr
 
@@ -131,7 +131,7 @@ def test_poses_that_cannot_be_written_name_the_option() -> None:
     assert "/nowhere/x.json" in exc.value.problem
 
 
-def test_files_that_are_read_are_never_overwritten(painted: Path, tmp_path: Path) -> None:
+def test_input_files_are_never_overwritten(painted: Path, tmp_path: Path) -> None:
     truth, picture, link = tmp_path / "truth.json", tmp_path / "3.png", tmp_path / "link.json"
     truth.write_bytes((painted / "annotations.json").read_bytes())
     picture.write_bytes((painted / "3.png").read_bytes())
@@ -140,7 +140,7 @@ def test_files_that_are_read_are_never_overwritten(painted: Path, tmp_path: Path
     for out in (truth, picture, link):
         done = run_edge("evaluate", "--annotations", str(truth), "--images", str(tmp_path), "--out", str(out))
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"edge-pose: --out: {out} is read, and would be overwritten; name another file\n"
+        assert done.stderr == f"edge-pose: --out: {out} is an input file and would be overwritten; name another file\n"
     assert (truth.read_bytes(), picture.read_bytes()) == before
 
 

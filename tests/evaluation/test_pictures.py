@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: do pip install 'edge-pose[evaluate]'")
+pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: run: pip install 'edge-pose[evaluate]'")
 
 from edge.evaluation.coco import ListedPicture
 from edge.evaluation.pictures import read_picture

@@ -169,7 +169,7 @@ def test_with_two_threads_the_crop_follows_one_frame_later() -> None:
     assert min(runtime.heights[5:]) > 2 * runtime.heights[0]
 
 
-def test_detecting_in_a_single_picture_uses_the_whole_picture() -> None:
+def test_detect_uses_the_whole_picture_and_not_the_last_crop() -> None:
     runtime = RedPostNet()
     running = pipeline(runtime)
     running.update(red(0, 100, 240, 90))

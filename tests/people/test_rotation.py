@@ -149,7 +149,7 @@ def test_an_empty_room_is_searched_in_every_rotation_at_a_low_rate() -> None:
 
 
 def test_a_new_lying_person_counts_more_than_a_lost_one() -> None:
-    """It may be the same person, and it is certainly in the picture."""
+    """They may be the same person, and only the new one is certainly in the picture."""
     planner = RotationPlanner()
     gone = track(pose(), 1, last_seen_s=0.9)
     planner.observe([track(pose(90, turn=1), None)], [gone], 1.0)
@@ -209,13 +209,13 @@ def test_people_of_one_view_are_never_merged() -> None:
     assert merge_views([close, []]) == close
 
 
-def test_a_person_who_kneels_over_a_lying_one_is_another_person() -> None:
+def test_a_person_kneeling_over_a_lying_one_is_not_merged_with_them() -> None:
     kneels, lies = pose(at=(300, 200)), pose(90, turn=1, at=(300, 280), score=0.8)
     assert merge_views([[kneels], [lies]]) == [kneels, lies]
 
 
-def pipeline(*, turned: bool = True) -> Pipeline:
-    return configured(fast_config(people={"detect_lying": turned}))[1]
+def pipeline(*, detect_lying: bool = True) -> Pipeline:
+    return configured(fast_config(people={"detect_lying": detect_lying}))[1]
 
 
 def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
@@ -230,7 +230,7 @@ def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> 
     return seen
 
 
-@pytest.mark.parametrize("seed", [1])  # tests/e2e follows another one
+@pytest.mark.parametrize("seed", [1])  # tests/e2e uses another seed
 def test_a_person_keeps_the_id_through_a_fall_and_getting_up(seed: int) -> None:
     loop = 131  # frames of the whole scene
     seen = followed(pipeline(), "fall", seed, range(loop + 20))[10:]
@@ -240,6 +240,6 @@ def test_a_person_keeps_the_id_through_a_fall_and_getting_up(seed: int) -> None:
 
 
 def test_without_rotations_a_lying_person_is_not_detected() -> None:
-    """Otherwise the test above would not test the rotations."""
-    assert all(not ids for ids, _ in followed(pipeline(turned=False), "lie", 0, range(10)))
+    """Without this, the test above could pass without rotations."""
+    assert all(not ids for ids, _ in followed(pipeline(detect_lying=False), "lie", 0, range(10)))
     assert all(ids == {1} for ids, _ in followed(pipeline(), "lie", 0, range(10))[5:])

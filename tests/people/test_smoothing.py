@@ -57,14 +57,14 @@ def test_a_walking_person_lags_less_than_60_ms(fps: float) -> None:
     assert 0 <= behind_px / pace_px < 0.06
 
 
-def test_distance_makes_no_difference() -> None:
+def test_smoothing_is_the_same_at_any_distance() -> None:
     near, far = noisy(60, 2), [track((one.pose.xy - 100) / 4) for one in noisy(60, 2)]
     times_s = steadily(15, 60)
     for one, other in zip(run(near, times_s), run(far, times_s), strict=True):
         assert (one.xy - 100) / 4 == pytest.approx(other.xy, abs=1e-3)
 
 
-def test_smoothing_depends_on_time_and_not_on_frames() -> None:
+def test_smoothing_is_the_same_at_any_frame_rate() -> None:
     """A step takes the same time at any frame rate, regular or not."""
     moved = BODY + np.float32(2)
     reached = []

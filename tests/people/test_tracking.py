@@ -114,7 +114,7 @@ def test_a_clock_that_goes_back_ends_all_tracks_and_reuses_no_id() -> None:
     assert tracker.lost == []
 
 
-def test_frames_of_the_same_moment_keep_the_id() -> None:
+def test_frames_with_equal_times_keep_the_id() -> None:
     tracker = Tracker(min_hits=1)
     ids = {tracker.update([make_pose(body(100 + n, 300))], 1.0)[0].id for n in range(5)}
     assert ids == {1}
@@ -132,7 +132,7 @@ def test_poses_without_common_keypoints_are_tracked() -> None:
 def test_people_who_cross_keep_their_ids(fps: int) -> None:
     """One is hidden behind the other for a while, frames and keypoints are missing, and both may be equally tall.
 
-    One of 70 crossings may go wrong, because keypoints do not always tell two people apart.
+    One of 70 crossings may go wrong, because keypoints cannot always distinguish two people.
     """
     wrong = []
     for seed in range(70):
@@ -225,7 +225,7 @@ def test_painted_people_keep_their_ids(scene: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("seed", "blind_s"), list(product(range(4), (0.0, 0.3, 0.7))))
-def test_a_fall_keeps_its_id(seed: int, blind_s: float) -> None:
+def test_a_falling_person_keeps_the_id(seed: int, blind_s: float) -> None:
     """The shape changes within half a second, and a lying person is detected only in every fifth frame."""
     painter = open_scene("fall", width=640, height=480, seed=seed)
     tracker, ids = Tracker(), set()
@@ -244,7 +244,7 @@ def test_a_fall_keeps_its_id(seed: int, blind_s: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_fall_beside_another_person_keeps_both_ids(seed: int) -> None:
+def test_people_keep_their_ids_when_one_falls_beside_another(seed: int) -> None:
     """The other person is so near that the pose after the fall could be theirs."""
     painter = Scene((Actor(fall), Actor(wave, x=0.35 + 0.1 * seed, size=0.7)), 640, 480, seed)
     tracker, record = Tracker(), Record()
