@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 
 SUITE ?= bookworm
 
-# Each processor takes one test at a time, because some take a thousand times as long as others.
-PARALLEL := -n auto --maxschedchunk 1
+# One worker more than there are processors, because many tests wait for another process. Each takes one test at a time,
+# because some take a thousand times as long as others.
+PARALLEL = -n $$(($$(nproc) + 1)) --maxschedchunk 1
 # The tests that depend on the versions of numpy and the runtime.
 OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing \
     tests/evaluation tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
