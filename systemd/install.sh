@@ -4,18 +4,18 @@
 #   sudo ./systemd/install.sh [--broker-local] [--wheelhouse DIR]   install; keeps an existing installation
 #   sudo ./systemd/install.sh --upgrade [--wheelhouse DIR]          build this checkout and switch to it; switch back
 #                                                                   if the service does not start
-#   sudo ./systemd/install.sh --uninstall [--purge]                 remove it; --purge: also configuration and models
+#   sudo ./systemd/install.sh --uninstall [--purge]                 remove it; with --purge, also configuration and models
 #
 #   --broker-local     install mosquitto on this machine, with a password for the user edge-pose
 #   --wheelhouse DIR   install Python packages from that folder, without a network
-#   --dry-run          print what would be done, and change nothing
+#   --dry-run          print what the script would do, and change nothing
 #
 # The program goes to /opt/edge-pose, the configuration to /etc/edge-pose, models to /var/lib/edge-pose.
 set -euo pipefail
 
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PYTHON=/usr/bin/python3 # the one that apt's numpy and picamera2 are built for
-PREFIX=/opt/edge-pose # a link to one of two environments: the other one is the previous version
+PREFIX=/opt/edge-pose # a link to one of two environments; the other one holds the previous version
 ETC=/etc/edge-pose
 CONFIG=$ETC/edge-pose.toml
 PASSWORD=$ETC/mqtt_password
@@ -23,7 +23,7 @@ BROKER_CONFIG=/etc/mosquitto/conf.d/edge-pose.conf
 BROKER_USERS=/etc/mosquitto/edge-pose.passwd
 BROKER_ACL=/etc/mosquitto/edge-pose.acl
 START_S=120 # more than the units' TimeoutStartSec
-LOCK_S=300 # to wait for another apt: a machine that has just booted may be upgrading itself
+LOCK_S=300 # to wait for another apt, such as the automatic upgrade of a machine that has just booted
 
 action=install upgrade='' purge='' dry='' broker='' wheelhouse=''
 fresh_config='' changed=''
@@ -35,23 +35,23 @@ fail() {
 }
 run() { if [[ $dry ]]; then say "would run: $*"; else "$@"; fi; }
 
-# put MODE FILE: write standard input to FILE, unless FILE has that content already.
-put() {
+# write_file MODE FILE: write standard input to FILE, unless FILE has that content already.
+write_file() {
     local content
-    content=$(cat; printf x) # the x keeps the shell from dropping the last newline
+    content=$(cat; printf x) # the x protects the last newline, which the shell would drop
     content=${content%x}
     if [[ -f $2 ]] && printf %s "$content" | cmp -s - "$2"; then return; fi
     changed=1
     if [[ $dry ]]; then say "would write: $2"; else printf %s "$content" | install -D -m "$1" /dev/stdin "$2"; fi
 }
 
-# Whether systemd runs here. It does not in a chroot, nor in most containers.
+# Whether systemd is running, which is not so in a chroot and in most containers.
 booted() { [[ -d /run/systemd/system ]] && ! systemd-detect-virt --quiet --chroot; }
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 offered() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
-parse() {
+parse_options() {
     while (($#)); do
         case $1 in
             --upgrade) upgrade=1 ;;
@@ -75,8 +75,8 @@ parse() {
     [[ ! $purge || $action == uninstall ]] || fail "--purge: needs --uninstall"
 }
 
-# Check the installed Python, or else the one that apt would install.
-python_fits() {
+# Check the version of the installed Python or, if there is none, of the Python that apt would install.
+check_python() {
     local version
     version=$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
         version=$(apt-cache policy python3 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\.[0-9]*\).*/\1/p')
@@ -86,7 +86,7 @@ python_fits() {
         fail "TFLite does not exist for Python $version on 32 bits; use Debian 12, or a 64-bit system"
 }
 
-# Find everything that prevents an installation before changing anything.
+# Fail before changing anything if an installation is not possible.
 preflight() {
     command -v apt-get >/dev/null || fail "apt-get not found; use Debian or Raspberry Pi OS"
     [[ $dry || $EUID == 0 ]] || fail "must run as root; run: sudo $0"
@@ -96,7 +96,7 @@ preflight() {
         armhf) [[ $(uname -m) != armv6l ]] || fail "TFLite does not exist for this processor (ARMv6); use a Pi 2 or newer" ;;
         *) fail "TFLite does not exist for $arch; use amd64, arm64 or armhf" ;;
     esac
-    python_fits
+    check_python
     if [[ $broker && ! -f $BROKER_CONFIG ]]; then
         local own
         own=$(grep -lsE '^ *(listener|port|password_file|acl_file|allow_anonymous|per_listener_settings)\b' \
@@ -105,8 +105,8 @@ preflight() {
     fi
 }
 
-# apt-get waits for another apt by itself, except in update.
-update_list() {
+# Update apt's package list. Only here must the script wait for another apt itself: `install` has an option for that.
+update_package_list() {
     local output end=$((SECONDS + LOCK_S)) update=(env LC_ALL=C apt-get -qq update) announced=''
     [[ ! $dry ]] || { run "${update[@]}"; return; }
     until output=$("${update[@]}" 2>&1); do
@@ -121,16 +121,16 @@ update_list() {
     [[ ! $output ]] || say "$output" >&2
 }
 
-packages() {
+install_packages() {
     local wanted=(python3 python3-venv python3-numpy systemd udev) missing=() name
-    # PyPI has no 32-bit wheels of these: use apt's Pillow, and compile the rest.
+    # PyPI has few 32-bit wheels: use apt's Pillow, and compile the other packages.
     [[ $arch != armhf ]] || wanted+=(python3-pil python3-dev gcc libc6-dev)
     [[ ! $broker ]] || wanted+=(mosquitto mosquitto-clients)
     for name in "${wanted[@]}"; do installed "$name" || missing+=("$name"); done
     if ((${#missing[@]})) || { ! installed python3-picamera2 && [[ ! $wheelhouse ]]; }; then
         say "updating the package list …"
-        update_list || say "the package list could not be updated; using the old one"
-        python_fits
+        update_package_list || say "the package list could not be updated; using the old one"
+        check_python
     fi
     if ! installed python3-picamera2 && offered python3-picamera2; then missing+=(python3-picamera2); fi
     ((${#missing[@]})) || return 0
@@ -140,17 +140,17 @@ packages() {
     [[ ! $dry ]] || quiet=/dev/stdout
     run env "${environment[@]}" apt-get -qq -o DPkg::Lock::Timeout=$LOCK_S install -y --no-install-recommends \
         "${missing[@]}" >"$quiet" ||
-        fail "apt-get install failed (see above); fix that, and run this again"
+        fail "apt-get install failed (see above); fix that, and run the installer again"
 }
 
-# put_files DIR: install units, account, folders and device rules from a checkout or an environment.
-put_files() {
+# install_files DIR: install units, account, folders and device rules from a checkout or an environment.
+install_files() {
     changed=''
-    put 644 /etc/systemd/system/edge-pose.service <"$1/edge-pose.service"
-    put 644 /etc/systemd/system/edge-pose@.service <"$1/edge-pose@.service"
-    put 644 /etc/sysusers.d/edge-pose.conf <"$1/edge-pose.sysusers"
-    put 644 /etc/tmpfiles.d/edge-pose.conf <"$1/edge-pose.tmpfiles"
-    put 644 /etc/udev/rules.d/65-edge-pose.rules <"$1/edge-pose.rules"
+    write_file 644 /etc/systemd/system/edge-pose.service <"$1/edge-pose.service"
+    write_file 644 /etc/systemd/system/edge-pose@.service <"$1/edge-pose@.service"
+    write_file 644 /etc/sysusers.d/edge-pose.conf <"$1/edge-pose.sysusers"
+    write_file 644 /etc/tmpfiles.d/edge-pose.conf <"$1/edge-pose.tmpfiles"
+    write_file 644 /etc/udev/rules.d/65-edge-pose.rules <"$1/edge-pose.rules"
     run systemd-sysusers /etc/sysusers.d/edge-pose.conf
     run systemd-tmpfiles --create /etc/tmpfiles.d/edge-pose.conf
     if booted; then
@@ -162,7 +162,7 @@ put_files() {
     fi
 }
 
-configuration() {
+write_configuration() {
     if [[ -e $CONFIG ]] && ! { [[ $broker ]] && cmp -s "$CHECKOUT/config/edge-pose.toml" "$CONFIG"; }; then
         say "keeping $CONFIG"
         return
@@ -170,43 +170,43 @@ configuration() {
     fresh_config=1
     local edit=()
     [[ ! $broker ]] || edit=(-e 's/^host = ""/host = "127.0.0.1"/' -e 's/^username = ""/username = "edge-pose"/')
-    sed "${edit[@]}" -e '' "$CHECKOUT/config/edge-pose.toml" | put 644 "$CONFIG"
+    sed "${edit[@]}" -e '' "$CHECKOUT/config/edge-pose.toml" | write_file 644 "$CONFIG"
 }
 
-local_broker() {
+configure_broker() {
     local secret=''
     if [[ ! -s $PASSWORD || ! -f $BROKER_USERS ]]; then
         if [[ -s $PASSWORD ]]; then secret=$(<"$PASSWORD"); else secret=$(head -c 18 /dev/urandom | base64); fi
-        put 600 "$PASSWORD" <<<"$secret"
+        write_file 600 "$PASSWORD" <<<"$secret"
         if [[ $dry ]]; then
             say "would write: $BROKER_USERS"
         else
-            # Hash it in a file: every user can read a command line.
+            # Pass the password in a file, because every user can read a command line.
             install -m 600 /dev/stdin "$BROKER_USERS.new" <<<"edge-pose:$secret"
             mosquitto_passwd -U "$BROKER_USERS.new"
             mv "$BROKER_USERS.new" "$BROKER_USERS"
         fi
     fi
-    changed=$secret # a new password is a change
-    put 600 "$BROKER_ACL" <<<"# Permissions on this broker. To add a user: mosquitto_passwd $BROKER_USERS NAME
+    changed=$secret # mosquitto must read a new password
+    write_file 600 "$BROKER_ACL" <<<"# Permissions on this broker. To add a user: mosquitto_passwd $BROKER_USERS NAME
 user edge-pose
 topic readwrite edge-pose/#"
-    put 644 "$BROKER_CONFIG" <<<"# Made by edge-pose's install.sh --broker-local
+    write_file 644 "$BROKER_CONFIG" <<<"# Written by edge-pose's install.sh --broker-local
 listener 1883
 allow_anonymous false
 password_file $BROKER_USERS
 acl_file $BROKER_ACL"
-    # mosquitto reads them again, as its own user, at every reload.
+    # At every reload, mosquitto reads them as its own user.
     run chown mosquitto: "$BROKER_USERS" "$BROKER_ACL"
     run systemctl --quiet enable mosquitto
     if booted && [[ $changed ]]; then run systemctl restart mosquitto; fi
 }
 
-# build_environment DIR: make a venv with the package of this checkout that uses apt's numpy and picamera2.
+# build_environment DIR: create a venv with this checkout's package, which uses apt's numpy and picamera2.
 build_environment() {
     local dir=$1 pip=("$1/bin/python" -m pip --quiet --disable-pip-version-check --no-input install) package=$CHECKOUT
     local extras=video,demo numpy rest=()
-    [[ $arch != armhf ]] || extras=demo # PyPI has no PyAV for 32 bits
+    [[ $arch != armhf ]] || extras=demo # PyPI has no 32-bit PyAV
     numpy=$($PYTHON -Ic 'import numpy; print(numpy.__version__)' 2>/dev/null) || numpy=
     pip+=(--constraint "$dir/constraints.txt")
     if [[ $wheelhouse ]]; then
@@ -216,14 +216,14 @@ build_environment() {
         extras=''
         if compgen -G "$wheelhouse/av-*.whl" >/dev/null && [[ $arch != armhf ]]; then extras=video; fi
         if compgen -G "$wheelhouse/iotcore-*.whl" >/dev/null; then extras+=${extras:+,}demo; fi
-        say "from the wheelhouse: ${package##*/}, extras: ${extras:-none, since it has no wheels of av and iotcore}"
+        say "from the wheelhouse: ${package##*/}, extras: ${extras:-none, because it has no wheels of av and iotcore}"
     fi
     say "building the environment in $dir, which takes a minute or more …"
     run rm -rf "$dir"
     run $PYTHON -m venv --system-site-packages "$dir" &&
-        { echo "numpy==$numpy" | put 644 "$dir/constraints.txt"; } || return 1
+        { echo "numpy==$numpy" | write_file 644 "$dir/constraints.txt"; } || return 1
     if [[ $arch == armhf ]]; then
-        # pip would install LiteRT on a 64-bit kernel, which 32-bit Raspberry Pi OS has.
+        # 32-bit Raspberry Pi OS has a 64-bit kernel, for which pip would select LiteRT.
         run "${pip[@]}" --no-deps "$package" || return 1
         [[ $dry ]] || mapfile -t rest < <("$dir/bin/python" -Ic '
 from importlib.metadata import requires
@@ -235,11 +235,11 @@ for line in requires("edge-pose"):
         run "${pip[@]}" "$package${extras:+[$extras]}" || return 1
     fi
     run install -D -m 644 -t "$dir/share/edge-pose" "$CHECKOUT"/systemd/edge-pose* || return 1
-    [[ $dry ]] || { examine "$dir" && test_run "$dir"; }
+    [[ $dry ]] || { check_packages "$dir" && test_run "$dir"; }
 }
 
-# examine DIR: print which numpy, runtime and picamera2 it uses; fails if numpy is not apt's.
-examine() {
+# check_packages DIR: print the numpy, runtime and picamera2 of an environment; fail if numpy is not apt's.
+check_packages() {
     "$1/bin/python" -I - <<'PY'
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -255,15 +255,15 @@ for runtime in ("ai-edge-litert", "tflite-runtime"):
         pass
 try:
     import picamera2  # noqa: F401
-    print("picamera2 works: the Pi's own camera can be used")
+    print("picamera2 can be imported, so the Pi's own camera can be used")
 except Exception as exc:
-    print(f"picamera2 cannot be imported ({exc}): only other sources than the Pi's own camera can be used")
+    print(f"picamera2 cannot be imported ({exc}), so the Pi's own camera cannot be used")
 if not apt:
-    sys.exit("install.sh: this is not apt's numpy, which picamera2 needs")
+    sys.exit("install.sh: the environment does not use apt's numpy, which picamera2 needs")
 PY
 }
 
-# test_run DIR: detect a person in a painted picture, which needs everything but camera and broker.
+# test_run DIR: run the detection on a painted picture, which tests everything except camera and broker.
 test_run() {
     local folder done=0
     folder=$(mktemp -d)
@@ -273,7 +273,7 @@ test_run() {
     return "$done"
 }
 
-point_to() { # DIR: make it the environment in use
+switch_to() { # DIR: make it the current environment
     run ln -sfn "${1##*/}" "$PREFIX.new"
     run mv -T "$PREFIX.new" "$PREFIX"
 }
@@ -292,7 +292,7 @@ restart_units() { # UNIT...: restart them and wait until they are ready
     done
 }
 
-last_lines() { # UNIT...: print the end of their logs
+print_last_lines() { # UNIT...: of their logs
     for unit in "$@"; do journalctl --quiet --no-pager -u "$unit" -n 5 -o cat | sed 's/^/    /'; done
 }
 
@@ -300,14 +300,14 @@ install_program() {
     local now='' next=$PREFIX.a units=()
     if [[ -L $PREFIX ]]; then
         now=$(dirname "$PREFIX")/$(readlink "$PREFIX")
-    elif [[ -d $PREFIX ]]; then # the first versions had only one environment
+    elif [[ -d $PREFIX ]]; then # early versions had only one environment
         run mv "$PREFIX" "$PREFIX.b"
-        point_to "$PREFIX.b"
+        switch_to "$PREFIX.b"
         now=$PREFIX.b
     fi
-    if [[ $now && ! $upgrade ]] && "$PREFIX/bin/edge-pose" --version 2>/dev/null && examine "$PREFIX"; then
-        say "keeping that version; --upgrade replaces it with this checkout"
-        put_files "$CHECKOUT/systemd"
+    if [[ $now && ! $upgrade ]] && "$PREFIX/bin/edge-pose" --version 2>/dev/null && check_packages "$PREFIX"; then
+        say "keeping the installed version; use --upgrade to replace it with this checkout"
+        install_files "$CHECKOUT/systemd"
         if [[ $changed ]]; then
             mapfile -t units < <(running_units)
             restart_units "${units[@]}" || fail "${units[*]} did not start with the new units; see: journalctl -u edge-pose"
@@ -317,14 +317,14 @@ install_program() {
     [[ $now != "$next" ]] || next=$PREFIX.b
     if ! build_environment "$next"; then
         [[ ! $now ]] || fail "the new environment could not be built (see above); the old version keeps running"
-        fail "the environment could not be built (see above); fix that, and run this again"
+        fail "the environment could not be built (see above); fix that, and run the installer again"
     fi
     mapfile -t units < <(running_units)
-    put_files "$CHECKOUT/systemd"
-    point_to "$next"
+    install_files "$CHECKOUT/systemd"
+    switch_to "$next"
     if ((${#units[@]})) && ! restart_units "${units[@]}"; then
         say "the new version did not start; its last log lines:"
-        last_lines "${units[@]}"
+        print_last_lines "${units[@]}"
         switch_back "$now" "${units[@]}"
     fi
     upgrade_configuration
@@ -333,19 +333,19 @@ install_program() {
     fi
 }
 
-# Rename configuration keys that got a new name, in the files of all instances; backups are kept. Only after the new
-# version has started: it accepts both names, and a switch back must find the old ones.
+# Rename old configuration keys in the files of all instances, and keep backups. This comes after the start of the new
+# version, which accepts both names, because the old version needs the old names if the script switches back.
 upgrade_configuration() {
     local files=("$ETC"/*.toml)
     [[ -e ${files[0]} ]] || return 0
-    run "$PREFIX/bin/python" -I -m edge.config.upgrade "${files[@]}" || say "the old names still work in this version"
+    run "$PREFIX/bin/python" -I -m edge.config.upgrade "${files[@]}" || say "the old names of keys still work in this version"
 }
 
-switch_back() { # DIR UNIT...
+switch_back() { # DIR UNIT...: make DIR the current environment again, restart the units, and fail
     local dir=$1
     shift
-    point_to "$dir"
-    [[ ! -d $dir/share/edge-pose ]] || put_files "$dir/share/edge-pose"
+    switch_to "$dir"
+    [[ ! -d $dir/share/edge-pose ]] || install_files "$dir/share/edge-pose"
     run systemctl reset-failed "$@" || true
     if restart_units "$@"; then
         fail "SWITCHED BACK: the old version runs again; the new one remains in $PREFIX.a or .b, whichever is not in use"
@@ -353,28 +353,28 @@ switch_back() { # DIR UNIT...
     fail "SWITCHED BACK, but the old version does not start either; see: journalctl -u edge-pose"
 }
 
-# Start the service, unless the configuration is still incomplete.
-start() {
+# Enable the service, and start it unless the configuration is still incomplete.
+start_service() {
     local found
     run systemctl --quiet enable edge-pose.service
     if ! booted; then
-        say "systemd does not run here: edge-pose is enabled and starts at boot; nothing was started"
+        say "systemd does not run here: edge-pose is enabled and will start at boot"
     elif [[ $dry || $(running_units) == *edge-pose.service* ]]; then
         :
     elif [[ $upgrade && ! $fresh_config ]]; then
         say "edge-pose is not running; start it with: sudo systemctl start edge-pose"
     elif found=$("$PREFIX/bin/edge-pose" check --offline 2>&1); then
         if ! restart_units edge-pose.service; then
-            say "IT DOES NOT RUN YET; its last log lines:"
-            last_lines edge-pose.service
+            say "EDGE-POSE DOES NOT RUN YET; its last log lines:"
+            print_last_lines edge-pose.service
         fi
     else
-        say "NOT STARTED YET, because the configuration is not complete:"
+        say "EDGE-POSE IS NOT STARTED YET, because the configuration is not complete:"
         say "$found"
     fi
 }
 
-summary() {
+print_summary() {
     local host=BROKER
     [[ ! -f $BROKER_CONFIG ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
     say ""
@@ -389,7 +389,7 @@ summary() {
         say "  broker   set mqtt.host in $CONFIG; write its password, if any, into $PASSWORD (mode 600)"
     fi
     say "  edit     sudoedit $CONFIG             the camera: camera.source"
-    say "  try      sudo edge-pose check"
+    say "  test     sudo edge-pose check"
     say "  start    sudo systemctl restart edge-pose          apply changes while it runs: systemctl reload edge-pose"
     say "  state    systemctl status edge-pose; journalctl -u edge-pose"
     say "  watch    sudo edge-pose watch"
@@ -423,8 +423,8 @@ uninstall() {
     fi
 }
 
-# only_ours GROUP: whether it is a system group without other members, and no other package names it.
-only_ours() {
+# group_is_ours GROUP: whether it is a system group without other members that no other package mentions.
+group_is_ours() {
     local gid members
     IFS=: read -r _ _ gid members < <(getent group "$1") || return 1
     members=${members/#edge-pose/} # in a dry run, our user still exists
@@ -436,7 +436,7 @@ remove_data() {
     run rm -rf "$ETC" /var/lib/edge-pose /etc/systemd/system/edge-pose.service.d /etc/systemd/system/edge-pose@*.service.d
     if getent passwd edge-pose >/dev/null; then run userdel edge-pose; fi
     if getent group edge-pose >/dev/null; then run groupdel edge-pose; fi
-    if only_ours apex; then run groupdel apex; fi
+    if group_is_ours apex; then run groupdel apex; fi
     if [[ -f $BROKER_CONFIG ]]; then
         run rm -f "$BROKER_CONFIG" "$BROKER_USERS" "$BROKER_ACL"
         if booted; then run systemctl restart mosquitto; fi
@@ -445,20 +445,20 @@ remove_data() {
 }
 
 main() {
-    parse "$@"
+    parse_options "$@"
     preflight
     if [[ $action == uninstall ]]; then
         uninstall
         return
     fi
-    packages
+    install_packages
     install_program
-    configuration
-    [[ ! $broker ]] || local_broker
+    write_configuration
+    [[ ! $broker ]] || configure_broker
     run ln -sfn "$PREFIX/bin/edge-pose" /usr/local/bin/edge-pose
-    start
-    summary
+    start_service
+    print_summary
 }
 
-# On one line: bash reads a script while it runs, and an upgrade may replace this file.
+# On one line, because bash reads a script while it runs, and `git pull` may replace this file.
 main "$@"; exit

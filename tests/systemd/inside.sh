@@ -48,7 +48,7 @@ echo "--- the installer"
 /checkout/systemd/install.sh --broker-local --wheelhouse /wheels >/tmp/install.log 2>&1
 check "installs, without a network" [ $? = 0 ]
 check "says which numpy there is" grep -q "numpy .* (apt's)" /tmp/install.log
-check "says why it does not run yet" grep -q 'IT DOES NOT RUN YET' /tmp/install.log
+check "says why it does not run yet" grep -q 'EDGE-POSE DOES NOT RUN YET' /tmp/install.log
 secret=$(cat /etc/edge-pose/mqtt_password)
 check "systemd understands each line of the units" eval '[[ ! $(systemd-analyze verify edge-pose.service 2>&1 | grep edge-pose) ]]'
 check "exposure is 1.5 at most" systemd-analyze security --offline=true --threshold=15 /etc/systemd/system/edge-pose.service
