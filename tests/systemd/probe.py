@@ -1,4 +1,4 @@
-"""What the unit's sandbox allows and denies, seen from inside; `--invoke`: only how long an invoke takes."""
+"""Test what the unit's sandbox allows and denies, from inside. With `--invoke`, only measure the time of an invoke."""
 
 import ctypes
 import mmap
@@ -49,8 +49,8 @@ def new_namespace() -> None:
 
 
 def connect_udev() -> None:
-    """As libudev does to hear of devices that come and go: NETLINK_KOBJECT_UEVENT."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) as events:
+    """Subscribe to device events, like libudev."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) as events:  # NETLINK_KOBJECT_UEVENT
         events.bind((0, 0))
 
 
@@ -59,13 +59,13 @@ def connect_broker() -> None:
 
 
 def call_back() -> None:
-    """As load_delegate does: C calls Python, through code that is made at run time where libffi is old."""
+    """Let C call Python, like load_delegate. An old libffi creates code at run time for this."""
     if ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 7)() != 7:
-        raise OSError("the callback came to nothing")
+        raise OSError("the callback did not run")
 
 
 def start_worker() -> None:
-    """As for an Edge TPU: another process, shared memory, and an answer that the library is missing."""
+    """Start the Edge TPU's worker process, which uses shared memory. It must answer that the library is missing."""
     try:
         EdgeTpuRuntime(b"", Spec("none", "", "libnothing.so.1", 1))
     except AcceleratorError as exc:
@@ -74,7 +74,7 @@ def start_worker() -> None:
 
 
 def invoke_ms() -> float:
-    # One thread: two that wait for each other would measure what else the machine has to do.
+    # One thread, because two would wait for each other, and so measure the load of the machine.
     cpu = open_network(msgspec.convert({"inference": {"threads": 1}}, Config)).runtime
     cpu.input()[:] = np.random.default_rng(1).integers(0, 255, cpu.input().shape)
     times = []
@@ -82,7 +82,7 @@ def invoke_ms() -> float:
         before = time.perf_counter()
         cpu.invoke()
         times.append((time.perf_counter() - before) * 1e3)
-    return min(times)  # what others do on this machine only ever adds
+    return min(times)  # the load of the machine only adds to it
 
 
 def main() -> None:
@@ -94,17 +94,17 @@ def main() -> None:
         denied("a raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
         denied("a packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
         denied("a namespace of its own", new_namespace)
-        denied("memory that is written and run", lambda: mmap.mmap(-1, 4096, prot=7))
+        denied("writable and executable memory", lambda: mmap.mmap(-1, 4096, prot=7))
         denied("the kernel's log", lambda: os.close(os.open("/dev/kmsg", os.O_RDONLY)))
-        denied("a system call of the privileged kind", lambda: os.chroot("/"))
+        denied("a privileged system call", lambda: os.chroot("/"))
         allowed("its state directory", lambda: (state / "crash").write_text("x"))
         allowed("its models", lambda: list((state / "models").iterdir()))
         allowed("a device of the group video", lambda: Path("/dev/edge-pose-null").read_bytes())
-        allowed("hearing of devices", connect_udev)
-        allowed("/sys, where libusb and libcamera look", lambda: list(Path("/sys/bus").iterdir()))
+        allowed("udev's device events", connect_udev)
+        allowed("/sys, where libusb and libcamera find devices", lambda: list(Path("/sys/bus").iterdir()))
         allowed("the network", connect_broker)
-        allowed("callbacks from C, as delegates need them", call_back)
-        allowed("the worker of an Edge TPU", start_worker)
+        allowed("callbacks from C, which delegates need", call_back)
+        allowed("the Edge TPU's worker process", start_worker)
     say(f"invoke: {invoke_ms():.2f}")
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [SUITE [ARCH]]: install edge-pose in a booted Debian (bookworm or trixie), and see systemd supervise it.
-# Of another architecture (arm64 or armhf), nothing is booted: the installer and a few frames are run, by emulation.
-# Needs root, debootstrap and systemd-nspawn, and a network the first time: what it fetched is kept in a cache.
-# What `try` is given is for the other system's shell:
+# run.sh [SUITE [ARCH]]: install edge-pose in a booted Debian (bookworm or trixie), and test the service under systemd.
+# For another architecture (arm64 or armhf), boot nothing, and run the installer and a few frames in an emulator.
+# Needs root, debootstrap and systemd-nspawn. Needs a network for the first run, and keeps its downloads in a cache.
+# The single quotes are for the shell in the other system, hence:
 # shellcheck disable=SC2016
 set -euo pipefail
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -17,8 +17,8 @@ skip() {
     exit 0
 }
 
-# A Debian with the packages that the installer asks for in apt's cache, as it has no network when it is booted.
-with_packages() { # FOLDER
+# with_packages FOLDER: create a Debian with the installer's packages in apt's cache, because it boots without a network.
+with_packages() {
     local packages=(python3 python3-venv python3-numpy udev mosquitto mosquitto-clients)
     [[ $arch != armhf ]] || packages+=(python3-pil python3-dev gcc libc6-dev)
     cp -a "$base/." "$1"
@@ -27,7 +27,8 @@ with_packages() { # FOLDER
     enter "$1" apt-get -qq install -y --download-only --no-install-recommends "${packages[@]}"
 }
 
-wheels() { # FOLDER
+# wheels FOLDER: build the wheels of all dependencies.
+wheels() {
     local tree=/run/edge-pose-wheels/tree
     lay_over "$base" /run/edge-pose-wheels
     connect "$tree"
@@ -38,31 +39,32 @@ wheels() { # FOLDER
         python3 -m venv --system-site-packages /venv
         /venv/bin/python -c "import numpy; print(f\"numpy=={numpy.__version__}\")" >/constraints
         /venv/bin/pip -q wheel --no-cache-dir -c /constraints --wheel-dir /wheels "/checkout[video,demo]" hatchling editables
-        rm -f /wheels/edge_pose-* /wheels/numpy-*' || exit 3 # pip finds none that go with apt's numpy
+        rm -f /wheels/edge_pose-* /wheels/numpy-*' || exit 3 # pip found no versions that work with apt's numpy
     umount "$tree/wheels"
     umount -R /run/edge-pose-wheels
 }
 
-# Have the kernel run programs of the other architecture, for as long as we run. Always by the emulator of Debian 13:
-# the one of Debian 12 crashes in LiteRT.
-emulator() {
+# Let the kernel run programs of the other architecture until this script ends. Always use Debian 13's emulator, because
+# Debian 12's crashes in LiteRT.
+register_emulator() {
     local name=edge-pose-$arch formats=/proc/sys/fs/binfmt_misc program
     case $arch in
         arm64) program=aarch64 ;;
         armhf) program=arm ;;
-        *) skip "there is an emulator for arm64 and armhf only" ;;
+        *) skip "only arm64 and armhf can be emulated" ;;
     esac
     debian trixie "$native" ca-certificates
     base=$kept
     keep qemu "$base" fetch_qemu
     [[ -w $formats/register ]] || mount -t binfmt_misc binfmt_misc $formats ||
-        skip "this kernel runs no programs of other architectures (binfmt_misc)"
-    [[ ! -e $formats/$name ]] || echo -1 >"$formats/$name" # of a run that was killed
+        skip "this kernel cannot run programs of other architectures (no binfmt_misc)"
+    [[ ! -e $formats/$name ]] || echo -1 >"$formats/$name" # left by a run that was killed
     sed "s|^:[^:]*:|:$name:|; s|:/usr/|:$kept/usr/|" "$kept/usr/share/qemu/binfmt.d/qemu-$program.conf" >$formats/register
     trap 'echo -1 >"/proc/sys/fs/binfmt_misc/edge-pose-$arch"' EXIT
 }
 
-fetch_qemu() { # FOLDER
+# fetch_qemu FOLDER: unpack Debian's qemu-user.
+fetch_qemu() {
     lay_over "$base" /run/edge-pose-qemu
     connect /run/edge-pose-qemu/tree
     enter /run/edge-pose-qemu/tree sh -c 'apt-get -qq update &&
@@ -71,7 +73,7 @@ fetch_qemu() { # FOLDER
     umount -R /run/edge-pose-qemu
 }
 
-emulate() {
+run_emulated() {
     local tree=/run/edge-pose-emulated/tree log=/run/edge-pose-log
     lay_over "$base" /run/edge-pose-emulated
     mkdir -p "$tree/root/.cache/pip" "$cache/pip"
@@ -89,23 +91,23 @@ emulate() {
             exit 1
         fi
     }
-    if [[ $suite-$arch == trixie-armhf ]]; then # for whose Python there is no runtime
-        try "refuses in one line, and changes nothing" bash -c 'all() { find /etc /opt /usr -printf "%p %T@\n" | sort; }
-            before=$(all); said=$(/checkout/systemd/install.sh 2>&1); rc=$?; echo "$said"
-            [[ $rc == 1 && $(wc -l <<<"$said") == 1 && $said == *" 64-bit system"* ]] && diff <(echo "$before") <(all)'
+    if [[ $suite-$arch == trixie-armhf ]]; then # there is no runtime for this system's Python
+        try "the installer refuses in one line, and changes nothing" bash -c 'all() { find /etc /opt /usr -printf "%p %T@\n" | sort; }
+            before=$(all); output=$(/checkout/systemd/install.sh 2>&1); rc=$?; echo "$output"
+            [[ $rc == 1 && $(wc -l <<<"$output") == 1 && $output == *" 64-bit system"* ]] && diff <(echo "$before") <(all)'
         return
     fi
-    try "installs" /checkout/systemd/install.sh --broker-local
-    try "with apt's numpy" /opt/edge-pose/bin/python -Ic 'import numpy; assert numpy.__file__.startswith("/usr/lib/python3/")'
-    try "finds a person, and publishes it" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
-    try "installs again, and changes nothing" bash -c 'all() { find /opt /etc -not -type d -printf "%p %T@\n" | sort; }
+    try "the installer works" /checkout/systemd/install.sh --broker-local
+    try "the environment uses apt's numpy" /opt/edge-pose/bin/python -Ic 'import numpy; assert numpy.__file__.startswith("/usr/lib/python3/")'
+    try "edge-pose detects and publishes a person" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
+    try "a second installation changes nothing" bash -c 'all() { find /opt /etc -not -type d -printf "%p %T@\n" | sort; }
         before=$(all) && /checkout/systemd/install.sh && diff <(echo "$before") <(all)'
-    try "upgrades" bash -c '/checkout/systemd/install.sh --upgrade && [[ $(readlink /opt/edge-pose) == edge-pose.b ]]'
+    try "the upgrade works" bash -c '/checkout/systemd/install.sh --upgrade && [[ $(readlink /opt/edge-pose) == edge-pose.b ]]'
     try "--purge leaves nothing" bash -c '/checkout/systemd/install.sh --uninstall --purge && ! id edge-pose &&
         ! getent group apex && [[ ! $(find /etc /opt /var/lib /usr/local -name "*edge-pose*") ]]'
 }
 
-boot() {
+run_booted() {
     local folder=/run/edge-pose-boot log=$cache/boot.log leader='' child group state='' rc=0
     lay_over "$base" $folder
     # Version 2, for us only: some hosts still have version 1.
@@ -118,7 +120,7 @@ boot() {
         --capability=all --system-call-filter=bpf --bind-ro="$checkout:/checkout" --bind-ro="$wheels:/wheels" \
         systemd.unit=multi-user.target </dev/null >"$log" 2>&1 &
     nspawn=$!
-    # Its first child only prepares; the one to wait for is systemd.
+    # Its first child only prepares the container. Wait for the child that is systemd.
     for _ in {1..1200}; do
         for child in $(pgrep -P "$nspawn"); do
             [[ $(cat "/proc/$child/comm" 2>/dev/null) != systemd ]] || leader=$child
@@ -148,11 +150,11 @@ boot() {
 }
 
 for program in systemd-nspawn nsenter; do
-    command -v "$program" >/dev/null || "$checkout/tests/support/apt.sh" systemd-container || skip "it needs $program"
+    command -v "$program" >/dev/null || "$checkout/tests/support/apt.sh" systemd-container || skip "$program is not installed"
 done
 own_mounts "${BASH_SOURCE[0]}" "$suite" "$arch"
-mkdir /run/systemd # systemd-nspawn wants it
-[[ $arch == "$native" ]] || emulator
+mkdir /run/systemd # systemd-nspawn needs it
+[[ $arch == "$native" ]] || register_emulator
 debian "$suite" "$arch" systemd systemd-sysv dbus iproute2 ca-certificates
 base=$kept
 keep "installer-$suite-$arch" "$base $(declare -f with_packages)" with_packages
@@ -160,7 +162,7 @@ base=$kept
 if [[ $arch == "$native" ]]; then
     keep "wheels-$suite-$arch" "$base $(declare -f wheels) $(dependencies)" wheels
     wheels=$kept
-    boot
+    run_booted
 else
-    emulate
+    run_emulated
 fi
