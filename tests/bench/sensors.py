@@ -1,4 +1,4 @@
-"""A whole sensor in this process, and the frames that it is fed with."""
+"""A whole sensor in this process, and sources of frames for it."""
 
 import time
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def painted(scene: str, sequence: int, size: tuple[int, int] = (640, 480)) -> Fr
 
 
 class Gated:
-    """Frames of another source, as many as are allowed; the next one waits until more are."""
+    """Passes on as many frames of another source as are allowed, and waits until more are."""
 
     live = False
     continuous = True
@@ -70,7 +70,7 @@ class Gated:
 
 
 class Memory:
-    """Frames that cost nothing: the same few to and fro, in the size that a camera would deliver."""
+    """Frames at no cost: eight pictures, forwards and backwards, in the size that a camera would deliver."""
 
     description = "in-memory frames"
     ready = True
@@ -87,7 +87,7 @@ class Memory:
 
 
 def synthetic() -> FrameSource:
-    """Two painted people, as fast as it goes."""
+    """Two painted people, as fast as possible."""
     return open_source(Camera(source="synthetic:two", fps=0), largest=FITTED)
 
 

@@ -1,4 +1,4 @@
-"""Each stage alone on one thread."""
+"""Measure each stage by itself on one thread."""
 
 import statistics
 import time
@@ -23,7 +23,7 @@ ROUNDS = 40
 
 
 def measure(port: int) -> dict[str, dict[str, float]]:
-    """Median microseconds of each stage alone, and its share of an invoke with one thread that came right after."""
+    """Median microseconds of each stage, and its share of an invoke with one thread in the same round."""
     config = configured(port, 1)
     source = Gated(Memory(), 1)
     sensor = assemble(config, source)
@@ -37,9 +37,9 @@ def measure(port: int) -> dict[str, dict[str, float]]:
         cpu.invoke()
         return cpu.outputs(), letterbox
 
-    # Several pictures, because how much there is to decode differs from one to the next.
+    # Several pictures, because the work of decoding differs between pictures.
     walkers, pairs, threes = ([outputs_of(scene, 7 * n) for n in range(20)] for scene in ("walk", "two", "three"))
-    nobody, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, FITTED)
+    empty, full, small = outputs_of("empty", 0), painted("two", 40), painted("two", 40, FITTED)
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
     letterbox = pairs[0][1]
     decoded = [decoders["multi"](outputs) for outputs, _ in pairs]
@@ -70,7 +70,7 @@ def measure(port: int) -> dict[str, dict[str, float]]:
         "fit, as large as wanted": lambda: fit(small, cpu.input()),
         "outputs": cpu.outputs,
         "decode single": each(walkers, lambda one: decoders["single"](one[0])),
-        "decode, nobody": lambda: decoders["multi"](nobody[0]),
+        "decode, empty room": lambda: decoders["multi"](empty[0]),
         "decode, one person": each(walkers, lambda one: decoders["multi"](one[0])),
         "decode, two people": each(pairs, lambda one: decoders["multi"](one[0])),
         "decode, three people": each(threes, lambda one: decoders["multi"](one[0])),
@@ -83,14 +83,14 @@ def measure(port: int) -> dict[str, dict[str, float]]:
     rounds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(ROUNDS):
         for name, run in parts.items():
-            run()  # finds the caches as the stage before has left them
+            run()  # not measured: the previous stage has left other data in the caches
             times = []
             for _ in range(10):
                 started_s = time.perf_counter()
                 run()
                 times.append(time.perf_counter() - started_s)
                 if name == "message + publish":
-                    time.sleep(0.002)  # at this rate the network thread would be what is measured
+                    time.sleep(0.002)  # without a pause, this would measure the network thread
             rounds[name].append(statistics.median(times))
     sensor.close()
     return {

@@ -1,4 +1,4 @@
-"""How steady a person who rests is, and how far the smoothing lags behind one who walks, with the real network."""
+"""Measure the jitter of a person at rest and the lag behind a walking person, with the real network."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from edge.types import Array, Frame, Image, Pose, Track
 from tests.support.pipelines import configured
 
 STILL_FRAMES = 200
-NOISE = 3.0  # standard deviation of a pixel's, besides the painter's own
+NOISE = 3.0  # standard deviation of the noise that is added to each pixel
 WALKER_M = 1.7
 TRUNK = [INDEX[part] for part in ("LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_HIP", "RIGHT_HIP")]
 
@@ -32,7 +32,7 @@ def still() -> list[Pose]:
 
 
 def walking(frames: int = 240) -> tuple[list[Pose], Array, float]:
-    """A painted walk: the poses, where the trunk really is (frames,) as x in px, and how many px a metre is."""
+    """A painted walk: the poses, the painted x of the trunk (frames,) in px, and the length of a metre in px."""
     scene = open_scene("walk", width=640, height=480)
     running, picture = _pipeline(), np.empty((480, 640, 3), np.uint8)
     poses, trunk = [], []
@@ -51,14 +51,14 @@ def smoothed(poses: list[Pose], fps: float, settings: Settings) -> list[Pose]:
 
 
 def jitter_px(poses: list[Pose]) -> float:
-    """Standard deviation of the keypoints that are seen in every frame, after the filter has settled."""
+    """Standard deviation of the keypoints that are visible in every frame, after the filter has settled."""
     later = poses[len(poses) // 4 :]
     always = np.all([pose.visible for pose in later], axis=0)
     return float(np.array([pose.xy[always] for pose in later]).std(axis=0).mean())
 
 
 def lag_s(poses: list[Pose], trunk: Array, fps: float) -> float:
-    """By how much later the trunk of the poses is where the real one was: the shift that fits best."""
+    """The lag of the detected trunk behind the painted one: the time shift that fits best."""
     x = np.array([pose.xy[TRUNK, 0].mean() for pose in poses])
     t = np.arange(len(x)) / fps
     shifts = np.linspace(-0.1, 0.4, 501)
@@ -70,7 +70,7 @@ def lag_s(poses: list[Pose], trunk: Array, fps: float) -> float:
 def measure() -> dict[str, float]:
     settings = Settings()
     at_rest, (walk, trunk, metre_px) = still(), walking()
-    # The painted walk is slower or faster than 1 m/s; played at another rate, it is not.
+    # The frame rate at which the painted person walks at 1 m/s.
     steps = np.abs(np.diff(trunk))
     fps = 1.0 * metre_px / float(np.median(steps[steps > 1]))
     raw, steady = jitter_px(at_rest), jitter_px(smoothed(at_rest, SCENE_FPS, settings))

@@ -1,4 +1,4 @@
-"""Frames a second of the whole sensor, as a share of a bare loop of `invoke()`."""
+"""Measure the frame rate of the whole sensor as a share of the rate of a bare loop of `invoke()`."""
 
 import statistics
 import time
@@ -20,7 +20,7 @@ WARM = 200  # frames before the first round: the painter and the allocator are s
 
 @contextmanager
 def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
-    """Seconds that one of so many calls of invoke() takes, with nothing in between."""
+    """A function that makes so many calls of invoke() with nothing in between, and returns the seconds per call."""
     cpu = loading.open_network(config).runtime
     cpu.input()[:] = 128
 
@@ -37,12 +37,12 @@ def bare_loop(config: Config) -> Iterator[Callable[[int], float]]:
 
 @contextmanager
 def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Callable[[int], float]]:
-    """Seconds that one of so many frames takes from source to broker, in the midst of others."""
+    """A function that passes so many frames from source to broker, and returns the seconds per frame."""
     source = Gated(frames)
     sensor = assemble(config, source)
     done = sensor.pipeline.run(source, [sensor.supervisor, sensor.reporter])
 
-    def follow(frames: int) -> None:
+    def process(frames: int) -> None:
         wanted = sensor.supervisor.frames + frames
         while sensor.supervisor.frames < wanted:
             next(done)
@@ -50,9 +50,9 @@ def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Calla
 
     def run(frames: int) -> float:
         source.allow(UNCOUNTED + frames)
-        follow(UNCOUNTED)
+        process(UNCOUNTED)
         started_s = time.perf_counter()
-        follow(frames)
+        process(frames)
         return (time.perf_counter() - started_s) / frames
 
     try:
@@ -62,7 +62,7 @@ def end_to_end(config: Config, frames: "FrameSource | Memory") -> Iterator[Calla
 
 
 def measure(port: int, threads: int, rounds: int, frames: int, console: Console) -> dict[str, Any]:
-    """Frames a second of each kind, and how much of the bare loop's that is: of that right before and right after."""
+    """Frames per second of each kind, and the ratio to the bare loop, which runs right before and right after."""
     with ExitStack() as stack:
         bare = stack.enter_context(bare_loop(configured(port, threads)))
         kinds = {

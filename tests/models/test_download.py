@@ -1,4 +1,4 @@
-"""Download models over bad connections, and refuse other files than those that were published."""
+"""Download models over bad connections, and refuse files that are not the published ones."""
 
 import hashlib
 import json
@@ -65,7 +65,7 @@ def test_a_broken_download_is_resumed(host: Host, own: Path, answers: str, range
         assert progress == sorted(progress), "received bytes are not downloaded again"
 
 
-def test_parts_of_two_files_are_downloaded_again_as_one(host: Host, own: Path) -> None:
+def test_if_the_file_changes_during_a_download_it_starts_over(host: Host, own: Path) -> None:
     host.answers = ["drop", "other", "whole"]
     fetch(host.url)
     assert (own / "tiny.tflite").read_bytes() == strip_decoder(PUBLISHED)
@@ -107,7 +107,7 @@ def test_a_file_with_another_sha256_is_not_kept(
         (["hang"], "timed out", download.ATTEMPTS),
     ],
 )
-def test_a_download_that_keeps_failing_is_given_up(
+def test_a_download_that_keeps_failing_is_an_error(
     host: Host, tmp_path: Path, answers: list[str], problem: str, requests: int
 ) -> None:
     host.answers = answers
@@ -181,7 +181,7 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["models", *arguments])
 
 
-def test_the_command_fetch(publishing: Host, own: Path, tmp_path: Path) -> None:
+def test_the_command_fetch_downloads_a_model_once(publishing: Host, own: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as exc:
         catalogue.read(NAME)
     assert exc.value.remedy.endswith("edge-pose models fetch tiny")
@@ -201,7 +201,7 @@ def test_the_command_fetch(publishing: Host, own: Path, tmp_path: Path) -> None:
 
 
 def test_only_a_terminal_shows_a_progress_bar() -> None:
-    """In a process of its own, because standard error has to be a terminal."""
+    """In another process, because standard error has to be a terminal."""
     script = (
         "import time; from edge.models.download import progress_bar\n"
         "with progress_bar('tiny', 4000) as progress:\n"
@@ -222,7 +222,7 @@ def test_only_a_terminal_shows_a_progress_bar() -> None:
     assert silent.stdout + silent.stderr == b""
 
 
-def test_the_entries_for_downloads_agree_with_their_names() -> None:
+def test_the_entries_of_models_to_download_match_their_names() -> None:
     remote = catalogue.remote()
     assert not remote.keys() & catalogue.entries().keys()
     for name, entry in remote.items():

@@ -1,4 +1,4 @@
-"""Import the owner's models."""
+"""Import models of the owner."""
 
 import csv
 import json
@@ -164,7 +164,9 @@ def test_without_room_for_temporary_files_nothing_is_imported(
     assert not own.exists()
 
 
-def test_a_private_model_is_reported_as_such(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_reports_that_the_daemon_does_not_find_a_private_model(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(folders, "_SYSTEM", tiny / "models")  # there can be no folder below a file
     assert "run the same command with sudo" in importing.summary(import_file(tiny))
 

@@ -61,7 +61,7 @@ def test_undamaged_models_are_verified(own: Path) -> None:
 
 
 @pytest.mark.usefixtures("publishing")
-def test_verifying_a_damaged_model_says_how_to_restore_it(own: Path) -> None:
+def test_verifying_a_damaged_model_names_the_command_that_restores_it(own: Path) -> None:
     command("fetch", NAME)
     file = own / "tiny.tflite"
     content = file.read_bytes()

@@ -20,7 +20,7 @@ def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_missing_model_comes_with_the_command_that_downloads_it() -> None:
+def test_the_error_for_a_missing_model_names_the_command_that_downloads_it() -> None:
     with pytest.raises(ModelError) as exc:
         select_model("posenet", "edgetpu", SIZE)
     assert exc.value.key == "model.name"

@@ -110,7 +110,7 @@ def declared_for(content: bytes, size: tuple[int, int]) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("size", SIZES)
-def test_a_resized_model_computes_what_a_model_of_that_size_does(name: str, size: tuple[int, int]) -> None:
+def test_a_resized_model_computes_the_same_as_a_model_of_that_size(name: str, size: tuple[int, int]) -> None:
     picture = noise(size)
     resized = shipped(name, size).raw(picture)
     native = Network(declared_for((MODELS / name).read_bytes(), size)).raw(picture)
@@ -150,7 +150,7 @@ def distances_px(pictures: Sequence[Image]) -> npt.NDArray[np.float64]:
 
 
 def photographed(path: Path) -> Iterator[Image]:
-    """The whole picture, and each half, which shows one of the two people; and the same mirrored."""
+    """The whole picture and each half, which shows one of the two people, each also mirrored."""
     photograph = np.asarray(Pillow.open(path).convert("RGB"))
     middle = photograph.shape[1] // 2
     for part in (photograph, photograph[:, :middle], photograph[:, middle:]):

@@ -1,4 +1,4 @@
-"""What several tests share: real brokers, real daemons, painted poses, and fakes that behave."""
+"""Helpers of several tests: real brokers, real daemons, painted poses, and fakes that behave like the real classes."""
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sb
 
 
 def free_port() -> int:
-    """A port on which nothing listens. It is none that the kernel gives to others meanwhile, as those above 32768."""
+    """A port on which nothing listens. The kernel picks ports above 32768 for other sockets, so this one stays free."""
     while True:
         port = random.randrange(10_000, 32_000)
         with socket.socket() as probe, suppress(OSError):
@@ -84,7 +84,7 @@ def relay(port: int, target: int) -> Iterator[None]:
 
 @dataclass
 class Mosquitto:
-    """`settings` are lines for mosquitto.conf besides the listener."""
+    """A mosquitto process. `settings` are lines of mosquitto.conf besides the listener."""
 
     folder: Path
     settings: tuple[str, ...] = ("allow_anonymous true",)
@@ -111,7 +111,7 @@ class Mosquitto:
 
     @contextmanager
     def stalled(self) -> Iterator[None]:
-        """Stop it for a while: connections stay, and it reads nothing."""
+        """Suspend it while the block runs: connections stay open, but it reads nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         try:

@@ -1,4 +1,4 @@
-"""Results that take long to make, kept from one run of the tests to the next."""
+"""Keep results that take long to make from one run of the tests to the next."""
 
 import fcntl
 import hashlib
@@ -20,22 +20,22 @@ def hash_of(folder: Path) -> str:
 
 
 def cached(name: str, key: str, make: Callable[[Path], None]) -> Path:
-    """A folder that `make` has filled. The key is text that changes with everything the contents depend on.
+    """A folder that `make` has filled. The key is text that changes with everything that the contents depend on.
 
-    Other processes wait while one makes it. A damaged folder is made again.
+    Other processes wait while one process fills the folder. A damaged folder is made again.
     """
-    shelf = CACHE / name
-    shelf.mkdir(parents=True, exist_ok=True)
-    folder = shelf / hashlib.sha256(key.encode()).hexdigest()[:16]
-    seal = folder.with_suffix(".sha256")
-    with (shelf / "lock").open("w") as lock:
+    parent = CACHE / name
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / hashlib.sha256(key.encode()).hexdigest()[:16]
+    checksum = folder.with_suffix(".sha256")
+    with (parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (seal.is_file() and seal.read_text() == hash_of(folder)):
-            with TemporaryDirectory(dir=shelf) as temporary:
+        if not (checksum.is_file() and checksum.read_text() == hash_of(folder)):
+            with TemporaryDirectory(dir=parent) as temporary:
                 new = Path(temporary) / "new"
                 new.mkdir()
                 make(new)
                 shutil.rmtree(folder, ignore_errors=True)
                 new.rename(folder)
-            seal.write_text(hash_of(folder))
+            checksum.write_text(hash_of(folder))
     return folder

@@ -1,4 +1,4 @@
-"""Programs that only pretend to run."""
+"""A fake that runs no programs."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from edge.doctor.command import Ran
 
 
 class Commands:
-    """Runs no program: each prints what is given by its name, and all others do not exist."""
+    """Answers by the name of the program with its given output; other programs do not exist."""
 
     def __init__(self, **answers: str) -> None:
         self.answers = answers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def node(path: Path, mode: int = 0o660) -> Path:
-    """Make a device node, which is an ordinary file here."""
+    """Create an ordinary file in place of a device node."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     path.chmod(mode)
@@ -17,7 +17,7 @@ def node(path: Path, mode: int = 0o660) -> Path:
 
 @contextmanager
 def program(name: str, file: Path) -> Iterator[int]:
-    """Run a program of that name that has `file` open; yields its process ID."""
+    """Run a program with this name that keeps `file` open; yields its process ID."""
     script = file.parent / "bin" / name
     script.parent.mkdir(exist_ok=True)
     script.write_text("import sys\nfile = open(sys.argv[1])\nprint('open', flush=True)\nsys.stdin.read()\n")

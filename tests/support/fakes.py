@@ -10,7 +10,7 @@ from edge.types import Array, Backend, CameraMode, Frame, RawOutputs
 
 
 class ListSource:
-    """Gives these frames and ends, or ends earlier if it is closed."""
+    """A source that yields these frames, and ends early if it is closed."""
 
     live = False
     continuous = True
@@ -37,7 +37,7 @@ class ListSource:
 
 
 class PaintedRuntime:
-    """A network that gives the same outputs for every picture, and notes the brightness of each."""
+    """A runtime that gives the same outputs for every picture, and records the brightness of each picture."""
 
     name = "painted"
 
@@ -65,7 +65,7 @@ class PaintedRuntime:
         return self._outputs
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to release."""
 
 
 def blank_frame(sequence: int, *, brightness: int = 0, size: tuple[int, int] = (480, 640)) -> Frame:

@@ -16,9 +16,9 @@ def descriptors() -> int:
 
 @contextmanager
 def nothing_left_behind(threads: int = 0, files: int = 0) -> Iterator[None]:
-    """Afterwards, at most so many new threads live and so many more descriptors are open, at the latest in a minute.
+    """Check that the block leaves at most `threads` new threads and `files` more open descriptors, after some time.
 
-    There may be fewer than before: earlier tests can leave threads that end meanwhile.
+    There may be fewer than before, because threads of earlier tests can end meanwhile.
     """
     before, opened = set(threading.enumerate()), descriptors()
     yield

@@ -26,7 +26,7 @@ def published_entry(content: bytes = PUBLISHED, source: str = f"http://127.0.0.1
 
 @dataclass
 class Host:
-    """A web server that answers requests in the ways of `answers`, and repeats the last one."""
+    """A web server that answers each request as the next of `answers` says, and repeats the last one."""
 
     content: bytes = PUBLISHED
     answers: list[str] = field(default_factory=lambda: ["whole"])

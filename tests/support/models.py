@@ -1,6 +1,6 @@
-"""The shipped network in tests: the one that is fast with the installed runtime, and on one thread.
+"""The shipped model that is fast with the installed runtime, on one thread.
 
-Tests run side by side, and threads of one test that wait for each other only keep a processor busy.
+Tests run in parallel, so several threads per test would only wait for each other and keep the processor busy.
 """
 
 import msgspec
@@ -13,5 +13,5 @@ FAST_MODEL = "posenet-float16" if installed().startswith("tflite-runtime") else 
 
 
 def fast_config(**tables: object) -> Config:
-    """The default configuration with that network, and with these tables in place of its own."""
+    """The default configuration with the fast model on one thread; `tables` replace whole tables."""
     return msgspec.convert({"inference": {"threads": 1}, "model": {"name": FAST_MODEL}} | tables, Config)

@@ -1,4 +1,4 @@
-"""What a drawn picture or a video shows."""
+"""Examine drawn pictures and videos."""
 
 from fractions import Fraction
 from itertools import pairwise

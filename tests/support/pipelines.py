@@ -1,4 +1,4 @@
-"""Pipelines without a daemon, for tests that feed frames themselves."""
+"""Pipelines without a daemon, for tests that supply the frames."""
 
 from pathlib import Path
 

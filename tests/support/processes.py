@@ -1,4 +1,4 @@
-"""Look at other processes."""
+"""Examine other processes."""
 
 from pathlib import Path
 

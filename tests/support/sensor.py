@@ -75,18 +75,18 @@ class Sensor:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
-        """Wait until the log has this text so many times."""
+        """Wait until the log has this text `count` times."""
         until(lambda: self.log.count(text) >= count or self.process.poll() is not None)
         assert self.log.count(text) >= count, self.log
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        """Send a signal; exit code and seconds that it took."""
+        """Send a signal and wait for the end; returns the exit code and the seconds that it took."""
         started_s = time.monotonic()
         self.process.send_signal(number)
         return self.process.wait(LONG_S), time.monotonic() - started_s
 
     def assert_stops(self, number: int = signal.SIGTERM) -> None:
-        """It ends within the time that we promise, with exit code 0, and without a traceback."""
+        """Stop it, and check that it ends in time, with exit code 0 and without a traceback."""
         code, took_s = self.stop(number)
         assert code == 0, self.log
         assert took_s < STOP_LIMIT_S
@@ -106,7 +106,7 @@ def sensor(
     """Start `edge-pose run` with settings such as {"camera.source": "synthetic:walk"}, which override `config`."""
     log_path = folder / f"sensor-{time.monotonic_ns()}.log"
     settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, "inference.threads": 1, **settings}
-    if Model().name != FAST_MODEL:  # or it would override a name in `config`
+    if Model().name != FAST_MODEL:  # only then, because this overrides a name in `config`
         settings = {"model.name": FAST_MODEL, **settings}
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
@@ -141,7 +141,7 @@ class Ear:
                 self.heard.append(message)
                 if until(message):
                     return message
-            assert time.monotonic() < deadline_s, f"in vain; heard {[m.topic for m in self.heard[-10:]]}"
+            assert time.monotonic() < deadline_s, f"no such message; last topics: {[m.topic for m in self.heard[-10:]]}"
 
     def topic(self, name: str, payload: bytes | None = None, timeout_s: float = LONG_S) -> Message:
         """The next message on a topic, with that payload if one is given."""

@@ -6,8 +6,8 @@
  * $STANDIN_PLAN names a file that is read at every load, so that the plan can change while others use this library:
  *     STAGE ACTION      load | prepare | destroy, or the number of the invoke since this load, from 1
  * ACTION is one of: fail, crash, hang, slow, exit, leave (with exit code 0), babble and flood (to standard output).
- * $STANDIN_PLAN.diary gets a line at every load, "load" with the options, at every destruction, "destroy", and before it hangs,
- * "hang"; the pid stands before it.
+ * It adds a line to $STANDIN_PLAN.diary at every load ("load" and the options), at every destruction ("destroy") and
+ * before it hangs ("hang"). Each line starts with the process ID.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is needed of TFLite's C structs; tflite-runtime 2.14 and LiteRT 2 have these parts in common. */
+/* The needed parts of TFLite's C structs, which tflite-runtime 2.14 and LiteRT 2 have in common. */
 enum { OK = 0, ERROR = 1, QUANTIZE = 114, INT8 = 9, UINT8 = 3 };
 typedef struct { int size; int data[]; } IntArray;
 typedef struct {
@@ -84,7 +84,7 @@ static void read_plan(void) {
 
 static void note(const char *what, char **keys, char **values, size_t count);
 
-/* Do what the plan has for this stage; false if that is to fail. */
+/* Do what the plan says for this stage; returns false if the stage has to fail. */
 static bool act(const char *stage) {
     for (const char *line = plan; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         char at[32], action[32];
@@ -181,7 +181,7 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
     }
     Delegate *delegate = calloc(1, sizeof *delegate);
     delegate->prepare = prepare;
-    delegate->flags = 1; /* takes dynamic tensors: only so is it asked before any node is prepared, as libedgetpu is */
+    delegate->flags = 1; /* dynamic tensors are allowed: like libedgetpu, it is prepared before any other node */
     return delegate;
 }
 

@@ -1,4 +1,4 @@
-"""systemd's end of NOTIFY_SOCKET."""
+"""A fake systemd that listens on NOTIFY_SOCKET."""
 
 import socket
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Systemd:
         self._socket.settimeout(LONG_S)
 
     def wait_for(self, start: str) -> list[str]:
-        """The next message with a state that starts so, as its states."""
+        """Wait for a message with a state that starts with `start`; returns all states of that message."""
         while True:
             states = self._receive()
             if any(state.startswith(start) for state in states):

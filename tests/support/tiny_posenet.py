@@ -1,6 +1,6 @@
 """Tiny networks as .tflite files: a PoseNet with a decoder operator at its end, as in Coral's models, and a MoveNet.
 
-They are written byte by byte, so that tests need no FlatBuffer library. The PoseNet runs, but detects no one.
+They are written byte by byte, so that tests need no FlatBuffer library. The PoseNet runs, but detects no people.
 """
 
 import struct
@@ -39,23 +39,23 @@ def tiny_posenet(
         shape = graph.tensor("shape", (4,), _INT32, data=struct.pack("<4i", 1, *INPUT_SIZE, 3))
         source = graph.tensor("reshaped", (1, *INPUT_SIZE, 3), scale=1 / 128)
         graph.operator(_RESHAPE, "", (image, shape), (source,))
-    heads = [graph.tensor(f"net/{name}", (1, *shape), scale=shape[2] / 100) for name, shape in OUTPUTS.items()]
+    outputs = [graph.tensor(f"net/{name}", (1, *shape), scale=shape[2] / 100) for name, shape in OUTPUTS.items()]
     if edge_tpu:
-        graph.operator(_CUSTOM, "edgetpu-custom-op", (source,), heads, custom=b"code" * 100)
+        graph.operator(_CUSTOM, "edgetpu-custom-op", (source,), outputs, custom=b"code" * 100)
     else:
-        for head, (_, _, channels) in zip(heads, OUTPUTS.values(), strict=True):
+        for output, (_, _, channels) in zip(outputs, OUTPUTS.values(), strict=True):
             values = bytes(number * 37 % 256 for number in range(3 * channels))
             weights = graph.tensor("weights", (channels, 1, 1, 3), scale=channels / 1000, data=values)
             bias = graph.tensor(
                 "bias", (channels,), _INT32, scale=channels / 128000, zero_point=0, data=bytes(4 * channels)
             )
-            graph.operator(_CONV_2D, "", (source, weights, bias), (head,), options={1: ("i", 16), 2: ("i", 16)})
+            graph.operator(_CONV_2D, "", (source, weights, bias), (output,), options={1: ("i", 16), 2: ("i", 16)})
     if decoder:
         poses = [graph.tensor(f"poses:{n}", (1, 10)[: 2 - n // 3], _FLOAT32) for n in range(4)]
-        by_channels = dict(zip((17, 34, 64), heads, strict=True))
+        by_channels = dict(zip((17, 34, 64), outputs, strict=True))
         graph.operator(_CUSTOM, decoder, [by_channels[channels] for channels in order], poses)
         return graph.finish([image], poses)
-    return graph.finish([image], heads)
+    return graph.finish([image], outputs)
 
 
 def tiny_movenet(keypoints: Sequence[float], input_size: tuple[int, int] = INPUT_SIZE) -> bytes:
@@ -114,7 +114,7 @@ class _Graph:
 
 
 def _offset(out: bytearray, place: int, contents: Contents) -> None:
-    """Append the contents, and let the offset at `place` lead to them."""
+    """Append the contents, and make the offset at `place` point to them."""
     if isinstance(contents, dict):
         at = _table(out, contents)
     elif isinstance(contents, list):
