@@ -41,7 +41,9 @@ keep() {
             [[ ! -e $kept ]] || echo "$kept is damaged" >&2
             echo "making $name in $kept …"
             rm -rf "$kept" "$kept.contents" "$shelf/new"
-            find "$shelf" -name '*.contents' -mtime +30 | while read -r old; do rm -rf "$old" "${old%.contents}"; done
+            # Of the others, only the last used one stays, for another branch.
+            find "$shelf" -name '*.contents' -printf '%T@ %p\n' | sort -rn | tail -n +2 |
+                while read -r _ old; do rm -rf "$old" "${old%.contents}"; done
             mkdir "$shelf/new"
             set +e # and not `||`, in which the shell would ignore the command's own set -e
             (set -e; "$@" "$shelf/new") >"$shelf/log" 2>&1
