@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the whole daemon."""
+"""Fixtures for the tests that run the whole service."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.systemd import Systemd
 
 @pytest.fixture
 def home(tmp_path: Path, standin: StandIn) -> dict[str, str]:
-    """An environment with the stand-in and a model for it: the shipped one, whose first operation it takes."""
+    """Environment variables for the stand-in and its model: a copy of posenet, whose first operation it runs."""
     add_model(tmp_path / "data", "tpu", catalogue.read("posenet").content, (353, 481))
     return {
         "EDGE_POSE_INFERENCE__LIBRARY": str(standin.library),

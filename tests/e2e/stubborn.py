@@ -1,7 +1,7 @@
 """`edge-pose` with a camera that fails: `camera.source = "stubborn:<how>"`.
 
-"silent" gives ten pictures and then none, "close" gives pictures for ever, and "bug" raises an unexpected exception.
-"silent" and "close" also hang when they are closed.
+"silent" delivers ten pictures and then none, "close" delivers pictures forever, and "bug" raises an unexpected
+exception after ten. "silent" and "close" also hang when they are closed.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""A camera that breaks off, and a daemon that is suspended: both go on with the same IDs, and never go offline."""
+"""An interrupted camera stream and a suspended service: both continue with the same IDs, and never go offline."""
 
 import json
 import signal
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 
 STALL_S = 1
-# A busy machine may take long to open the stream again; the person must not lose the ID meanwhile.
+# A busy machine may take long to reopen the stream. The person must keep the ID in the meantime.
 SETTINGS = {"camera.stall_s": STALL_S, "camera.fps": 10, "tracking.max_age_s": LONG_S, "mqtt.heartbeat_s": 60}
 
 
 def live_pictures(end: threading.Event) -> Iterator[bytes]:
-    """A camera that shows one standing person ten times per second, until `end`."""
+    """The stream of a camera: ten pictures per second of one standing person, until `end`."""
     file = BytesIO()
     Pillow.fromarray(picture_of(scene("wave"), 20)).save(file, "jpeg")
     while not end.wait(0.1):
@@ -34,7 +34,7 @@ def live_pictures(end: threading.Event) -> Iterator[bytes]:
 
 
 def wait_for_person(heard: Ear) -> int:
-    """The ID of the next person who has one."""
+    """The ID of the next person with an ID."""
 
     def has_id(payload: bytes) -> bool:
         return any(pose["id"] is not None for pose in json.loads(payload)["poses"])
@@ -52,20 +52,20 @@ def statuses(heard: Ear) -> list[bytes]:
     return [message.payload for message in heard.heard if message.topic.endswith("/status")]
 
 
-def test_a_stream_that_breaks_off_and_comes_back_is_opened_again(mosquitto: Start, tmp_path: Path) -> None:
+def test_an_interrupted_stream_is_reopened(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    broken_off, back, end = threading.Event(), threading.Event(), threading.Event()
+    interrupted, resumed, end = threading.Event(), threading.Event(), threading.Event()
 
     def second() -> Iterator[bytes]:
-        back.wait(LONG_S)
+        resumed.wait(LONG_S)
         yield from live_pictures(end)
 
-    with http_server(lambda: live_pictures(broken_off), second) as source, ear(port) as heard:
+    with http_server(lambda: live_pictures(interrupted), second) as source, ear(port) as heard:
         with sensor(tmp_path, port, SETTINGS | {"camera.source": source}) as daemon:
             before = wait_for_person(heard)
-            broken_off.set()
+            interrupted.set()
             wait_for_camera(heard, "stalled")
-            back.set()
+            resumed.set()
             wait_for_camera(heard, "ok")
             assert heard.all("health")[-1]["camera_reopened"] == 1
             assert wait_for_person(heard) == before
@@ -78,11 +78,11 @@ def test_a_stream_that_breaks_off_and_comes_back_is_opened_again(mosquitto: Star
 
 
 @pytest.mark.parametrize("kind", ["synthetic", "stream"])
-def test_a_daemon_that_was_suspended_goes_on(mosquitto: Start, tmp_path: Path, kind: str) -> None:
+def test_a_suspended_service_continues(mosquitto: Start, tmp_path: Path, kind: str) -> None:
     port = mosquitto().port
     end = threading.Event()
     with http_server(*[lambda: live_pictures(end)] * 9) as stream, ear(port) as heard:
-        # At two frames per second, the daemon is most likely suspended while it waits for a picture.
+        # At two frames per second, the service is most likely suspended while it waits for a picture.
         settings = SETTINGS | {"camera.source": "synthetic:wave" if kind == "synthetic" else stream, "camera.fps": 2}
         with sensor(tmp_path, port, settings) as daemon:
             before = wait_for_person(heard)

@@ -1,4 +1,4 @@
-"""The Edge TPU and its failures as an MQTT subscriber sees them; libedgetpu is a stand-in that fails on purpose."""
+"""The Edge TPU and its failures, observed over MQTT. The library is a stand-in that fails on purpose."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -31,15 +31,15 @@ def running(folder: Path, port: int, home: dict[str, str], **settings: object) -
 
 
 def backend(heard: Ear, name: str, code: str = "", words: str = "") -> dict[str, str]:
-    """Wait for an `info` with that backend, code, and words in its reason."""
+    """Wait for an `info` whose backend has this name and code, and whose reason contains `words`."""
 
-    def is_it(message: Message) -> bool:
+    def matches(message: Message) -> bool:
         if not message.topic.endswith("/info"):
             return False
         found = json.loads(message.payload)["backend"]
         return found["name"] == name and code in ("", found["code"]) and words in found["reason"]
 
-    return dict(json.loads(heard.listen(is_it, 60).payload)["backend"])
+    return dict(json.loads(heard.listen(matches).payload)["backend"])
 
 
 def keypoints(heard: Ear, count: int) -> None:
@@ -59,10 +59,10 @@ def assert_no_frame_is_missing_or_wrong(heard: Ear) -> None:
             seen = [k for k in pose["keypoints"] if person.visible[k["index"]]]
             errors += [np.hypot(*(person.xy[k["index"]] - (k["x"], k["y"]))) for k in seen]
     assert np.mean(errors) < 15
-    assert ids <= {None, 1}, "tracking goes on"
+    assert ids <= {None, 1}, "tracking continues"
 
 
-def test_auto_uses_the_edge_tpu_and_says_so(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
+def test_auto_uses_the_edge_tpu_and_publishes_that(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
         heard.topic("info")
         first = heard.all("info")[0]
@@ -91,7 +91,7 @@ LOADING = [
 
 
 @pytest.mark.parametrize(("plan", "code", "reason"), LOADING, ids=[plan for plan, *_ in LOADING])
-def test_auto_starts_on_the_cpu_with_the_reason_and_comes_back(
+def test_auto_starts_on_the_cpu_with_a_reason_and_switches_to_the_edge_tpu_later(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, code: str, reason: str
 ) -> None:
     standin.will(plan)
@@ -120,10 +120,10 @@ INFERENCE = [
 
 
 @pytest.mark.parametrize(("plan", "code", "reason"), INFERENCE, ids=[plan for plan, *_ in INFERENCE])
-def test_a_failure_in_the_middle_costs_no_frame(
+def test_a_failure_during_an_inference_costs_no_frame(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, code: str, reason: str
 ) -> None:
-    """The CPU takes the same frame, `info` and `health` say why, and the Edge TPU comes back."""
+    """The CPU processes the same frame, `info` and `health` give the reason, and the Edge TPU is used again later."""
     standin.will(plan)
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
         backend(heard, "edgetpu", "ready")
@@ -143,10 +143,10 @@ def test_a_failure_in_the_middle_costs_no_frame(
 
 
 @pytest.mark.parametrize("stage", ["load", "prepare"])
-def test_a_restart_that_hangs_costs_no_frame_and_no_stop(
+def test_a_hanging_restart_costs_no_frame_and_does_not_delay_a_stop(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, stage: str
 ) -> None:
-    """Also where the library stops every thread of its process."""
+    """The stand-in can even block every thread of its process."""
     standin.will("30 fail")
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
         backend(heard, "edgetpu")
@@ -171,7 +171,7 @@ def test_repeated_crashes_are_counted_and_no_frame_is_lost(
     assert_no_frame_is_missing_or_wrong(heard)
 
 
-def test_what_the_library_prints_harms_nothing(
+def test_output_of_the_library_does_no_harm(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("load flood", "5 flood", "6 babble")
@@ -191,7 +191,7 @@ def test_auto_without_a_model_for_the_edge_tpu_names_the_command(
         assert "models fetch posenet-edgetpu-353-481" in backend(heard, "cpu", "no_model")["reason"]
 
 
-def test_auto_without_a_coral_is_no_warning(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
+def test_auto_without_a_coral_causes_no_warning(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
     home["EDGE_POSE_INFERENCE__LIBRARY"] = "libedgetpu.so.1"
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
         assert "none is visible on USB or as /dev/apex_0" in backend(heard, "cpu", "absent")["reason"]
@@ -199,21 +199,20 @@ def test_auto_without_a_coral_is_no_warning(mosquitto: Start, tmp_path: Path, ho
         assert "WARNING" not in daemon.log
 
 
-@pytest.mark.parametrize(("plan", "code", "reason"), LOADING, ids=[plan for plan, *_ in LOADING])
+@pytest.mark.parametrize(("plan", "reason"), [(plan, reason) for plan, _, reason in LOADING])
 def test_a_named_edge_tpu_does_not_fall_back(
-    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, code: str, reason: str
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, reason: str
 ) -> None:
-    assert code
     standin.will(plan)
     with running(tmp_path, mosquitto().port, home, inference__device="edgetpu:usb:1") as (daemon, _):
         assert daemon.process.wait(LONG_S) == 1
-    (said,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
-    assert reason in said
+    (error,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert reason in error
     assert "Traceback" not in daemon.log
     assert all(line.endswith(" device=usb:1") for line in standin.diary if " load" in line)
 
 
-def test_a_named_edge_tpu_is_opened_again_once_and_then_the_daemon_ends(
+def test_a_named_edge_tpu_is_reopened_once_and_then_the_service_ends(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("12 crash")
@@ -223,16 +222,16 @@ def test_a_named_edge_tpu_is_opened_again_once_and_then_the_daemon_ends(
         backend(heard, "edgetpu", "ready", "it was opened again after")
         assert daemon.process.wait(LONG_S) == 1
         heard.topic("status", b"offline")
-    (said,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
-    assert "crashed during an inference (SIGSEGV)" in said
+    (error,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert "crashed during an inference (SIGSEGV)" in error
     last = heard.all("info")[-1]
     assert (last["backend"]["name"], last["backend"]["code"]) == ("edgetpu", "crashed")
-    assert said.removeprefix("edge-pose: ") in last["problem"]
+    assert error.removeprefix("edge-pose: ") in last["problem"]
     assert_no_frame_is_missing_or_wrong(heard)
 
 
 @pytest.mark.parametrize("device", ["auto", "edgetpu"])
-def test_a_hang_at_the_start_does_not_keep_it_from_stopping(
+def test_a_hang_at_the_start_does_not_delay_a_stop(
     tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
 ) -> None:
     standin.will("load hang")
@@ -243,9 +242,7 @@ def test_a_hang_at_the_start_does_not_keep_it_from_stopping(
         assert took_s < STOP_LIMIT_S
 
 
-def test_a_named_edge_tpu_without_a_model_is_an_error_of_the_configuration(
-    tmp_path: Path, home: dict[str, str]
-) -> None:
+def test_a_named_edge_tpu_without_a_model_is_a_configuration_error(tmp_path: Path, home: dict[str, str]) -> None:
     settings = {"EDGE_POSE_MQTT__HOST": "127.0.0.1", "EDGE_POSE_INFERENCE__DEVICE": "edgetpu"}
     ended = run_edge(
         "run", "--config", "/dev/null", environ=home | settings | {"XDG_DATA_HOME": str(tmp_path / "none")}
@@ -254,7 +251,7 @@ def test_a_named_edge_tpu_without_a_model_is_an_error_of_the_configuration(
     assert "models fetch posenet-edgetpu-353-481" in ended.stderr
 
 
-def test_check_opens_the_edge_tpu_too(tmp_path: Path, home: dict[str, str], standin: StandIn) -> None:
+def test_check_also_opens_the_edge_tpu(tmp_path: Path, home: dict[str, str], standin: StandIn) -> None:
     config = tmp_path / "edge-pose.toml"
     config.write_text('[camera]\nsource = "synthetic:walk"\n[mqtt]\nhost = "127.0.0.1"\nport = 1\n')
 
@@ -272,5 +269,5 @@ def test_check_opens_the_edge_tpu_too(tmp_path: Path, home: dict[str, str], stan
     assert "Not on the Edge TPU: " in auto["detail"]
     for one in (auto, edgetpu):
         assert "crashed during loading (SIGSEGV)" in one["detail"]
-    for device in ("auto", "edgetpu"):  # a daemon may be using it when it is asked to reload
+    for device in ("auto", "edgetpu"):  # before a reload, the running service is using the Edge TPU
         assert model(device, "--offline")["ok"]

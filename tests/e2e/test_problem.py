@@ -1,4 +1,4 @@
-"""What MQTT shows of a sensor that fails, and of one that works again."""
+"""The `problem` in `info` of a service that fails, and of a service that works again."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ COMES_BACK = "; the sensor has stopped, and systemd restarts it after a few seco
 
 
 def retained(port: int) -> dict[str, Any]:
-    """`info` as a later subscriber gets it; `status` is offline."""
+    """The retained `info`. Asserts that `status` is offline."""
     with ear(port) as late:
         assert late.topic("status").payload == b"offline"
         if not late.all("info"):
@@ -38,16 +38,16 @@ def retained(port: int) -> dict[str, Any]:
 def failed(
     folder: Path, port: int, settings: dict[str, object], environ: dict[str, str] | None = None, *, code: int
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Run it to its end; returns the retained `info`, and each `status` in order."""
+    """Run the service until it fails; returns the retained `info`, and each `status` in order."""
     with ear(port) as heard, sensor(folder, port, settings, environ, module=STUBBORN) as daemon:
         assert daemon.process.wait(LONG_S) == code
         heard.topic("status", b"offline")
-        said = [message.payload for message in heard.heard if message.topic.endswith("/status")]
+        statuses = [message.payload for message in heard.heard if message.topic.endswith("/status")]
     info = retained(port)
     (line,) = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
     assert info["problem"] == line.removeprefix("edge-pose: ") + (STAYS_OFF if code == 78 else COMES_BACK)
     assert "Traceback" not in daemon.log
-    return info, said
+    return info, statuses
 
 
 def damaged(folder: Path) -> Path:
@@ -56,22 +56,22 @@ def damaged(folder: Path) -> Path:
     return path
 
 
-NOTHING: dict[str, object] = {"model": None, "runtime": None, "backend": None, "camera": None}
+NOTHING_LOADED: dict[str, object] = {"model": None, "runtime": None, "backend": None, "camera": None}
 
 
 @pytest.mark.parametrize(
     ("plan", "words"),
     [("load fail", "opened no device"), ("load crash", "crashed during loading"), ("1 fail", "inference failed")],
 )
-def test_an_edge_tpu_that_is_not_there(
+def test_an_edge_tpu_that_does_not_work(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, plan: str, words: str
 ) -> None:
     standin.will(plan)
-    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU, home, code=1)
+    info, statuses = failed(tmp_path, mosquitto().port, EDGE_TPU, home, code=1)
     assert words in info["problem"]
-    assert {key: info[key] for key in NOTHING} == NOTHING
+    assert {key: info[key] for key in NOTHING_LOADED} == NOTHING_LOADED
     assert info["device"]["id"] == "test"
-    assert said == [b"offline"], "it never was online"
+    assert statuses == [b"offline"], "it was never online"
 
 
 def test_an_edge_tpu_without_its_library_or_model(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
@@ -85,21 +85,21 @@ def test_an_edge_tpu_without_its_library_or_model(mosquitto: Start, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["posenot", "damaged"])
-def test_a_model_that_is_missing_or_damaged(mosquitto: Start, tmp_path: Path, name: str) -> None:
+def test_a_missing_or_damaged_model(mosquitto: Start, tmp_path: Path, name: str) -> None:
     named = str(damaged(tmp_path)) if name == "damaged" else name
-    info, said = failed(tmp_path, mosquitto().port, WALK | {"model.name": named}, code=78)
+    info, statuses = failed(tmp_path, mosquitto().port, WALK | {"model.name": named}, code=78)
     assert info["problem"].startswith("model.name: ")
     assert named in info["problem"]
-    assert {key: info[key] for key in NOTHING} == NOTHING
-    assert said == [b"offline"]
+    assert {key: info[key] for key in NOTHING_LOADED} == NOTHING_LOADED
+    assert statuses == [b"offline"]
 
 
 def test_a_source_that_does_not_exist(mosquitto: Start, tmp_path: Path) -> None:
-    """`info` still describes what was loaded before."""
-    info, said = failed(tmp_path, mosquitto().port, WALK | {"camera.source": "images:/does/not/exist"}, code=78)
+    """`info` still describes everything that was loaded before the failure."""
+    info, statuses = failed(tmp_path, mosquitto().port, WALK | {"camera.source": "images:/does/not/exist"}, code=78)
     assert info["problem"].startswith("camera.source: /does/not/exist")
     assert (info["model"]["name"], info["backend"]["name"], info["camera"]) == ("posenet", "cpu", None)
-    assert said == [b"offline"]
+    assert statuses == [b"offline"]
 
 
 def test_a_camera_that_cannot_be_opened(mosquitto: Start, tmp_path: Path) -> None:
@@ -109,12 +109,12 @@ def test_a_camera_that_cannot_be_opened(mosquitto: Start, tmp_path: Path) -> Non
     assert (info["camera"]["source"], info["camera"]["frame"]) == ("/dev/video63", None)
 
 
-def test_a_camera_that_stops_giving_pictures(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_camera_that_stops_delivering_pictures(mosquitto: Start, tmp_path: Path) -> None:
     source = WALK | {"camera.source": "stubborn:silent", "camera.stall_s": 1}
-    info, said = failed(tmp_path, mosquitto().port, source, code=1)
+    info, statuses = failed(tmp_path, mosquitto().port, source, code=1)
     assert info["problem"].startswith("camera.source: stubborn:silent gave no picture for 1 s; ")
     assert info["camera"]["frame"] == {"width": 640, "height": 480}
-    assert said == [b"online", b"offline"]
+    assert statuses == [b"online", b"offline"]
 
 
 def test_an_unexpected_error(mosquitto: Start, tmp_path: Path) -> None:
@@ -125,18 +125,18 @@ def test_an_unexpected_error(mosquitto: Start, tmp_path: Path) -> None:
     assert retained(port)["problem"].startswith("unexpected error (LookupError: a bug in a library); ")
 
 
-def test_an_edge_tpu_that_dies_in_the_middle(
+def test_an_edge_tpu_that_fails_during_an_inference(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("20 fail")
-    info, said = failed(tmp_path, mosquitto().port, EDGE_TPU | {"camera.fps": 0}, home, code=1)
+    info, statuses = failed(tmp_path, mosquitto().port, EDGE_TPU | {"camera.fps": 0}, home, code=1)
     assert "inference failed (stand-in: transfer 20 failed)" in info["problem"]
     assert info["backend"]["name"] == "edgetpu"
-    assert said == [b"online", b"offline"]
+    assert statuses == [b"online", b"offline"]
 
 
-def test_the_problem_is_the_same_at_every_try_and_null_when_it_works(mosquitto: Start, tmp_path: Path) -> None:
-    """A camera is opened when the first frame is wanted: its problem stands until there is one."""
+def test_the_problem_stays_the_same_until_the_sensor_works(mosquitto: Start, tmp_path: Path) -> None:
+    """A camera is opened late, for the first frame. Until then, `info` must keep the problem of the last run."""
     port = mosquitto().port
     with ear(port) as heard:
         for _ in range(3):
@@ -158,8 +158,8 @@ def test_the_problem_is_the_same_at_every_try_and_null_when_it_works(mosquitto: 
     assert retained(port)["problem"] is None, "a stopped sensor has no problem"
 
 
-def test_a_reload_that_cannot_start_is_published_too(mosquitto: Start, tmp_path: Path) -> None:
-    """Only the new configuration opens the camera, so the reload could not see it before."""
+def test_a_failure_after_a_reload_is_published(mosquitto: Start, tmp_path: Path) -> None:
+    """The check before the reload does not open the camera, so it accepts this configuration."""
     port = mosquitto().port
     config = tmp_path / "edge-pose.toml"
     config.write_text('camera.source = "synthetic:walk"\n')
@@ -173,7 +173,7 @@ def test_a_reload_that_cannot_start_is_published_too(mosquitto: Start, tmp_path:
 
 @contextmanager
 def silent_broker() -> Iterator[tuple[socket.socket, int]]:
-    """A server that accepts connections and never answers, and its port."""
+    """A server that accepts connections and never answers; yields it and its port."""
     with socket.create_server((LOOPBACK, 0)) as server:
         server.settimeout(LONG_S)
         yield server, server.getsockname()[1]
@@ -189,16 +189,16 @@ def assert_ends_with_one_line(folder: Path, port: int, settings: Mapping[str, ob
     assert "Traceback" not in daemon.log
 
 
-def test_without_a_broker_it_ends_with_one_line(tmp_path: Path) -> None:
+def test_without_a_broker_the_error_is_one_line(tmp_path: Path) -> None:
     assert_ends_with_one_line(tmp_path, free_port(), WRONG_MODEL)
 
 
-def test_with_a_broker_that_never_answers_it_ends_with_one_line(tmp_path: Path) -> None:
+def test_with_a_silent_broker_the_error_is_one_line(tmp_path: Path) -> None:
     with silent_broker() as (_, port):
         assert_ends_with_one_line(tmp_path, port, WRONG_MODEL)
 
 
-def test_with_a_wrong_password_it_ends_with_one_line(mosquitto: Start, tmp_path: Path) -> None:
+def test_with_a_wrong_password_the_error_is_one_line(mosquitto: Start, tmp_path: Path) -> None:
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
     secret.write_text("wr0ng\n")
@@ -212,14 +212,16 @@ def test_a_signal_ends_the_wait_for_the_broker(tmp_path: Path, number: int) -> N
     with silent_broker() as (server, port), sensor(tmp_path, port, WRONG_MODEL) as daemon:
         peer, _ = server.accept()
         with peer:
-            peer.recv(1)  # it waits for our answer now
+            peer.recv(1)  # from now on, the service waits for an answer
             code, took_s = daemon.stop(number)
     assert code == 78
     assert took_s < STOP_LIMIT_S
 
 
-def test_a_working_sensor_corrects_one_with_its_id_that_failed(mosquitto: Start, tmp_path: Path) -> None:
-    """As when someone tries the sensor by hand while the daemon has its camera."""
+def test_a_working_sensor_replaces_the_problem_of_a_failed_one_with_the_same_id(
+    mosquitto: Start, tmp_path: Path
+) -> None:
+    """This happens when a user starts the sensor by hand while the service is running."""
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, WALK) as daemon:
         heard.topic("keypoints")

@@ -1,4 +1,4 @@
-"""SIGHUP: the daemon takes a new configuration that works, and otherwise keeps the old one."""
+"""SIGHUP: the service applies the new configuration if it is valid, and otherwise keeps the old one."""
 
 import signal
 import time
@@ -19,7 +19,7 @@ def reload(daemon: Sensor) -> None:
     daemon.process.send_signal(signal.SIGHUP)
 
 
-def test_a_good_configuration_is_taken_by_the_same_process(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
+def test_the_same_process_applies_a_valid_configuration(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
     port = mosquitto().port
     config = tmp_path / "edge-pose.toml"
     config.write_text('camera.source = "synthetic:walk"\n')
@@ -36,7 +36,7 @@ def test_a_good_configuration_is_taken_by_the_same_process(mosquitto: Start, sys
         heard.topic("status", b"online")
         heard.listen(lambda message: b'"width":320' in message.payload and message.topic.endswith("/keypoints"))
         assert heard.all("info")[-1]["camera"]["source"] == "synthetic:wave"
-        assert "STOPPING=1" not in systemd.states, "or systemd would wait for the end and then kill the process"
+        assert "STOPPING=1" not in systemd.states, "systemd would wait for the end, and then kill the process"
         daemon.assert_stops()
     assert "the new configuration is accepted" in daemon.log
 
@@ -45,13 +45,13 @@ def test_a_good_configuration_is_taken_by_the_same_process(mosquitto: Start, sys
     ("content", "key"),
     [
         ("camera.fps = -1\n", "camera.fps"),
-        ('camera.source = "synthetic:nobody"\n', "camera.source"),
+        ('camera.source = "synthetic:unknown"\n', "camera.source"),
         ('model.name = "/nowhere.tflite"\n', "model.name"),
         ("model.input_size = [350, 481]\n", "model.input_size"),
         ("[camera\n", "not valid TOML"),
     ],
 )
-def test_a_bad_configuration_is_refused_in_one_line(
+def test_an_invalid_configuration_is_refused_in_one_line(
     mosquitto: Start, systemd: Systemd, tmp_path: Path, content: str, key: str
 ) -> None:
     port = mosquitto().port
@@ -64,7 +64,7 @@ def test_a_bad_configuration_is_refused_in_one_line(
         systemd.wait_for("RELOADING=1")
         ready = systemd.wait_for("READY=1")
         assert key in next(state for state in ready if state.startswith("STATUS="))
-        assert "refused" in next(iter(systemd.wait_for("STATUS="))), "the status keeps saying so"
+        assert "refused" in next(iter(systemd.wait_for("STATUS="))), "later status lines must contain the refusal"
         heard.topics("keypoints", 5)
         assert b"offline" not in [message.payload for message in heard.heard]
         daemon.assert_stops()
@@ -73,7 +73,7 @@ def test_a_bad_configuration_is_refused_in_one_line(
 
 
 def test_a_reload_while_a_file_waits_for_the_broker(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
-    """A new address is the usual remedy for a broker that cannot be reached."""
+    """The usual fix for an unreachable broker is a new address and a reload."""
     port = mosquitto().port
     config = tmp_path / "edge-pose.toml"
     config.write_text('camera = {source = "synthetic:walk", fps = 0}\nmqtt = {host = "127.0.0.1", port = 1}\n')

@@ -1,4 +1,4 @@
-"""`edge-pose run` with a real broker: all that is on the wire, from the first message to the last."""
+"""`edge-pose run` with a real broker: all messages, from the first to the last."""
 
 import json
 import signal
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
 
 
-def test_topics_retain_qos_and_expiry_as_mosquitto_sub_sees_them(mosquitto: Start, tmp_path: Path) -> None:
+def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     options = "-V", "5", "-q", "1", "-F", "%t\t%q\t%r\t%E", "--retain-as-published"
     settings = {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}
@@ -48,19 +48,19 @@ def test_topics_retain_qos_and_expiry_as_mosquitto_sub_sees_them(mosquitto: Star
 
 
 @pytest.mark.parametrize("name", ["walk", "wave"])
-def test_the_painted_person_is_found_where_it_was_painted(mosquitto: Start, tmp_path: Path, name: str) -> None:
+def test_the_painted_person_is_detected_where_it_was_painted(mosquitto: Start, tmp_path: Path, name: str) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"synthetic:{name}", "camera.fps": 0}):
         heard.topics("keypoints", 240)
     painter = scene(name)
     errors = []
     messages = heard.all("keypoints")
-    assert [message["seq"] for message in messages] == list(range(240)), "a source that is not live drops nothing"
+    assert [message["seq"] for message in messages] == list(range(240)), "a source that is not live drops no frame"
     for message in messages:
         assert message["frame"] == {"width": 640, "height": 480}
         (person,) = painter.truth(message["seq"])
         if person.visible.sum() < 12:
-            continue  # on its way in or out
+            continue  # entering or leaving the frame
         (pose,) = message["poses"]
         for keypoint in pose["keypoints"]:
             assert keypoint["body_part"] == PARTS[keypoint["index"]]
@@ -75,12 +75,12 @@ def test_the_painted_person_is_found_where_it_was_painted(mosquitto: Start, tmp_
 
 
 def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -> None:
-    """Wherever both are visible, each ID is near the same painted person."""
+    """While both people are visible, each ID stays near the same painted person."""
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:two", "camera.fps": 0}):
-        heard.topics("keypoints", 84)  # later, one is hidden for longer than a track lasts
+        heard.topics("keypoints", 84)  # later, one person is hidden for longer than tracking.max_age_s
     painter = scene("two")
-    who: dict[int, set[int]] = {}
+    painted: dict[int, set[int]] = {}  # ID -> numbers of the nearest painted people
     for message in heard.all("keypoints"):
         people = painter.truth(message["seq"])
         if any(one.visible.sum() < 14 for one in people):
@@ -91,12 +91,12 @@ def test_two_people_cross_and_keep_their_ids(mosquitto: Start, tmp_path: Path) -
             middle = np.array((left + width / 2, top + height / 2))
             distances = [np.linalg.norm(middle - one.xy[one.visible].mean(axis=0)) for one in people]
             if pose["id"] is not None and min(distances) < 0.3 * max(distances):
-                who.setdefault(pose["id"], set()).add(int(np.argmin(distances)))
-    assert sorted(who) == [1, 2]
-    assert sorted(map(list, who.values())) == [[0], [1]], who
+                painted.setdefault(pose["id"], set()).add(int(np.argmin(distances)))
+    assert sorted(painted) == [1, 2]
+    assert sorted(map(list, painted.values())) == [[0], [1]], painted
 
 
-def test_single_person_mode_finds_one_of_two(mosquitto: Start, tmp_path: Path) -> None:
+def test_single_mode_detects_one_of_two_people(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     settings = {"camera.source": "synthetic:two", "camera.fps": 0, "decode.mode": "single"}
     with ear(port) as heard, sensor(tmp_path, port, settings):
@@ -104,7 +104,7 @@ def test_single_person_mode_finds_one_of_two(mosquitto: Start, tmp_path: Path) -
     assert [len(message["poses"]) for message in heard.all("keypoints")] == [1] * 20
 
 
-def test_a_person_who_falls_is_found_lying_with_the_same_id(mosquitto: Start, tmp_path: Path) -> None:
+def test_a_falling_person_is_detected_lying_with_the_same_id(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:fall", "camera.fps": 0}):
         heard.topics("keypoints", 145)
@@ -120,7 +120,7 @@ def test_a_person_who_falls_is_found_lying_with_the_same_id(mosquitto: Start, tm
     assert np.mean(lying) > 0.9
 
 
-def test_an_empty_room_is_published_too(mosquitto: Start, tmp_path: Path) -> None:
+def test_frames_without_people_are_published(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:empty"}):
         heard.topics("keypoints", 10)
@@ -148,13 +148,13 @@ def test_mirror_flips_x_and_keeps_the_labels(mosquitto: Start, tmp_path: Path) -
 def test_a_rotated_camera_gives_the_same_poses(mosquitto: Start, tmp_path: Path, rotation: int) -> None:
     port = mosquitto().port
     upright = save_pictures(tmp_path, 1)[0]
-    askew = tmp_path / "askew"
-    askew.mkdir()
+    rotated = tmp_path / "rotated"
+    rotated.mkdir()
     with Image.open(upright) as image:
-        image.rotate(rotation, expand=True).save(askew / "0.png")  # Pillow turns to the left, we back to the right
+        image.rotate(rotation, expand=True).save(rotated / "0.png")  # Pillow rotates counterclockwise
     seen = []
-    for source, turn in ((upright, 0), (askew, rotation)):
-        settings = {"camera.source": f"images:{source}", "camera.rotation": turn}
+    for source, degrees in ((upright, 0), (rotated, rotation)):
+        settings = {"camera.source": f"images:{source}", "camera.rotation": degrees}
         with ear(port) as heard, sensor(tmp_path, port, settings) as daemon:
             heard.topic("keypoints")
             assert daemon.process.wait(LONG_S) == 0
@@ -163,13 +163,13 @@ def test_a_rotated_camera_gives_the_same_poses(mosquitto: Start, tmp_path: Path,
     assert seen[1]["poses"] == seen[0]["poses"]
 
 
-def test_a_folder_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_path: Path) -> None:
+def test_all_pictures_of_a_folder_are_published_and_the_service_ends(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     folder = tmp_path / "pictures"
     folder.mkdir()
     paths = save_pictures(folder, 12)
     paths[3].write_bytes(paths[3].read_bytes()[:5000])
-    paths[7].write_bytes(b"this is no picture")
+    paths[7].write_bytes(b"not a picture")
     Image.new("L", (1, 1), 200).save(folder / "100.png")
     Image.new("RGBA", (80, 60), (9, 9, 9, 0)).save(folder / "101.png")
     Image.new("RGB", (8000, 6000), (90, 90, 90)).save(folder / "102.jpg")
@@ -187,18 +187,18 @@ def test_a_folder_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_p
     assert "Traceback" not in daemon.log
 
 
-def test_a_video_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_path: Path) -> None:
+def test_all_frames_of_a_video_are_published_and_the_service_ends(mosquitto: Start, tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
     port = mosquitto().port
     painter = scene("walk")
-    film = tmp_path / "walk.mp4"
-    with av.open(str(film), "w") as container:
+    video = tmp_path / "walk.mp4"
+    with av.open(str(video), "w") as container:
         stream = container.add_stream("mpeg4", rate=15, options={"b": "4M"})
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
         for number in range(45):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture_of(painter, number), format="rgb24")))
         container.mux(stream.encode())
-    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"video:{film}", "camera.fps": 0}) as daemon:
+    with ear(port) as heard, sensor(tmp_path, port, {"camera.source": f"video:{video}", "camera.fps": 0}) as daemon:
         assert daemon.process.wait(LONG_S) == 0
         heard.topic("status", b"offline")
     messages = heard.all("keypoints")
@@ -213,7 +213,7 @@ def test_a_video_is_published_whole_and_the_daemon_ends(mosquitto: Start, tmp_pa
     assert np.mean(errors) < 15
 
 
-def test_the_broker_says_offline_for_a_daemon_that_was_killed(mosquitto: Start, tmp_path: Path) -> None:
+def test_the_broker_publishes_offline_for_a_killed_service(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:walk"}) as daemon:
         heard.topic("status", b"online")
@@ -226,7 +226,7 @@ def test_the_broker_says_offline_for_a_daemon_that_was_killed(mosquitto: Start, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly_and_soon(mosquitto: Start, tmp_path: Path, number: int) -> None:
+def test_a_signal_stops_the_service_cleanly_and_quickly(mosquitto: Start, tmp_path: Path, number: int) -> None:
     port = mosquitto().port
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:walk"}) as daemon:
         heard.topic("keypoints")
@@ -234,14 +234,14 @@ def test_a_signal_stops_it_cleanly_and_soon(mosquitto: Start, tmp_path: Path, nu
         heard.topic("status", b"offline")
 
 
-@pytest.mark.parametrize("fps", [15, 0])  # a camera's frames are dropped, a file's wait
-def test_a_signal_stops_it_while_the_broker_is_away(tmp_path: Path, fps: int) -> None:
+@pytest.mark.parametrize("fps", [15, 0])  # a live source drops frames, a file waits
+def test_a_signal_stops_the_service_while_the_broker_is_unreachable(tmp_path: Path, fps: int) -> None:
     with sensor(tmp_path, free_port(), {"camera.source": "synthetic:walk", "camera.fps": fps}) as daemon:
         daemon.wait_for_log("connection refused")
         daemon.assert_stops()
 
 
-def test_a_broker_that_comes_back(mosquitto: Start, tmp_path: Path) -> None:
+def test_the_service_reconnects_to_a_restarted_broker(mosquitto: Start, tmp_path: Path) -> None:
     server = mosquitto()
     source = {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}
     with sensor(tmp_path, server.port, source) as daemon:
@@ -256,13 +256,13 @@ def test_a_broker_that_comes_back(mosquitto: Start, tmp_path: Path) -> None:
             heard.topic("keypoints")
             health = json.loads(heard.topic("health").payload)
         assert health["connects"] == 2
-        # It tries again after most of a second, in which a camera's frames are dropped.
+        # The first retry is most of a second later. Until then, messages are dropped.
         assert health["messages_dropped"] > 0
         daemon.assert_stops()
 
 
-def test_a_file_waits_for_the_broker_and_loses_nothing(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
-    """Meanwhile the sensor is ready, and the watchdog sees no hang."""
+def test_a_file_waits_for_the_broker_and_loses_no_frame(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
+    """While it waits, the service is ready and pings the watchdog."""
     save_pictures(tmp_path / "pictures", 5)
     broker, port = mosquitto(), free_port()
     source = {"camera.source": f"images:{tmp_path}/pictures", "camera.fps": 0}
@@ -277,7 +277,7 @@ def test_a_file_waits_for_the_broker_and_loses_nothing(mosquitto: Start, systemd
     assert [message["seq"] for message in heard.all("keypoints")] == list(range(5))
 
 
-def test_systemd_learns_of_the_first_frame_the_state_and_the_end(
+def test_systemd_receives_ready_status_watchdog_and_stopping(
     mosquitto: Start, systemd: Systemd, tmp_path: Path
 ) -> None:
     port = mosquitto().port
@@ -295,7 +295,7 @@ def test_systemd_learns_of_the_first_frame_the_state_and_the_end(
 
 
 def test_no_ready_and_no_watchdog_without_a_frame(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
-    """A server accepts the connection of the camera and sends nothing."""
+    """The camera is a server that accepts the connection and sends nothing."""
     pytest.importorskip("av", reason="THE VIDEO EXTRA IS NOT INSTALLED")
     port = mosquitto().port
     with socket.create_server((LOOPBACK, 0)) as silent:
@@ -332,18 +332,18 @@ BAD: list[tuple[dict[str, object], int, list[str]]] = [
 
 
 @pytest.mark.parametrize(("settings", "code", "words"), BAD, ids=[str(next(iter(bad[0].items()))) for bad in BAD])
-def test_a_wrong_setting_is_one_clear_line(
+def test_the_error_of_an_invalid_setting_is_one_line(
     mosquitto: Start, tmp_path: Path, settings: dict[str, object], code: int, words: list[str]
 ) -> None:
     with sensor(tmp_path, mosquitto().port, {"camera.source": "synthetic:walk"} | settings) as daemon:
         assert daemon.process.wait(LONG_S) == code
-    said = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
-    assert len(said) == 1, daemon.log
+    errors = [line for line in daemon.log.splitlines() if line.startswith("edge-pose: ")]
+    assert len(errors) == 1, daemon.log
     assert "Traceback" not in daemon.log
-    assert all(word in said[0] for word in words), said[0]
+    assert all(word in errors[0] for word in words), errors[0]
 
 
-def test_check_names_each_part_and_its_remedy(mosquitto: Start, tmp_path: Path) -> None:
+def test_check_prints_each_part_and_its_remedy(mosquitto: Start, tmp_path: Path) -> None:
     config = tmp_path / "edge-pose.toml"
     config.write_text(f'[camera]\nsource = "synthetic:walk"\n[mqtt]\nhost = "127.0.0.1"\nport = {mosquitto().port}\n')
     good = run_edge("check", "--config", str(config), "--json")
@@ -368,7 +368,7 @@ def test_watch_prints_a_line_per_person(mosquitto: Start, tmp_path: Path) -> Non
     port = mosquitto().port
     publish(port, "edge-pose/other/status", "online", "-r")
     with watch(tmp_path, "--host", f"{LOOPBACK}:{port}") as printed, ear(port) as heard:
-        printed("other  online")  # it is subscribed
+        printed("other  online")  # the subscription works
         with sensor(tmp_path, port, {"camera.source": "synthetic:walk", "camera.fps": 0}) as daemon:
             heard.topics("keypoints", 60)
             daemon.assert_stops()
@@ -383,7 +383,7 @@ def test_watch_prints_a_line_per_person(mosquitto: Start, tmp_path: Path) -> Non
     assert sum("invalid keypoints message" in line for line in lines) == 2
 
 
-def test_max_rate_hz_limits_what_is_published_not_what_is_processed(mosquitto: Start, tmp_path: Path) -> None:
+def test_max_rate_hz_limits_messages_but_not_processed_frames(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     limit = {"camera.source": "synthetic:walk", "camera.fps": 0, "mqtt.max_rate_hz": 2, "mqtt.heartbeat_s": 1}
     limit |= {"model.input_size": [129, 161]}  # many frames a second, however slow the machine
@@ -391,11 +391,13 @@ def test_max_rate_hz_limits_what_is_published_not_what_is_processed(mosquitto: S
         heard.topics("keypoints", 8)
         health = json.loads(heard.topic("health").payload)
     sequences = [message["seq"] for message in heard.all("keypoints")]
-    assert min(np.diff(sequences[2:])) >= 2, "frames between the messages were processed, not published"
+    assert min(np.diff(sequences[2:])) >= 2, "the service processes frames that it does not publish"
     assert health["frames"]["processed"] > 1.5 * len(sequences)
 
 
-def test_a_wrong_password_is_waited_out_and_stays_secret(mosquitto: Start, systemd: Systemd, tmp_path: Path) -> None:
+def test_a_wrong_password_does_not_end_the_service_and_is_not_logged(
+    mosquitto: Start, systemd: Systemd, tmp_path: Path
+) -> None:
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "edge", "s3cret"], check=True, capture_output=True)
     secret.write_text("wr0ng\n")
@@ -407,4 +409,4 @@ def test_a_wrong_password_is_waited_out_and_stays_secret(mosquitto: Start, syste
         systemd.wait_until(lambda states: sum(state.startswith("STATUS=") for state in states[seen:]) >= 2)
         daemon.assert_stops()
     assert "wr0ng" not in daemon.log
-    assert len(daemon.log) < 2000, "one reason is logged once"
+    assert len(daemon.log) < 2000, "the reason is logged only once"

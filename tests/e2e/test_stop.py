@@ -1,4 +1,4 @@
-"""A stop takes less than two seconds, whatever hangs, and is no crash."""
+"""The service stops cleanly within two seconds, even if camera, Edge TPU or broker hang."""
 
 import signal
 import socket
@@ -24,7 +24,7 @@ LIMIT_S = 2.0
 
 
 def stop(daemon: Sensor, *numbers: int) -> None:
-    """It ends in time and with 0."""
+    """Stop the service; it must end in time and with exit code 0."""
     for number in numbers or (signal.SIGTERM,):
         code, took_s = daemon.stop(number)
     assert code == 0
@@ -33,12 +33,12 @@ def stop(daemon: Sensor, *numbers: int) -> None:
 
 
 def test_the_limits_add_up() -> None:
-    """A tick until the signal is noticed, then one limit for all who close; the rest is for work that never hangs."""
+    """A tick passes until the signal is noticed. Then everything is closed within one limit; the rest is reserve."""
     assert TICK_S + STOP_S <= LIMIT_S - 0.5
 
 
 @pytest.mark.parametrize("device", ["auto", "edgetpu"])
-def test_camera_and_edge_tpu_hang_and_the_broker_hears_of_the_end(
+def test_offline_is_published_although_camera_and_edge_tpu_hang(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
 ) -> None:
     standin.will("9 hang")
@@ -54,7 +54,7 @@ def test_camera_and_edge_tpu_hang_and_the_broker_hears_of_the_end(
         assert heard.all("info")[-1]["problem"] is None
 
 
-def test_camera_edge_tpu_and_a_broker_that_sleeps_all_hang(
+def test_the_service_stops_although_camera_edge_tpu_and_broker_hang(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("9 hang")
@@ -70,7 +70,7 @@ def test_camera_edge_tpu_and_a_broker_that_sleeps_all_hang(
         until(lambda: late.heard[-1].payload == b"offline" or late.topic("status").payload == b"offline")
 
 
-def test_camera_edge_tpu_and_a_broker_that_never_answers_all_hang(
+def test_the_service_stops_although_camera_and_edge_tpu_hang_and_the_broker_never_answers(
     tmp_path: Path, home: dict[str, str], standin: StandIn
 ) -> None:
     standin.will("9 hang")
@@ -91,7 +91,7 @@ def test_camera_edge_tpu_and_a_broker_that_never_answers_all_hang(
 def test_a_hang_while_the_edge_tpu_is_opened_does_not_delay_a_stop(
     mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str, stage: str
 ) -> None:
-    """And the worker is gone with the daemon, also when that is killed."""
+    """The worker process ends together with the service, even if that is killed."""
     standin.will(f"{stage} hang")
     port = mosquitto().port
     walk: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": device}

@@ -1,7 +1,5 @@
 """Publishers and subscriptions for tests, a stalled broker, and servers that are not brokers."""
 
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -62,17 +60,6 @@ def failure_of(ours: Publisher) -> Failure:
     assert not ours.connection.connected
     assert ours.connection.failure is not None
     return ours.connection.failure
-
-
-@contextmanager
-def stalled(server: Mosquitto) -> Iterator[None]:
-    """Suspend the broker during the block. The kernel still accepts bytes for it, but the broker does not read them."""
-    assert server._process is not None
-    os.kill(server._process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server._process.pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from edge.mqtt.connection import Waits
 from edge.types import Message
-from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, serving, stalled
+from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, serving
 from tests.support.brokers import LOOPBACK, free_port
 from tests.support.waiting import LONG_S, until
 
@@ -114,7 +114,7 @@ def test_a_connection_to_a_silent_broker_ends_after_the_keepalive(mosquitto: Sta
     server = mosquitto()
     with publisher(server.port, Waits(keepalive_s=1, check_s=0.1, stable_s=0)) as ours:
         until(lambda: ours.connection.connected)
-        with stalled(server):
+        with server.stalled():
             until(lambda: ours.connection.failure)
             assert ours.connection.failure is not None
             assert ours.connection.failure.problem == "connection lost: no answer for 1 s"
@@ -170,7 +170,7 @@ def test_closing_is_quick_even_if_the_broker_is_stalled(mosquitto: Start) -> Non
     server = mosquitto()
     with publisher(server.port) as ours:
         until(lambda: ours.connection.connected)
-        with stalled(server):
+        with server.stalled():
             for _ in range(200):
                 ours.publish(Message(TOPICS.keypoints, bytes(200_000)))
             assert not ours.has_room()

@@ -14,7 +14,7 @@ from edge.config import Mqtt
 from edge.mqtt.connection import MAX_PENDING, Waits
 from edge.mqtt.publisher import Publisher
 from edge.types import Message
-from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, stalled
+from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, free_port
 from tests.support.waiting import LONG_S, until
@@ -91,7 +91,7 @@ def test_messages_to_a_stalled_broker_are_dropped_and_counted(mosquitto: Start) 
     with publisher(server.port) as ours:
         until(lambda: ours.connection.connected)
         big = Message(TOPICS.keypoints, bytes(200_000))
-        with stalled(server):
+        with server.stalled():
             sent = sum(ours.publish(big) for _ in range(1000))
         assert sent < MAX_PENDING + 50  # the sockets' buffers hold some messages
         assert ours.dropped == 1000 - sent
