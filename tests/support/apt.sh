@@ -1,5 +1,5 @@
 #!/bin/sh
-# apt.sh PACKAGE...: install with apt, as root or through sudo without a password; fails where neither is possible.
+# apt.sh PACKAGE...: install with apt, as root or with passwordless sudo. Fails if neither is possible.
 set -eu
 if ! command -v apt-get >/dev/null; then exit 1; fi
 if [ "$(id -u)" = 0 ]; then
@@ -11,7 +11,7 @@ else
 fi
 export DEBIAN_FRONTEND=noninteractive
 echo "installing $* with apt …"
-# A list of packages may be there or not, and be old or not: fetch one only when it is needed.
+# The package list may be missing or outdated. Updating it is slow, so do it only if the installation fails.
 $sudo apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1 || {
     $sudo apt-get update -qq
     $sudo apt-get install -qq -y --no-install-recommends "$@" >/dev/null

@@ -1,33 +1,35 @@
 #!/usr/bin/env bash
-# trees.sh: functions for tests that run in a Debian tree. Source it from bash, as root, with the variable `checkout` set
-# and a function `skip` that ends the script with a reason.
-# A tree is made once and kept in a cache. Tests write into a layer over it, so it stays as it was made.
+# trees.sh: functions for tests that run in a Debian tree. Source it from bash, as root. The caller sets the variable
+# `checkout`, and defines a function `skip` that prints a reason and ends the script.
+# Trees are kept in a cache. Tests write into an overlay, so that the tree does not change.
 # shellcheck disable=SC2154 # `checkout` is the caller's
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/edge-pose
 
-# own_mounts SCRIPT [ARGUMENT...]: run the script again where its mounts vanish with it, with an empty /run.
+# own_mounts SCRIPT [ARGUMENT...]: restart the script in its own mount namespace, so that its mounts end with it. /run is
+# empty there.
 own_mounts() {
     if [[ ${EDGE_POSE_OWN_MOUNTS-} ]]; then
         mount -t tmpfs tmpfs /run
         return
     fi
-    ((EUID == 0)) || skip "it needs root"
+    ((EUID == 0)) || skip "not run as root"
     local program
     for program in debootstrap unshare flock; do
-        command -v "$program" >/dev/null || "$checkout/tests/support/apt.sh" debootstrap util-linux || skip "it needs $program"
+        command -v "$program" >/dev/null || "$checkout/tests/support/apt.sh" debootstrap util-linux ||
+            skip "$program is not installed"
     done
-    unshare --mount true 2>/dev/null || skip "this container may not mount anything"
+    unshare --mount true 2>/dev/null || skip "mounting is not allowed in this container"
     EDGE_POSE_OWN_MOUNTS=1 exec unshare --mount --propagation private bash "$@"
 }
 
-# contents FOLDER: a hash of the names, kinds and sizes of all that is in it.
+# contents FOLDER: print a hash of the names, types and sizes of everything in it.
 contents() { (cd "$1" && find . -mindepth 1 -printf '%P %y %s %l\n' | LC_ALL=C sort | sha256sum); }
 
 is_whole() { [[ -f $1.contents && -d $1 && $(<"$1.contents") == "$(contents "$1")" ]]; }
 
-# keep NAME KEY COMMAND...: set `kept` to a folder of the cache that `COMMAND... FOLDER` filled. The key is text that
-# changes with everything the contents depend on. A damaged folder is made again. A folder in use is locked until this
-# script ends. Where the command fails the tests are skipped; with status 3, they fail.
+# keep NAME KEY COMMAND...: set `kept` to a folder in the cache that `COMMAND... FOLDER` has filled. KEY is text that
+# changes with everything that the contents depend on. A damaged folder is created again. The folder stays locked until
+# this script ends. If the command fails, the tests are skipped; with exit status 3, they fail.
 keep() {
     local name=$1 shelf=$cache/$1 lock old status
     mkdir -p "$shelf"
@@ -37,29 +39,29 @@ keep() {
     shift 2
     if ! is_whole "$kept"; then
         flock "$lock"
-        if ! is_whole "$kept"; then # still, after the wait for the lock
+        if ! is_whole "$kept"; then # no other script has created it in the meantime
             [[ ! -e $kept ]] || echo "$kept is damaged" >&2
-            echo "making $name in $kept …"
+            echo "creating $name in $kept …"
             rm -rf "$kept" "$kept.contents" "$shelf/new"
             # Of the others, only the last used one stays, for another branch.
             find "$shelf" -name '*.contents' -printf '%T@ %p\n' | sort -rn | tail -n +2 |
                 while read -r _ old; do rm -rf "$old" "${old%.contents}"; done
             mkdir "$shelf/new"
-            set +e # and not `||`, in which the shell would ignore the command's own set -e
+            set +e # `||` would make the shell ignore the command's own set -e
             (set -e; "$@" "$shelf/new") >"$shelf/log" 2>&1
             status=$?
             set -e
             ((status != 3)) || { echo "FAIL  $name: $(tail -3 "$shelf/log"); see $shelf/log" && exit 1; }
-            ((status == 0)) || skip "$name could not be made: $(tail -3 "$shelf/log"); see $shelf/log"
+            ((status == 0)) || skip "$name could not be created: $(tail -3 "$shelf/log"); see $shelf/log"
             mv "$shelf/new" "$kept"
             contents "$kept" >"$kept.contents"
         fi
         flock --shared "$lock"
     fi
-    touch "$kept.contents" # used today
+    touch "$kept.contents" # a folder that is unused for 30 days is deleted
 }
 
-# lay_over TREE FOLDER: show the tree in FOLDER/tree, where it can be changed at will. Changes stay in memory.
+# lay_over TREE FOLDER: mount an overlay of the tree in FOLDER/tree. Changes are kept in memory only.
 lay_over() {
     mkdir -p "$2"
     mount -t tmpfs tmpfs "$2"
@@ -67,18 +69,18 @@ lay_over() {
     mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$2/tree"
 }
 
-# connect TREE: give it what pip and the network need on this machine.
+# connect TREE: copy the settings that the network and pip need on this machine.
 connect() {
     cp -L /etc/resolv.conf "$1/etc/" || true
     [[ ! -f /etc/pip.conf ]] || cp /etc/pip.conf "$1/etc/"
     install -D -m 644 -t "$1/etc/ssl/certs" /etc/ssl/certs/ca-certificates.crt || true
-    # Debian's packages make that file again, from these.
+    # Debian's ca-certificates package creates that file again, from the certificates in this folder.
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$1/usr/local/share/ca-certificates/host.crt" || true
 }
 
-# enter TREE COMMAND...: run a command in it, with the checkout in /checkout, read-only.
+# enter TREE COMMAND...: run a command in the tree, with the checkout mounted read-only at /checkout.
 enter() {
-    # shellcheck disable=SC2016 # all of that is for the inner shell
+    # shellcheck disable=SC2016 # the inner shell expands it
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
         DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1 unshare --mount sh -euc '
         tree=$1 checkout=$2
@@ -88,7 +90,7 @@ enter() {
         exec chroot "$tree" "$@"' enter "$1" "$checkout" "${@:2}"
 }
 
-# debian SUITE ARCH PACKAGE...: set `kept` to a Debian with these packages.
+# debian SUITE ARCH PACKAGE...: set `kept` to a Debian tree with these packages.
 debian() {
     local suite=$1 arch=$2
     shift 2
@@ -101,5 +103,5 @@ bootstrap() { # SUITE ARCH PACKAGE,PACKAGE FOLDER
     rm -rf "$4"/var/cache/apt/archives/*.deb
 }
 
-# dependencies: the part of pyproject.toml that names them, before the settings of tools.
+# dependencies: print the part of pyproject.toml that lists the dependencies, before the settings of tools.
 dependencies() { sed '/^\[tool\./,$d' "$checkout/pyproject.toml"; }
