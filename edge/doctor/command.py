@@ -12,7 +12,7 @@ from typing import TypeAlias
 LIMIT_S = 8.0
 # Packages that may crash on import are imported in another process. -P keeps it from importing from the current folder.
 PYTHON = (sys.executable, "-P", "-c")
-CHECKOUT = str(Path(__file__).parents[2])  # such a process appends it to sys.path to find `edge`
+CHECKOUT = str(Path(__file__).parents[2])  # programs for PYTHON append it to sys.path to import `edge`
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _check_model(config: configuration.Config) -> str:
 
 
 def _check_source(config: configuration.Config) -> str:
-    from edge.camera import open_source  # noqa: PLC0415 - imports what the source needs
+    from edge.camera import open_source  # noqa: PLC0415 - imports the camera's library
 
     with open_source(config.camera) as source:
         # Closing the source ends the wait for a frame from a driver that hangs.

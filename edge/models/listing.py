@@ -38,7 +38,7 @@ class Verified:
 
     name: str
     ok: bool
-    detail: str  # the findings, or the problem and what to do
+    detail: str  # the results of the checks, or the problem and its remedy
 
 
 def list_models() -> list[Listed]:

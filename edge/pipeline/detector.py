@@ -21,8 +21,8 @@ from edge.pipeline.seams import FrameSource
 from edge.pipeline.views import UPRIGHT, View, Views
 from edge.types import Frame, Letterbox, Pose, RawOutputs
 
-# How long a thread that wants the GIL waits before it asks for it. With Python's 5 ms, the inference thread idles after
-# each invoke() while the other thread decodes: on two cores that cost 3 % of the frame rate.
+# How long a thread waits for the GIL before it requests it. With Python's default of 5 ms, the inference thread idles
+# after each invoke() while the other thread decodes, which cost 3 % of the frame rate on two cores.
 SWITCH_INTERVAL_S = 1e-4
 
 
@@ -82,7 +82,7 @@ class Detector:
     def results(self, source: FrameSource, views: Views) -> Iterator[Detection | None]:
         """The poses of each frame until the source ends; None whenever `tick_s` passed without a frame.
 
-        Raises what the source or the network raised, after the frames before it.
+        Raises any error of the source or the network, after the frames before it.
         """
         self._source = source
         # A daemon thread, because a camera driver that hangs must not keep the process from ending.

@@ -38,7 +38,7 @@ class Pipeline:
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
         """Publish an update for each frame of the source; yields after each, and at each tick without a frame.
 
-        Raises what the source or the network raised, after the frames before it.
+        Raises any error of the source or the network, after the frames before it.
         """
         for detection in self.detector.results(source, self.views):
             if detection is not None:

@@ -1,4 +1,4 @@
-"""The `health` message: what the daemon counted, and what the machine reports."""
+"""The `health` message: counts and latencies of the daemon, and readings of the machine."""
 
 import ctypes
 import statistics
@@ -61,7 +61,7 @@ class Meter:
             self._done_s.popleft()
 
 
-def assemble(  # noqa: PLR0913 - what the message is made of
+def assemble(  # noqa: PLR0913 - the sources of the message
     *, meter: Meter, source: FrameSource, publisher: Publisher, state: State, stalled: bool, now_s: float
 ) -> messages.Health:
     """The payload of `health`. While the camera is stalled, latencies are null: the old ones are out of date."""

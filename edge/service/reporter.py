@@ -35,9 +35,10 @@ class Reporter:
         if self._wait_for_room:
             self._wait_for_room()
         self._publisher.publish(message)
-        if rate_hz := self._max_rate_hz:
-            # Count from the due time, not from now: otherwise every slightly late frame would lower the rate.
-            self._next_s = max(self._next_s + 1 / rate_hz, now_s - 1 / rate_hz)
+        if self._max_rate_hz:
+            period_s = 1 / self._max_rate_hz
+            # Count from the due time unless a message was missed: otherwise slightly late frames would lower the rate.
+            self._next_s = (self._next_s if now_s - self._next_s < period_s else now_s) + period_s
 
     def info(self, info: messages.Info) -> None:
         self._publisher.publish_retained(self._topics.info_message(info))

@@ -15,7 +15,7 @@ from tests.support.sensor import ear, sensor
 
 
 def start_up(port: int, runs: int, console: Console) -> dict[str, float]:
-    """Seconds from the start of the process to the first keypoints on the wire, and for a start of Python alone."""
+    """Seconds from the start of the process to the first keypoints, and seconds that an empty Python process takes."""
     first, python = [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in track(range(runs), "start-up", console=console):

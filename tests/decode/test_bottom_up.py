@@ -70,10 +70,10 @@ def test_nan_beside_a_peak_does_not_hide_it() -> None:
     poses, logits = crowd(np.random.default_rng(1), 1, 30)
     heatmaps, short, _ = paint_people(poses, logits, (23, 31), 16)
     row, column = np.unravel_index(heatmaps[..., 0].argmax(), heatmaps.shape[:2])
-    alone = np.full_like(heatmaps, -12)
-    alone[row, column, 0] = 9
-    alone[row + 1, column, 0] = np.nan
-    ((place, keypoint),) = _roots(Tensor(alone), Sampler(Tensor(short), stride=16), 0.2)
+    one_peak = np.full_like(heatmaps, -12)
+    one_peak[row, column, 0] = 9
+    one_peak[row + 1, column, 0] = np.nan
+    ((place, keypoint),) = _roots(Tensor(one_peak), Sampler(Tensor(short), stride=16), 0.2)
     assert keypoint == 0
     assert np.array(place) * 16 == pytest.approx(poses[0, 0], abs=0.01)
 

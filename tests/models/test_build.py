@@ -57,7 +57,7 @@ class Build:
 def build_from_npm(workshop: Path, *arguments: str, hash_seed: str) -> Build:
     """Run build.py in the workshop, unless that was done before with the same files and the same libraries.
 
-    npm downloads 145 MB once, and then finds them in a cache of its own.
+    npm downloads 145 MB once, into its own cache.
     """
     if shutil.which("npm") is None:
         pytest.skip("NPM IS NOT INSTALLED, so the build of the models is not tested: run: apt-get install npm")

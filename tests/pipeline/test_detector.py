@@ -132,8 +132,8 @@ def test_poses_are_in_the_pixels_of_the_frame() -> None:
     (update,) = updates(pipeline(), ListSource([blank_frame(0, size=(706, 962))]))
     (person,) = update.people
     assert person.pose.xy == pytest.approx(POSITIONS[:, ::-1] * 2 + 0.5, abs=1e-3)
-    (alone,) = pipeline().detector.detect(blank_frame(0, size=(706, 962))).poses
-    assert np.array_equal(person.pose.xy, alone.xy)
+    (pose,) = pipeline().detector.detect(blank_frame(0, size=(706, 962))).poses
+    assert np.array_equal(person.pose.xy, pose.xy)
 
 
 @pytest.mark.parametrize("ready", [False, True])

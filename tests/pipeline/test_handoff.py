@@ -10,31 +10,31 @@ from tests.support.waiting import LONG_S
 
 def test_values_come_one_at_a_time_and_in_order() -> None:
     handoff: Handoff[int] = Handoff()
-    begun: list[int] = []
+    started: list[int] = []
 
     def put_all() -> None:
         for value in range(100):
-            begun.append(value)
+            started.append(value)
             handoff.put(value)
 
-    giver = threading.Thread(target=put_all, daemon=True)
-    giver.start()
+    producer = threading.Thread(target=put_all, daemon=True)
+    producer.start()
     for value in range(100):
         assert handoff.get(5) == value
-        assert begun[-1] <= value + 2, "put waits while one value is not taken"
-    giver.join(LONG_S)
+        assert started[-1] <= value + 2, "put waits while one value is not taken"
+    producer.join(LONG_S)
 
 
 def test_put_waits_until_the_previous_value_is_taken() -> None:
     handoff: Handoff[str] = Handoff()
     handoff.put("first")
-    giver = threading.Thread(target=handoff.put, args=("second",), daemon=True)
-    giver.start()
-    giver.join(0.1)
-    assert giver.is_alive()
+    producer = threading.Thread(target=handoff.put, args=("second",), daemon=True)
+    producer.start()
+    producer.join(0.1)
+    assert producer.is_alive()
     assert handoff.get(5) == "first"
-    giver.join(LONG_S)
-    assert not giver.is_alive()
+    producer.join(LONG_S)
+    assert not producer.is_alive()
     assert handoff.get(5) == "second"
 
 

@@ -69,7 +69,7 @@ def test_readings_that_the_kernel_does_not_report_are_none(tmp_path: Path, monke
 def test_freed_memory_is_returned_to_the_system() -> None:
     kept = [bytearray(b"x") * 4000 for _ in range(20_000)]
     full = health.rss_mb()
-    last = kept[-1]  # holds the end of the heap, so that freeing alone returns little
+    last = kept[-1]  # keeps the end of the heap in use, so that `del` by itself returns little
     del kept
     health.trim_memory()
     after = health.rss_mb()

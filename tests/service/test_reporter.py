@@ -24,7 +24,7 @@ def update(sequence: int) -> Update:
     return Update(blank_frame(sequence), [], (), 0.0, 0.01)
 
 
-@pytest.mark.parametrize(("rate_hz", "least", "most"), [(0, 300, 300), (10, 9, 13)])
+@pytest.mark.parametrize(("rate_hz", "least", "most"), [(0, 300, 300), (10, 9, 10), (40, 39, 40), (1, 1, 1)])
 def test_the_rate_of_messages_is_bounded(
     monkeypatch: pytest.MonkeyPatch, rate_hz: float, least: int, most: int
 ) -> None:
@@ -35,6 +35,19 @@ def test_the_rate_of_messages_is_bounded(
         monkeypatch.setattr("edge.service.reporter.time.monotonic", lambda now_s=100 + number / 300: now_s)
         reporter.publish(update(number))
     assert least <= len(recorder.messages) <= most
+
+
+def test_there_is_no_burst_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder: Any = Recorder()
+    reporter = Reporter(recorder, Topics("edge-pose", "test"), max_rate_hz=2, wait_for_room=None)
+    published = []
+    for now_s in (100.0, 100.1, 100.5, 107.3, 107.4, 107.5, 107.8, 107.9):
+        monkeypatch.setattr("edge.service.reporter.time.monotonic", lambda now_s=now_s: now_s)
+        before = len(recorder.messages)
+        reporter.publish(update(0))
+        if len(recorder.messages) > before:
+            published.append(now_s)
+    assert published == [100.0, 100.5, 107.3, 107.8]
 
 
 def test_a_file_waits_for_the_broker_before_each_message() -> None:
