@@ -179,7 +179,7 @@ class _Walker:
 
 
 def _soft_nms(found: list[_GridPose], radius: float, stride: int, threshold: float) -> Decoded:
-    """Score each pose without the keypoints of better poses, and keep those above the threshold, best first."""
+    """Score each pose without the keypoints of better poses, and keep those that reach the threshold, best first."""
     found = sorted(found, key=lambda pose: -pose.score)
     kept: list[tuple[float, _GridPose]] = []
     for rank, pose in enumerate(found):

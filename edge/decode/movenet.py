@@ -15,8 +15,8 @@ def decode_movenet(outputs: RawOutputs, output: str, input_size: Size) -> Decode
     """Decode exactly one pose, however low its score, which is the mean confidence of its keypoints.
 
     `output` names the tensor (1, 17, 3): y and x as fractions of the input, and the confidence. `input_size` is
-    (height, width) in px. MoveNet's coordinates are those of pixel centres, as measured: x in a picture and x in its
-    mirror image add up to the width minus one.
+    (height, width) in px. MoveNet's coordinates are those of pixel centres: x in a picture and x in its mirror image
+    add up to the width minus one.
     """
     tensor = outputs[output]
     values = tensor.real(tensor.data)

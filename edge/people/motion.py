@@ -15,7 +15,7 @@ SHRINK_S = 2.0  # a size grows at once but shrinks slowly: large people are ofte
 POSITION_NOISE = 0.02  # standard deviation of a measured position, sizes
 INITIAL_SPEED = 0.6  # standard deviation of a new track's velocity, sizes per second
 VELOCITY_GAIN = 0.7  # variance that a velocity gains per second: people change by about half a size/s in half a second
-COAST_S = 1.0  # a track that was not detected for longer is predicted to stand still
+COAST_S = 1.0  # how long a track without detections is predicted to move on; after that, it stands still
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,7 +58,7 @@ class _TimeLeft:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Surroundings:
+class _Context:
     """The parts that are opened before the sensor and closed after it."""
 
     config: Config
@@ -88,24 +88,24 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     """
     restart = False
     with ExitStack() as stack:
-        around = _surround(config, stack, reloads=reread is not None)
-        with _problem_published(around):
-            sensor = _open(around, stack)
+        context = _open_context(config, stack, reloads=reread is not None)
+        with _publishing_problems(context):
+            sensor = _open_sensor(context, stack)
             if sensor is None:
                 return EXIT_OK
             # Not before a restart: after STOPPING, systemd would wait for this process to exit, and then kill it.
-            stack.callback(lambda: None if restart else around.notifier.send("STOPPING=1"))
-            around.publisher.open()
+            stack.callback(lambda: None if restart else context.notifier.send("STOPPING=1"))
+            context.publisher.open()
             for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
                 sensor.supervisor.tick()
-                if reread is not None and around.signals.reload.is_set():
-                    around.signals.reload.clear()
+                if reread is not None and context.signals.reload.is_set():
+                    context.signals.reload.clear()
                     restart = _can_reload(config, reread, sensor.supervisor)
-                if restart or around.signals.stopping.is_set():
-                    restart = restart and not around.signals.stopping.is_set()
+                if restart or context.signals.stopping.is_set():
+                    restart = restart and not context.signals.stopping.is_set()
                     break
             sensor.supervisor.publish_health()
-            stopped = restart or around.signals.stopping.is_set()
+            stopped = restart or context.signals.stopping.is_set()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
     if restart:
         # exec keeps the process ID, which systemd watches, and ends threads that hang. Until the new program handles
@@ -115,7 +115,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     return EXIT_OK
 
 
-def _surround(config: Config, stack: ExitStack, *, reloads: bool) -> _Surroundings:
+def _open_context(config: Config, stack: ExitStack, *, reloads: bool) -> _Context:
     """Signals, broker and systemd, registered in `stack` to be closed. Raises ConfigError."""
     signals, notifier = _Signals(), Notifier()
     events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
@@ -130,23 +130,23 @@ def _surround(config: Config, stack: ExitStack, *, reloads: bool) -> _Surroundin
     )
     left_s = _TimeLeft(STOP_S)
     stack.callback(lambda: publisher.close(left_s()))
-    return _Surroundings(config, info.Facts(config), topics, publisher, notifier, signals, left_s)
+    return _Context(config, info.Facts(config), topics, publisher, notifier, signals, left_s)
 
 
-def _open(around: _Surroundings, stack: ExitStack) -> _Sensor | None:
+def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     """Open network, source and pipeline, and register how they close; None if a signal came first. Raises EdgeError."""
-    config, publisher, left_s = around.config, around.publisher, around.left_s
-    selector = _unless_set(around.signals.stopping, lambda: open_selector(config))
+    config, publisher, left_s = context.config, context.publisher, context.left_s
+    selector = _result_unless_set(context.signals.stopping, lambda: open_selector(config))
     if selector is None:
         log.info("stopped before the model was loaded")
         return None
-    around.facts.selector = selector
+    context.facts.selector = selector
     stack.callback(selector.close)
     network = selector.selected.network
     if isinstance(selector, Fallback):
-        selector.start(EDGE_TPU_S, around.signals.stopping)
+        selector.start(EDGE_TPU_S, context.signals.stopping)
     largest = largest_picture(config.camera, input_sizes(config, network), cropped=network.decoding.one_person)
-    source = around.facts.source = open_source(config.camera, largest=largest)
+    source = context.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
     # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
@@ -157,35 +157,35 @@ def _open(around: _Surroundings, stack: ExitStack) -> _Sensor | None:
     stack.callback(lambda: pipeline.detector.close(0))
     reporter = Reporter(
         publisher,
-        around.topics,
+        context.topics,
         max_rate_hz=config.mqtt.max_rate_hz,
-        wait_for_room=None if source.live else lambda: supervisor.wait_for_room(around.signals.any),
+        wait_for_room=None if source.live else lambda: supervisor.wait_for_room(context.signals.any),
     )
     supervisor = Supervisor(
-        facts=around.facts,
+        facts=context.facts,
         source=source,
         selector=selector,
         publisher=publisher,
         reporter=reporter,
-        notifier=around.notifier,
+        notifier=context.notifier,
     )
     used = selector.selected.network
-    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, around.topics.root)
+    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)
     return _Sensor(source, pipeline, supervisor, reporter)
 
 
 @contextmanager
-def _problem_published(around: _Surroundings) -> Iterator[None]:
+def _publishing_problems(context: _Context) -> Iterator[None]:
     """Publish a fatal error to `info`, so that MQTT-only users see it."""
     try:
         yield
     except Exception as exc:
-        message = around.topics.info_message(info.assemble(around.facts, exc))
-        around.publisher.publish_final(message, around.signals.stopping)
+        message = context.topics.info_message(info.assemble(context.facts, exc))
+        context.publisher.publish_final(message, context.signals.stopping)
         raise
 
 
-def _unless_set(stopping: threading.Event, work: Callable[[], AnySelector]) -> AnySelector | None:
+def _result_unless_set(stopping: threading.Event, work: Callable[[], AnySelector]) -> AnySelector | None:
     """Do `work` in a thread and return or raise its result; None if the event is set first, as a library may hang."""
     done: Future[AnySelector] = Future()
 
