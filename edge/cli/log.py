@@ -15,6 +15,8 @@ class LogLevel(StrEnum):
 
 def log_to_stderr(level: LogLevel) -> None:
     """Log to standard error. The journal adds the time itself, and reads the level from the prefix <n>."""
+    if sys.stderr is None:  # closed by the caller
+        return
     status = os.fstat(sys.stderr.fileno())
     # The variable alone is no proof: a shell started by a service inherits it.
     journal = os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

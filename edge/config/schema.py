@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 
 from edge.system.files import read_text
 
-# Repeated from edge.skeleton, which imports numpy: that takes longer than everything here. A test compares the two.
+# Repeated from edge.skeleton, because importing that also imports numpy, which is slow. A test compares the two.
 PART_NAMES = (
     "NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR", "LEFT_SHOULDER", "RIGHT_SHOULDER", "LEFT_ELBOW",
     "RIGHT_ELBOW", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_HIP", "RIGHT_HIP", "LEFT_KNEE", "RIGHT_KNEE", "LEFT_ANKLE",

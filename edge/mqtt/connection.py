@@ -1,8 +1,8 @@
 """A connection to the broker that reconnects by itself. Only this folder imports paho.
 
-Our own thread calls paho's `loop_read`, `loop_write` and `loop_misc`, because `loop_start` does not suffice. There,
-`publish` only wakes paho's thread, which takes longer than writing the message. paho's thread also cannot change the
-protocol version, add jitter to its back-off, or stop within a time limit.
+Our own thread calls paho's `loop_read`, `loop_write` and `loop_misc`. With `loop_start`, `publish` would only wake
+paho's thread, which takes longer than writing the message. paho's thread also cannot change the protocol version, add
+jitter to its back-off, or stop within a time limit.
 """
 
 import logging
@@ -82,7 +82,7 @@ class Connection:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_message: Callable[[MQTTMessage], None] = lambda _message: None
         self._client = self._new_client(MQTTv5)
-        # A daemon thread, because connect() may block for longer than the process may take to exit.
+        # A daemon thread, so that a blocked connect() does not delay the end of the process.
         self._thread = threading.Thread(target=self._keep_connected, name="mqtt", daemon=True)
 
     @property

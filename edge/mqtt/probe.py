@@ -1,6 +1,6 @@
 """Test whether a broker accepts a login and allows publishing on a topic, without publishing anything.
 
-A QoS 2 message takes two steps. The broker's answer to the first (PUBREC) says whether it accepts the message; it
+A QoS 2 message takes two steps. The broker's answer to the first (PUBREC) reports whether it accepts the message. It
 delivers the message only after the second (PUBREL), which we never send. paho always sends both, hence this client.
 """
 

@@ -86,13 +86,13 @@ def test_the_sample_is_printed_once_and_prefers_a_tracked_person(ids: list[int |
 
 def test_on_a_terminal_there_is_a_table_and_no_line_per_message() -> None:
     pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
-    ours, theirs = pty.openpty()
+    parent_end, child_end = pty.openpty()
     environ = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
     command = [sys.executable, "-m", "edge", "demo", "--frames", "10"]
-    demo = subprocess.Popen(command, stdout=theirs, stderr=theirs, cwd=ROOT, env=environ)
-    os.close(theirs)
+    demo = subprocess.Popen(command, stdout=child_end, stderr=child_end, cwd=ROOT, env=environ)
+    os.close(child_end)
     text = b""
-    with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # EIO at the end
+    with suppress(OSError), os.fdopen(parent_end, "rb", buffering=0) as terminal:  # EIO at the end
         while piece := terminal.read(65536):
             text += piece
     assert demo.wait(LONG_S) == 0

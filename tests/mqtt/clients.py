@@ -26,12 +26,12 @@ def publisher(port: int, waits: Waits | None = None, **settings: object) -> Iter
     """An open publisher; `settings` are keys of the table [mqtt]."""
     mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
     online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
-    ours = Publisher(mqtt, "test", online=online, offline=offline, waits=waits)
-    ours.open()
+    sensor = Publisher(mqtt, "test", online=online, offline=offline, waits=waits)
+    sensor.open()
     try:
-        yield ours
+        yield sensor
     finally:
-        ours.close()
+        sensor.close()
 
 
 @contextmanager
@@ -54,12 +54,12 @@ def next_of(subscription: Subscription, topic: str) -> Message:
             return message
 
 
-def failure_of(ours: Publisher) -> Failure:
+def failure_of(sensor: Publisher) -> Failure:
     """Why the first attempt to connect failed."""
-    assert ours.connection.tried.wait(LONG_S)
-    assert not ours.connection.connected
-    assert ours.connection.failure is not None
-    return ours.connection.failure
+    assert sensor.connection.tried.wait(LONG_S)
+    assert not sensor.connection.connected
+    assert sensor.connection.failure is not None
+    return sensor.connection.failure
 
 
 @contextmanager

@@ -27,12 +27,12 @@ def test_mqtt_3_1_1_is_tried_if_the_broker_closes_the_connection_on_mqtt_5(caplo
     """rumqttd's listener for MQTT 3.1.1 does this."""
     iotcore = pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
     port = free_port()
-    with iotcore.Broker(port=port, listen=LOOPBACK), publisher(port) as ours:
-        until(lambda: ours.connection.connected)
-        assert ours.connection.protocol == "MQTT 3.1.1"
+    with iotcore.Broker(port=port, listen=LOOPBACK), publisher(port) as sensor:
+        until(lambda: sensor.connection.connected)
+        assert sensor.connection.protocol == "MQTT 3.1.1"
         with listener(port) as heard:
             assert next_of(heard, TOPICS.status).payload == b"online"
-            assert ours.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
+            assert sensor.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
             assert next_of(heard, TOPICS.keypoints).payload == b"x"
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
@@ -50,15 +50,15 @@ def test_mqtt_3_1_1_is_tried_if_the_broker_refuses_mqtt_5(refusal: bytes) -> Non
                 if version == 4:
                     done.wait(LONG_S)
 
-    with serving(serve) as port, publisher(port) as ours:
-        until(lambda: ours.connection.connected)
-        assert ours.connection.protocol == "MQTT 3.1.1"
+    with serving(serve) as port, publisher(port) as sensor:
+        until(lambda: sensor.connection.connected)
+        assert sensor.connection.protocol == "MQTT 3.1.1"
         done.set()
 
 
 def test_a_refused_connection_names_host_and_port() -> None:
-    with publisher(free_port()) as ours:
-        failure = failure_of(ours)
+    with publisher(free_port()) as sensor:
+        failure = failure_of(sensor)
         assert failure.problem == "connection refused"
         assert failure.keys == ("mqtt.host", "mqtt.port")
 
@@ -66,17 +66,17 @@ def test_a_refused_connection_names_host_and_port() -> None:
 def test_the_connection_is_restored_whenever_the_broker_restarts(mosquitto: Start) -> None:
     server = mosquitto()
     waits = Waits(shortest_backoff_s=0.1, longest_backoff_s=0.2)
-    with publisher(server.port, waits) as ours:
+    with publisher(server.port, waits) as sensor:
         for connects in (1, 2, 3):
-            until(lambda wanted=connects: ours.connection.connects == wanted and ours.connection.connected)  # type: ignore[misc]
-            assert ours.connection.failure is None
+            until(lambda wanted=connects: sensor.connection.connects == wanted and sensor.connection.connected)  # type: ignore[misc]
+            assert sensor.connection.failure is None
             with listener(server.port) as heard:
                 assert next_of(heard, TOPICS.status).payload == b"online"
-                assert ours.publish(Message(TOPICS.keypoints, b"x"))
+                assert sensor.publish(Message(TOPICS.keypoints, b"x"))
                 assert next_of(heard, TOPICS.keypoints).payload == b"x"
             server.kill()
-            until(lambda: not ours.connection.connected)
-            assert not ours.publish(Message(TOPICS.keypoints, b"x"))
+            until(lambda: not sensor.connection.connected)
+            assert not sensor.publish(Message(TOPICS.keypoints, b"x"))
             server.start()
 
 
@@ -102,23 +102,23 @@ def test_the_state_of_the_socket_explains_a_lost_connection(reset: bool, problem
                     while peer.recv(1000):  # closing with unread bytes would send RST, too
                         pass
 
-    with serving(serve) as port, publisher(port, Waits(stable_s=0)) as ours:
-        until(lambda: ours.connection.connected)
+    with serving(serve) as port, publisher(port, Waits(stable_s=0)) as sensor:
+        until(lambda: sensor.connection.connected)
         connected.set()
-        until(lambda: ours.connection.failure)
-        assert ours.connection.failure is not None
-        assert ours.connection.failure.problem.startswith(problem)
+        until(lambda: sensor.connection.failure)
+        assert sensor.connection.failure is not None
+        assert sensor.connection.failure.problem.startswith(problem)
 
 
 def test_a_connection_to_a_silent_broker_ends_after_the_keepalive(mosquitto: Start) -> None:
     server = mosquitto()
-    with publisher(server.port, Waits(keepalive_s=1, check_s=0.1, stable_s=0)) as ours:
-        until(lambda: ours.connection.connected)
+    with publisher(server.port, Waits(keepalive_s=1, check_s=0.1, stable_s=0)) as sensor:
+        until(lambda: sensor.connection.connected)
         with server.stalled():
-            until(lambda: ours.connection.failure)
-            assert ours.connection.failure is not None
-            assert ours.connection.failure.problem == "connection lost: no answer for 1 s"
-        until(lambda: ours.connection.connected)
+            until(lambda: sensor.connection.failure)
+            assert sensor.connection.failure is not None
+            assert sensor.connection.failure.problem == "connection lost: no answer for 1 s"
+        until(lambda: sensor.connection.connected)
 
 
 def test_a_refused_login_is_retried_only_after_the_longest_pause(
@@ -132,13 +132,13 @@ def test_a_refused_login_is_retried_only_after_the_longest_pause(
     port = mosquitto("allow_anonymous false", f"password_file {passwords}").port
     logins: list[dict[str, object]] = [{}, {"username": "edge", "password_file": str(bad)}]
     for login in logins:
-        with publisher(port, None, **login) as ours:
-            assert "mqtt.username" in failure_of(ours).keys
-            assert ours.connection.refused
-            assert ours.connection.connects == 0
-            until(lambda: ours.connection._backoff_s == Waits().longest_backoff_s)
-    with publisher(port, username="edge", password_file=str(good)) as ours:
-        until(lambda: ours.connection.connected)
+        with publisher(port, None, **login) as sensor:
+            assert "mqtt.username" in failure_of(sensor).keys
+            assert sensor.connection.refused
+            assert sensor.connection.connects == 0
+            until(lambda: sensor.connection._backoff_s == Waits().longest_backoff_s)
+    with publisher(port, username="edge", password_file=str(good)) as sensor:
+        until(lambda: sensor.connection.connected)
     assert "s3cret" not in caplog.text
     assert "wr0ng" not in caplog.text
 
@@ -156,26 +156,26 @@ def test_a_server_that_always_hangs_up_causes_neither_a_flood_of_attempts_nor_a_
     backoff_s = 0.1
     with serving(hang_up) as port:
         before = threading.active_count()
-        with publisher(port, Waits(shortest_backoff_s=backoff_s, longest_backoff_s=backoff_s)) as ours:
+        with publisher(port, Waits(shortest_backoff_s=backoff_s, longest_backoff_s=backoff_s)) as sensor:
             until(lambda: len(accepted) >= 20)
             assert threading.active_count() <= before + 1
-            assert failure_of(ours).keys == ("mqtt.tls.enabled", "mqtt.port")
+            assert failure_of(sensor).keys == ("mqtt.tls.enabled", "mqtt.port")
         # Each pause is followed by at most two attempts, one per protocol version.
         assert accepted[-1] - accepted[0] > (len(accepted) / 2 - 1) * 0.75 * backoff_s * 0.9
-        ours.connection._thread.join(LONG_S)
-        assert not ours.connection._thread.is_alive()
+        sensor.connection._thread.join(LONG_S)
+        assert not sensor.connection._thread.is_alive()
 
 
 def test_closing_is_quick_even_if_the_broker_is_stalled(mosquitto: Start) -> None:
     server = mosquitto()
-    with publisher(server.port) as ours:
-        until(lambda: ours.connection.connected)
+    with publisher(server.port) as sensor:
+        until(lambda: sensor.connection.connected)
         with server.stalled():
             for _ in range(200):
-                ours.publish(Message(TOPICS.keypoints, bytes(200_000)))
-            assert not ours.has_room()
+                sensor.publish(Message(TOPICS.keypoints, bytes(200_000)))
+            assert not sensor.has_room()
             started_s = time.monotonic()
-            ours.close(timeout_s=0.5)
+            sensor.close(timeout_s=0.5)
             assert time.monotonic() - started_s < 5
 
 
@@ -207,10 +207,10 @@ def test_closing_does_not_wait_for_a_stuck_lock(mosquitto: Start) -> None:
 
 def test_an_attempt_that_stays_unanswered_counts_as_tried() -> None:
     waits = Waits(unanswered_s=0.3)
-    with socket.create_server((LOOPBACK, 0)) as silent, publisher(silent.getsockname()[1], waits) as ours:
-        assert not ours.connection.was_tried()
-        until(ours.connection.was_tried)
-        assert not ours.connection.connected
+    with socket.create_server((LOOPBACK, 0)) as silent, publisher(silent.getsockname()[1], waits) as sensor:
+        assert not sensor.connection.was_tried()
+        until(sensor.connection.was_tried)
+        assert not sensor.connection.connected
 
 
 def test_the_failure_after_a_takeover_names_the_device_id(mosquitto: Start) -> None:

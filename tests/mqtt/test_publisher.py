@@ -27,11 +27,11 @@ INFO = Message(TOPICS.info, b"{}", qos=1, retain=True)
 def test_online_info_and_offline_are_retained(mosquitto: Start) -> None:
     port = mosquitto().port
     with listener(port) as heard:
-        with publisher(port) as ours:
-            ours.publish_retained(INFO)
+        with publisher(port) as sensor:
+            sensor.publish_retained(INFO)
             assert next_of(heard, TOPICS.status).payload == b"online"
             assert next_of(heard, INFO.topic).payload == b"{}"
-            assert ours.connection.protocol == "MQTT 5"
+            assert sensor.connection.protocol == "MQTT 5"
         assert next_of(heard, TOPICS.status).payload == b"offline"
     with listener(port) as late:
         retained = {message.topic: message for message in (late.next(LONG_S), late.next(LONG_S)) if message}
@@ -41,23 +41,23 @@ def test_online_info_and_offline_are_retained(mosquitto: Start) -> None:
 
 def test_a_retained_message_that_changes_is_sent_at_once(mosquitto: Start) -> None:
     port = mosquitto().port
-    with listener(port) as heard, publisher(port) as ours:
-        until(lambda: ours.connection.connected)
+    with listener(port) as heard, publisher(port) as sensor:
+        until(lambda: sensor.connection.connected)
         for payload in (b"1", b"2"):
-            ours.publish_retained(Message(TOPICS.info, payload, qos=1, retain=True))
+            sensor.publish_retained(Message(TOPICS.info, payload, qos=1, retain=True))
             assert next_of(heard, TOPICS.info).payload == payload
 
 
 def test_everything_published_is_delivered_before_offline(mosquitto: Start) -> None:
     port = mosquitto().port
     with listener(port) as heard:
-        with publisher(port) as ours:
+        with publisher(port) as sensor:
             for number in range(200):
-                until(ours.has_room)
-                assert ours.publish(Message(TOPICS.keypoints, str(number).encode()))
+                until(sensor.has_room)
+                assert sensor.publish(Message(TOPICS.keypoints, str(number).encode()))
         numbers = [int(next_of(heard, TOPICS.keypoints).payload) for _ in range(200)]
     assert numbers == list(range(200))
-    assert ours.dropped == 0
+    assert sensor.dropped == 0
 
 
 def test_keypoints_expire_in_mqtt_5(mosquitto: Start, tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_keypoints_expire_in_mqtt_5(mosquitto: Start, tmp_path: Path) -> None:
     with out.open("wb") as file:
         command = ["mosquitto_sub", "-p", str(port), "-V", "5", "-t", TOPICS.keypoints, "-C", "1", "-W", "20"]
         heard = subprocess.Popen([*command, "-F", "%E %q %r %p"], stdout=file)
-        with publisher(port) as ours:
-            until(lambda: ours.connection.connected)
+        with publisher(port) as sensor:
+            until(lambda: sensor.connection.connected)
 
             def is_heard() -> bool:
-                ours.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
+                sensor.publish(Message(TOPICS.keypoints, b"x", expiry_s=5))
                 return heard.poll() is not None
 
             until(is_heard)
@@ -78,35 +78,35 @@ def test_keypoints_expire_in_mqtt_5(mosquitto: Start, tmp_path: Path) -> None:
 
 
 def test_messages_without_a_connection_are_dropped_and_counted() -> None:
-    with publisher(free_port()) as ours:
-        failure_of(ours)
-        assert not ours.has_room()
-        assert not ours.publish(Message(TOPICS.health, b"x", qos=1))
-        assert ours.dropped == 1
+    with publisher(free_port()) as sensor:
+        failure_of(sensor)
+        assert not sensor.has_room()
+        assert not sensor.publish(Message(TOPICS.health, b"x", qos=1))
+        assert sensor.dropped == 1
 
 
 def test_messages_to_a_stalled_broker_are_dropped_and_counted(mosquitto: Start) -> None:
     """The process must not queue them in memory. Publishing continues when the broker reads again."""
     server = mosquitto()
-    with publisher(server.port) as ours:
-        until(lambda: ours.connection.connected)
+    with publisher(server.port) as sensor:
+        until(lambda: sensor.connection.connected)
         big = Message(TOPICS.keypoints, bytes(200_000))
         with server.stalled():
-            sent = sum(ours.publish(big) for _ in range(1000))
+            sent = sum(sensor.publish(big) for _ in range(1000))
         assert sent < MAX_PENDING + 50  # the sockets' buffers hold some messages
-        assert ours.dropped == 1000 - sent
-        until(ours.has_room)
-        assert ours.publish(Message(TOPICS.keypoints, b"x"))
+        assert sensor.dropped == 1000 - sent
+        until(sensor.has_room)
+        assert sensor.publish(Message(TOPICS.keypoints, b"x"))
 
 
 def test_the_final_message_is_published_without_online(mosquitto: Start) -> None:
     port = mosquitto().port
     mqtt = msgspec.convert({"host": LOOPBACK, "port": port}, Mqtt)
     online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
-    ours = Publisher(mqtt, "test", online=online, offline=offline)
+    sensor = Publisher(mqtt, "test", online=online, offline=offline)
     with listener(port) as heard:
-        ours.publish_final(INFO, threading.Event(), timeout_s=LONG_S)
-        ours.close()
+        sensor.publish_final(INFO, threading.Event(), timeout_s=LONG_S)
+        sensor.close()
         first, second = heard.next(LONG_S), heard.next(LONG_S)
     assert first is not None
     assert second is not None
@@ -114,13 +114,13 @@ def test_the_final_message_is_published_without_online(mosquitto: Start) -> None
 
 
 def test_the_final_message_waits_for_the_broker_until_the_timeout_or_a_stop() -> None:
-    with publisher(free_port()) as ours:
+    with publisher(free_port()) as sensor:
         started_s = time.monotonic()
-        ours.publish_final(INFO, threading.Event(), timeout_s=0.3)
+        sensor.publish_final(INFO, threading.Event(), timeout_s=0.3)
         assert time.monotonic() - started_s >= 0.3
         stopping = threading.Event()
         stopping.set()
-        ours.publish_final(INFO, stopping, timeout_s=LONG_S * 10)
+        sensor.publish_final(INFO, stopping, timeout_s=LONG_S * 10)
         assert time.monotonic() - started_s < LONG_S
 
 
@@ -134,14 +134,14 @@ def test_topics_refused_by_the_access_list_are_logged_once(
     def lines() -> list[str]:
         return [record.getMessage() for record in caplog.records if "access list" in record.getMessage()]
 
-    with publisher(server.port, Waits(shortest_backoff_s=0.1)) as ours:
+    with publisher(server.port, Waits(shortest_backoff_s=0.1)) as sensor:
         until(lines)
-        ours.publish_retained(INFO)
+        sensor.publish_retained(INFO)
         server.stop()
-        until(lambda: not ours.connection.connected)
+        until(lambda: not sensor.connection.connected)
         server.start()
-        until(lambda: ours.connection.connected)  # by now, it has sent everything retained again
-        until(lambda: ours.connection.client.on_publish is None)
+        until(lambda: sensor.connection.connected)  # by now, it has sent everything retained again
+        until(lambda: sensor.connection.client.on_publish is None)
     (line,) = lines()
     assert TOPICS.status in line
     assert "Not authorized" in line
@@ -155,7 +155,7 @@ def test_the_last_will_is_offline(mosquitto: Start, tmp_path: Path) -> None:
     script.write_text(
         "import time\n"
         "from tests.mqtt.clients import publisher\n"
-        f"with publisher({server.port}) as ours:\n    time.sleep(60)\n"
+        f"with publisher({server.port}) as sensor:\n    time.sleep(60)\n"
     )
     with listener(server.port) as heard:
         environ = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.broker
 def test_a_slow_reader_loses_the_oldest_messages(mosquitto: Start) -> None:
     port = mosquitto().port
     last = threading.Event()
-    with listener(port) as heard, publisher(port) as ours:
+    with listener(port) as heard, publisher(port) as sensor:
         keep = heard.connection.on_message
 
         def watch(message: MQTTMessage) -> None:
@@ -26,10 +26,10 @@ def test_a_slow_reader_loses_the_oldest_messages(mosquitto: Start) -> None:
                 last.set()
 
         heard.connection.on_message = watch
-        until(lambda: ours.connection.connected)
+        until(lambda: sensor.connection.connected)
         for number in range(MAX_UNREAD + 50):
-            until(partial(ours.publish, Message(TOPICS.keypoints, b"%d" % number)))
-        until(partial(ours.publish, Message(TOPICS.keypoints, b"last")))
+            until(partial(sensor.publish, Message(TOPICS.keypoints, b"%d" % number)))
+        until(partial(sensor.publish, Message(TOPICS.keypoints, b"last")))
         assert last.wait(LONG_S)
         seen = []
         while (message := heard.next(0)) is not None:
@@ -40,9 +40,9 @@ def test_a_slow_reader_loses_the_oldest_messages(mosquitto: Start) -> None:
 def test_clear_deletes_retained_messages(mosquitto: Start) -> None:
     port = mosquitto().port
     topic = "edge-pose/test/info"
-    with publisher(port) as ours:
-        ours.publish_retained(Message(topic, b"{}", qos=1, retain=True))
-        until(ours.has_room)
+    with publisher(port) as sensor:
+        sensor.publish_retained(Message(topic, b"{}", qos=1, retain=True))
+        until(sensor.has_room)
     with listener(port) as heard:
         assert heard.clear([topic, TOPICS.status], LONG_S)
     with listener(port) as late:
