@@ -118,7 +118,7 @@ def _checked(file: _File) -> Annotations:
     known = {picture.id for picture in file.images}
     if len(known) < len(file.images):
         raise ValueError("two of its pictures have the same id")
-    category = next((one for one in file.categories if one.name == "person"), None)
+    category = next((listed for listed in file.categories if listed.name == "person"), None)
     if category is None:
         raise ValueError('it has no category "person"')
     if category.keypoints and [name.upper() for name in category.keypoints] != list(PARTS.values()):
@@ -126,21 +126,23 @@ def _checked(file: _File) -> Annotations:
             f'the keypoints of its category "person" are not the {KEYPOINT_COUNT} of COCO in COCO\'s order'
         )
     people = []
-    for number, one in enumerate(file.annotations):
-        if one.category_id != category.id:
+    for number, person in enumerate(file.annotations):
+        if person.category_id != category.id:
             continue
         # Some tools leave the keypoints out if there is only a box.
-        keypoints = one.keypoints or (0.0,) * 3 * KEYPOINT_COUNT
+        keypoints = person.keypoints or (0.0,) * 3 * KEYPOINT_COUNT
         if len(keypoints) != 3 * KEYPOINT_COUNT:
             raise ValueError(
                 f'annotations[{number}] has {len(keypoints)} values in "keypoints" instead of {3 * KEYPOINT_COUNT}: '
                 f"x, y and v of {KEYPOINT_COUNT} keypoints"
             )
-        if one.image_id not in known:
-            raise ValueError(f"annotations[{number}] belongs to picture {one.image_id}, which is not listed")
-        counted = sum(v > 0 for v in keypoints[2::3]) if one.num_keypoints is None else one.num_keypoints
+        if person.image_id not in known:
+            raise ValueError(f"annotations[{number}] belongs to picture {person.image_id}, which is not listed")
+        counted = sum(v > 0 for v in keypoints[2::3]) if person.num_keypoints is None else person.num_keypoints
         people.append(
-            msgspec.structs.replace(one, keypoints=keypoints, num_keypoints=counted, iscrowd=int(one.iscrowd or 0))
+            msgspec.structs.replace(
+                person, keypoints=keypoints, num_keypoints=counted, iscrowd=int(person.iscrowd or 0)
+            )
         )
     return Annotations(category, file.images, people)
 
@@ -150,7 +152,7 @@ def measure(annotations: Annotations, image_ids: set[int], found: list[Detection
 
     `published` (17,) is the minimum confidence at which each keypoint is published; recall counts those keypoints.
     """
-    people = [one for one in annotations.people if one.image_id in image_ids]
+    people = [person for person in annotations.people if person.image_id in image_ids]
     evaluation = _evaluation(annotations, people, image_ids, found)
     pairs = _pairs(evaluation, len(image_ids))
     truth = np.array([people[i].keypoints for i, _ in pairs], float).reshape(-1, KEYPOINT_COUNT, 3)
@@ -174,7 +176,7 @@ def measure(annotations: Annotations, image_ids: set[int], found: list[Detection
     part = np.arange(KEYPOINT_COUNT)
     return {
         "persons": {
-            "annotated": sum(not one.ignored for one in people),
+            "annotated": sum(not person.ignored for person in people),
             "detected": len(found),
             "matched": len(pairs),
         },
@@ -192,17 +194,17 @@ def _evaluation(
 ) -> Any:
     """A COCOeval that has been run."""
     shared = {
-        "images": msgspec.to_builtins([one for one in annotations.pictures if one.id in image_ids]),
+        "images": msgspec.to_builtins([picture for picture in annotations.pictures if picture.id in image_ids]),
         "categories": msgspec.to_builtins([annotations.category]),
     }
     # Number the IDs from 1, whatever the file says: COCOeval reads 0 as no match, and keeps only the last of equal IDs.
-    truth_rows = [msgspec.structs.asdict(one) | {"id": n} for n, one in enumerate(people, 1)]
+    truth_rows = [msgspec.structs.asdict(person) | {"id": n} for n, person in enumerate(people, 1)]
     found_rows: list[dict[str, Any]] = []
-    for n, one in enumerate(found, 1):
+    for n, detection in enumerate(found, 1):
         # The area as pycocotools' loadRes computes it; that function cannot read an empty list.
-        xy = np.reshape(one.keypoints, (-1, 3))[:, :2]
+        xy = np.reshape(detection.keypoints, (-1, 3))[:, :2]
         width, height = np.ptp(xy, axis=0).tolist()
-        found_rows.append(msgspec.structs.asdict(one) | {"id": n, "area": width * height})
+        found_rows.append(msgspec.structs.asdict(detection) | {"id": n, "area": width * height})
     with redirect_stdout(StringIO()):  # pycocotools prints a lot
         evaluation = COCOeval(_coco(shared, truth_rows), _coco(shared, found_rows), "keypoints")
         evaluation.params.imgIds = sorted(image_ids)

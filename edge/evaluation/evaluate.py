@@ -149,8 +149,8 @@ def _reason(exc: Exception) -> str:
 
 def _report_skipped(found: Detections, images: Path, notes: Console) -> None:
     skipped = found.skipped
-    for one in skipped[:SKIPPED_SHOWN]:
-        notes.print(f"{images / one['file']} is skipped: {one['problem']}", markup=False)
+    for picture in skipped[:SKIPPED_SHOWN]:
+        notes.print(f"{images / picture['file']} is skipped: {picture['problem']}", markup=False)
     if len(skipped) > SKIPPED_SHOWN:
         listed = ", which --json lists" if found.evaluated else ""
         notes.print(f"... and {len(skipped) - SKIPPED_SHOWN} more{listed}")

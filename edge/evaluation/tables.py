@@ -41,9 +41,13 @@ def _accuracy(oks: dict[str, float | None]) -> Table:
 
 def _keypoints(keypoints: dict[str, dict[str, Any]]) -> Table:
     table = _table("keypoints of matched persons", "annotated", "recall", "pck", "median error px")
-    for name, one in keypoints.items():
-        values = _cell(one["recall"], ".1%"), _cell(one["pck"], ".1%"), _cell(one["median_error_px"], ".1f")
-        table.add_row(name, str(one["annotated"]), *values, end_section=name == "all")
+    for name, measures in keypoints.items():
+        values = (
+            _cell(measures["recall"], ".1%"),
+            _cell(measures["pck"], ".1%"),
+            _cell(measures["median_error_px"], ".1f"),
+        )
+        table.add_row(name, str(measures["annotated"]), *values, end_section=name == "all")
     return table
 
 

@@ -55,8 +55,8 @@ class Smoother:
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]:
         """The same tracks with smoothed poses; tracks without an ID stay as they are. `now_s` is `monotonic_s`."""
         smoothed = [track if track.id is None else self._smoothed(track.id, track, now_s) for track in tracks]
-        if any(not 0 <= now_s - one.now_s < FORGET_S for one in self._filters.values()):
-            self._filters = {id_: one for id_, one in self._filters.items() if 0 <= now_s - one.now_s < FORGET_S}
+        if any(not 0 <= now_s - state.now_s < FORGET_S for state in self._filters.values()):
+            self._filters = {id_: state for id_, state in self._filters.items() if 0 <= now_s - state.now_s < FORGET_S}
         return smoothed
 
     def _smoothed(self, id_: int, track: Track, now_s: float) -> Track:
