@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Any]:
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
         raise ConfigError(str(path), f"cannot be read ({reason})", "make it a readable UTF-8 text file") from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(str(path), f"is not valid TOML: {exc}", "correct it there") from exc
+        raise ConfigError(str(path), f"is not valid TOML: {exc}", "correct it at that position") from exc
 
 
 def _checked(tables: dict[str, Any], *, broker: bool) -> Config:

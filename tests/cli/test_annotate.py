@@ -15,7 +15,7 @@ from PIL import ImageSequence
 from edge.cli.annotate import run
 from edge.config import Camera, Config
 from edge.drawing.skeletons import LEFT, PEOPLE, RIGHT, UNCONFIRMED
-from edge.errors import CameraError, UsageError
+from edge.errors import EXIT_USAGE, CameraError, UsageError
 from edge.skeleton import INDEX
 from edge.types import Image
 from tests.support import ROOT
@@ -137,6 +137,18 @@ def test_the_command_reports_the_number_of_people(tmp_path: Path) -> None:
 
 def test_usage_errors_name_the_arguments_like_other_errors() -> None:
     assert "Missing argument 'OUT'" in run_edge("annotate", "x.png").stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "error"),
+    [("synthetic:wave", "out.docx", "OUT: "), ("/nowhere.png", "out.png", "IN: /nowhere.png cannot be read")],
+)
+def test_the_command_reports_an_unusable_argument_in_one_line(
+    tmp_path: Path, source: str, out: str, error: str
+) -> None:
+    done = run_edge("annotate", source, str(tmp_path / out))
+    assert (done.returncode, done.stderr.count("\n")) == (EXIT_USAGE, 1)
+    assert done.stderr.startswith(f"edge-pose: {error}")
 
 
 def test_frames_is_refused_for_a_picture(tmp_path: Path) -> None:

@@ -81,24 +81,6 @@ def test_schema_prints_all_schemas_or_one() -> None:
     assert "poses" in json.dumps(json.loads(run_edge("schema", "keypoints").stdout))
 
 
-def test_annotate_draws_on_a_copy(tmp_path: Path) -> None:
-    from PIL import Image  # noqa: PLC0415
-
-    plain, drawn = tmp_path / "plain.png", tmp_path / "drawn.png"
-    assert run_edge("annotate", "synthetic:wave", str(drawn), "--frame", "20").returncode == 0
-    with Image.open(drawn) as image:
-        assert image.size == (640, 480)
-        image.save(plain)
-    again = tmp_path / "again.jpg"
-    assert run_edge("annotate", str(plain), str(again)).returncode == 0
-    done = run_edge("annotate", str(plain), str(tmp_path / "out.docx"))
-    assert done.returncode == 2
-    assert done.stderr.startswith("edge-pose: OUT: ")
-    done = run_edge("annotate", "/nowhere.png", str(again))
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.startswith("edge-pose: IN: /nowhere.png cannot be read")
-
-
 @pytest.mark.parametrize(
     ("key", "model", "input_size", "option"),
     [
