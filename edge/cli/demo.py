@@ -122,8 +122,8 @@ def _show(subscription: Subscription, service: "subprocess.Popen[str]", view: Vi
         pass
     finally:
         view.end(count)
-    # If there was no message, the service has failed and has logged the reason.
-    return EXIT_OK if count or service.returncode is None else service.returncode or EXIT_FAILURE
+    # The service never ends by itself, because files are looped. If it has ended, it has failed and logged the reason.
+    return EXIT_OK if service.returncode is None else max(service.returncode, EXIT_FAILURE)
 
 
 def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[str]":

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from edge.cli.demo_view import SAMPLE_AFTER, Screen, sample, table
-from edge.errors import EXIT_USAGE
+from edge.errors import EXIT_FAILURE, EXIT_USAGE
 from edge.mqtt import messages
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut, Topics
 from edge.skeleton import PARTS
@@ -212,6 +212,16 @@ def test_stopping_the_demo_stops_its_service_and_broker() -> None:
         demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []
+
+
+def test_the_demo_fails_if_its_service_ends() -> None:
+    pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    with demo_process() as demo:
+        for child in children_of(demo.pid):
+            if b"\0run\0" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+        demo.communicate(timeout=LONG_S)
+    assert demo.returncode == EXIT_FAILURE
 
 
 def test_a_missing_broker_is_an_error_without_configuration_keys() -> None:
