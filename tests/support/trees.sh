@@ -5,8 +5,8 @@
 # shellcheck disable=SC2154 # `checkout` is the caller's
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/edge-pose
 
-# own_mounts SCRIPT [ARGUMENT...]: restart the script in its own mount namespace, so that its mounts end with it. /run is
-# empty there.
+# own_mounts SCRIPT [ARGUMENT...]: restart the script in its own mount namespace, so that its mounts end with it. There,
+# /run is empty.
 own_mounts() {
     if [[ ${EDGE_POSE_OWN_MOUNTS-} ]]; then
         mount -t tmpfs tmpfs /run
