@@ -27,7 +27,7 @@ test: $(VENV)/ready  ## Run all tests; installs mosquitto, ffmpeg and a C compil
 	@tests/support/system-packages.sh
 	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-oldest: $(VENV)-oldest/ready  ## Run the tests that compute, with tflite-runtime and numpy 1.24 as on Raspberry Pi OS 12
+test-oldest: $(VENV)-oldest/ready  ## Run the tests of decoding and inference with tflite-runtime and numpy 1.24
 	@tests/support/system-packages.sh
 	@$(VENV)-oldest/bin/pytest $(PARALLEL) $(OLDEST) $(ARGS)
 
@@ -58,7 +58,7 @@ picture: $(VENV)/ready  ## Draw the animation in the README
 dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
 	@tests/dist/run.sh $(VENV)-dist/bin/python
 
-clean:  ## Remove the environments and everything made
+clean:  ## Remove the environments and all caches and builds of this folder
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
