@@ -14,8 +14,8 @@ NO_PI = "not a Raspberry Pi"
 STATE = Path("/var/lib/edge-pose")
 JOURNAL = Path("/var/log/journal")
 SOFT_LIMIT_C, HARD_LIMIT_C = 80, 85  # a Pi slows down at the first, and much more at the second
-LITTLE_DISK_MB, NO_DISK_MB = 500, 50
-LITTLE_MEMORY_MB, NO_MEMORY_MB = 150, 50
+LOW_DISK_MB, CRITICAL_DISK_MB = 500, 50
+LOW_MEMORY_MB, CRITICAL_MEMORY_MB = 150, 50
 SYNCHRONISED_US = 16_000_000  # the limit that the kernel and timedatectl use
 
 _UNDER_VOLTAGE, _SINCE_BOOT = 1, 16
@@ -76,10 +76,10 @@ def disk(root: Path) -> list[Result]:
             place = place.parent
         free_mb = shutil.disk_usage(place).free >> 20
         text = f"{_size(free_mb)} free for {wanted}"
-        if free_mb >= LITTLE_DISK_MB:
+        if free_mb >= LOW_DISK_MB:
             results.append(Result(title, "ok", text))
         else:
-            level: Level = "problem" if free_mb < NO_DISK_MB else "warning"
+            level: Level = "problem" if free_mb < CRITICAL_DISK_MB else "warning"
             results.append(Result(title, level, text, "sudo apt clean; sudo journalctl --vacuum-size=50M"))
     return results
 
@@ -91,10 +91,10 @@ def memory(root: Path) -> Result:
         return Result("memory", "unknown", "the kernel does not report it")
     free_mb, total_mb = (int(fields[key].split()[0]) >> 10 for key in ("MemAvailable", "MemTotal"))
     text = f"{_size(free_mb)} of {_size(total_mb)} are free"
-    if free_mb >= LITTLE_MEMORY_MB:
+    if free_mb >= LOW_MEMORY_MB:
         return Result("memory", "ok", text)
     fix = "stop other programs; on a Pi with 1 GB or less, boot to the console (sudo raspi-config)"
-    return Result("memory", "problem" if free_mb < NO_MEMORY_MB else "warning", text, fix)
+    return Result("memory", "problem" if free_mb < CRITICAL_MEMORY_MB else "warning", text, fix)
 
 
 class _Timex(ctypes.Structure):

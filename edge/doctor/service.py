@@ -17,7 +17,7 @@ UNIT = "edge-pose.service"
 USER = "edge-pose"
 INSTANCES = "edge-pose@*.service"
 JOURNAL_LINES = 500  # how many of the newest lines are searched
-LONGEST_LINE = 300  # characters
+MAX_LINE_LENGTH = 300
 RECENT_S = 86400
 
 _INSTALL = "in a clone of the repository, run: sudo ./systemd/install.sh"
@@ -117,7 +117,7 @@ def _last_crash(name: str, unit: str, run: Run, *, down: bool) -> Result:
         elif (ended := _ENDED.search(message)) and ended[2] != "0/SUCCESS":
             crashed_s = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
             when = datetime.fromtimestamp(crashed_s).astimezone()
-            before = f'after "{last_line[:LONGEST_LINE]}"' if last_line else "without a log line"
+            before = f'after "{last_line[:MAX_LINE_LENGTH]}"' if last_line else "without a log line"
             crash, last_line = f"{when:%Y-%m-%d %H:%M}, {ended[1]} {ended[2]} {before}", ""
     if not ran.out:
         if "not seeing messages" in ran.err or ran.code != 0:

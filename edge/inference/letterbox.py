@@ -64,7 +64,7 @@ class Letterboxer:
         return plan.letterbox
 
     def _plan(self, frame: Frame, size: tuple[int, int], turn: int, crop: Crop | None) -> _Plan:
-        if crop and _is_in(crop, frame):  # crops differ from frame to frame, so their plans are not kept
+        if crop and _centre_is_in(crop, frame):  # crops differ from frame to frame, so their plans are not kept
             return _make_plan(frame, size, self._crop_letterbox(crop, frame, size, turn))
         sizes = (frame.width, frame.height, *frame.image.shape[:2], *size, turn)
         plan = self._plans.get(sizes)
@@ -127,7 +127,7 @@ def _make_plan(frame: Frame, size: tuple[int, int], letterbox: Letterbox) -> _Pl
         covered,
         window,
         (slice(first_row, last_row), slice(first_column, last_column)),
-        [margin for margin in margins if _is_any(margin)],
+        [margin for margin in margins if _is_nonempty(margin)],
         np.empty((*size, 3), np.uint8),
     )
 
@@ -146,12 +146,12 @@ def _sample(image: Image, plan: _Plan, into: Image, *, smooth: bool) -> None:
         into[margin] = PADDING
 
 
-def _is_in(crop: Crop, frame: Frame) -> bool:
+def _centre_is_in(crop: Crop, frame: Frame) -> bool:
     x, y = crop.left + crop.side / 2, crop.top + crop.side / 2
     return 0 <= x <= frame.width and 0 <= y <= frame.height
 
 
-def _is_any(margin: tuple[slice, slice]) -> bool:
+def _is_nonempty(margin: tuple[slice, slice]) -> bool:
     return all(side.start is None or side.start < side.stop for side in margin)
 
 

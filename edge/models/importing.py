@@ -18,7 +18,7 @@ from edge.models import catalogue, catalogue_editor, folders
 from edge.models.catalogue import Entry
 from edge.models.strip_decoder import Outline, outline, strip_decoder
 
-LARGEST_BYTES = 1 << 28  # far more than any PoseNet
+MAX_MODEL_BYTES = 1 << 28  # far more than any PoseNet
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a TOML key without quotes
 
 # Runs the model in a file once and returns the name of the runtime. Raises ModelError, which names the file by the
@@ -167,7 +167,7 @@ def _read(file: Path) -> bytes:
     shown = _printable(str(file))
     try:
         status = file.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_BYTES:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_MODEL_BYTES:
             raise ModelError(shown, "it is not a TFLite model", "give a PoseNet or MoveNet as a .tflite file")
         return file.read_bytes()
     except OSError as exc:

@@ -62,11 +62,11 @@ def test_little_disk_space_is_a_warning_and_hardly_any_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free_mb = shutil.disk_usage(tmp_path).free >> 20
-    monkeypatch.setattr(machine, "LITTLE_DISK_MB", free_mb / 2)
+    monkeypatch.setattr(machine, "LOW_DISK_MB", free_mb / 2)
     assert [one.level for one in machine.disk(tmp_path)] == ["ok", "ok"]
-    monkeypatch.setattr(machine, "LITTLE_DISK_MB", free_mb * 2)
+    monkeypatch.setattr(machine, "LOW_DISK_MB", free_mb * 2)
     assert [one.level for one in machine.disk(tmp_path)] == ["warning", "warning"]
-    monkeypatch.setattr(machine, "NO_DISK_MB", free_mb * 2)
+    monkeypatch.setattr(machine, "CRITICAL_DISK_MB", free_mb * 2)
     assert [one.level for one in machine.disk(tmp_path)] == ["problem", "problem"]
 
 
