@@ -41,12 +41,11 @@ def test_a_compiled_model_runs_in_another_process(standin: StandIn) -> None:
     tpu.input()[:] = 200
     tpu.invoke()
     assert {name: tensor.data.shape for name, tensor in tpu.outputs().items()} == OUTPUTS
-    pid, what = standin.diary[0].split(" ", 1)
-    assert what == "load device=usb:1"
-    assert int(pid) != os.getpid()
+    assert standin.loads[0].endswith(" load device=usb:1")
+    assert standin.worker_pid != os.getpid()
     tpu.close()
     tpu.close()
-    assert is_gone(int(pid))
+    assert is_gone(standin.worker_pid)
 
 
 def test_the_edge_tpu_computes_the_same_as_the_cpu(standin: StandIn) -> None:
@@ -103,8 +102,7 @@ def test_a_failure_while_loading_is_an_error_with_its_code(
     assert raised.value.code is code
     assert words in raised.value.problem
     assert raised.value.remedy
-    pid = int(standin.diary[0].split()[0])
-    until(lambda: is_gone(pid))
+    until(lambda: is_gone(standin.worker_pid))
 
 
 INFERENCE = [
@@ -125,8 +123,7 @@ def test_a_failure_during_an_inference_ends_the_worker(standin: StandIn, *, plan
     with pytest.raises(AcceleratorError) as raised:
         tpu.invoke()
     assert raised.value.code is code
-    pid = int(standin.diary[0].split()[0])
-    until(lambda: is_gone(pid))
+    until(lambda: is_gone(standin.worker_pid))
     with pytest.raises(AcceleratorError):
         tpu.invoke()
     tpu.close()
@@ -169,11 +166,11 @@ def test_cancelling_stops_the_opening_and_its_worker(standin: StandIn) -> None:
 
     opening = threading.Thread(target=open_it)
     opening.start()
-    until(lambda: bool(standin.diary))
+    until(lambda: bool(standin.loads))
     cancelled.set()
     opening.join(LONG_S)
     assert failed
-    assert is_gone(int(standin.diary[0].split()[0]))
+    assert is_gone(standin.worker_pid)
 
 
 def test_close_ends_a_hanging_worker_and_the_waiting_inference(standin: StandIn) -> None:
@@ -209,8 +206,8 @@ def test_the_worker_ends_when_the_daemon_is_killed(standin: StandIn, *, plan: st
     assert daemon.stdin is not None
     with daemon.stdin as pipe:
         pipe.write(COMPILED)
-    until(lambda: bool(standin.diary))
-    worker = int(standin.diary[0].split()[0])
+    until(lambda: bool(standin.loads))
+    worker = standin.worker_pid
     assert not is_gone(worker)
     daemon.kill()
     daemon.wait(LONG_S)
@@ -238,7 +235,7 @@ def test_an_answer_that_is_late_because_of_a_suspension_is_no_hang(standin: Stan
     with daemon.stdin as pipe:
         pipe.write(COMPILED)
     assert daemon.stdout.readline() == b"ready\n"
-    worker = int(standin.diary[0].split()[0])
+    worker = standin.worker_pid
     for pid in (daemon.pid, worker):
         os.kill(pid, signal.SIGSTOP)
     time.sleep(2.5)  # longer than the limit; a stopped process gives nothing to wait for

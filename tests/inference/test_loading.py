@@ -50,7 +50,7 @@ def test_a_named_edge_tpu_has_no_fallback(
     assert isinstance(selector, EdgeTpuOnly)
     selector.close()
     loading.check_edge_tpu(wanted)
-    loads = [line.split(" load")[1].strip() for line in standin.diary if " load" in line]
+    loads = [line.split(" load")[1].strip() for line in standin.loads]
     assert set(loads) == {"device=usb" if device == "edgetpu:usb" else ""}
 
 

@@ -32,6 +32,16 @@ class StandIn:
         return diary.read_text().splitlines() if diary.exists() else []
 
     @property
+    def loads(self) -> list[str]:
+        """The lines of the loads. Other lines may come from devices of earlier tests that are garbage-collected now."""
+        return [line for line in self.diary if " load" in line]
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that first loaded the library."""
+        return int(self.loads[0].split()[0])
+
+    @property
     def hangs(self) -> bool:
         """Whether it hangs now."""
         return any(line.endswith(" hang") for line in self.diary)
