@@ -21,6 +21,7 @@ from edge.pipeline.seams import FrameSource
 from edge.pipeline.views import Views
 from edge.types import Backend, Floats, Frame, Tensor
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
+from tests.support.leaks import nothing_left_behind
 from tests.support.paint import paint
 from tests.support.pipelines import network_of, pipeline_of, updates
 from tests.support.waiting import LONG_S
@@ -185,13 +186,12 @@ def test_close_ends_an_endless_source_and_its_thread() -> None:
             yield blank_frame(n)
             n += 1
 
-    before = threading.active_count()
-    running = pipeline()
-    for _ in zip(range(5), detections(running, ListSource(frames())), strict=False):
-        pass
-    running.detector.close(LONG_S)
-    running.detector.close()
-    assert threading.active_count() == before
+    with nothing_left_behind():
+        running = pipeline()
+        for _ in zip(range(5), detections(running, ListSource(frames())), strict=False):
+            pass
+        running.detector.close(LONG_S)
+        running.detector.close()
 
 
 def test_close_does_not_wait_for_a_source_that_hangs() -> None:
