@@ -28,7 +28,7 @@ def password(mqtt: Mqtt, environ: Mapping[str, str] = os.environ) -> str | None:
         if isinstance(exc, FileNotFoundError) and not mqtt.password_file:
             return None
         reason = getattr(exc, "strerror", None) or "not UTF-8 text"
-        remedy = "make it readable for the user that runs edge-pose; under systemd, that is «edge-pose»"
+        remedy = "make it readable for the user that runs edge-pose; under systemd, that is edge-pose"
         raise ConfigError(key, f"cannot read {file} ({reason})", remedy) from exc
     if secret:
         return secret

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from edge import config as configuration
 from edge.doctor.result import Result, from_error
-from edge.errors import BrokerError, CameraError, EdgeError
+from edge.errors import AbsentError, BrokerError, CameraError, EdgeError
 
 BROKER_ANSWER_S = 8.0
 FIRST_FRAME_S = 20.0
@@ -73,6 +73,8 @@ def _check_model(config: configuration.Config) -> str:
         return runs
     try:
         check_edge_tpu(config)
+    except AbsentError:
+        return f"{runs}. No Edge TPU is attached"
     except EdgeError as exc:
         return f"{runs}. Not on the Edge TPU: {exc.text}"
     return f"{runs}. The Edge TPU works too, and is used instead"
