@@ -48,6 +48,8 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
             if message is not None:
                 printer.print(message)
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # the terminal has printed ^C, and the shell's prompt would follow it
         return EXIT_OK
     finally:
         subscription.close()

@@ -37,9 +37,9 @@ class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Device(Table, frozen=True):
-    id: Annotated[str, Meta(pattern=ID_PATTERN, max_length=64, description="in quotes, up to 64 of a-z, 0-9, _, -")] = (
-        ""
-    )
+    id: Annotated[
+        str, Meta(pattern=ID_PATTERN, max_length=64, description="up to 64 of a-z, 0-9, _ and -, in quotes")
+    ] = ""
     name: Annotated[str, Meta(min_length=1, max_length=128)] = "Pose sensor"
 
     @property
