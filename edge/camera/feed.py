@@ -117,6 +117,7 @@ class Feed:
                 self._thread.start()
         while (frame := self._take()) is not None:
             yield frame
+            del frame  # or its image would stay in memory until the next one comes
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
         """Stop the reader, and end an iteration that waits in another thread. May be called any number of times.

@@ -6,10 +6,9 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -18,11 +17,13 @@ from edge.errors import EdgeError
 from edge.inference import edgetpu
 from edge.inference.edgetpu_protocol import DONE, INVOKE, MAX_PACKET_BYTES, Ready, Refusal, SharedTensors, Spec, decode
 from edge.system.clock import RunningClock
+from edge.system.processes import module_command
 from edge.types import Array, Backend, RawOutputs, Tensor
 
 log = logging.getLogger(__name__)
 
 _POLL_MS = 100  # between two checks of the clock and of `cancelled`
+MAX_OUTPUT_BYTES, MAX_OUTPUT_LINES = 1 << 16, 20  # of what the worker wrote to standard error
 _REAP_S = 1.0  # a killed process is gone by then, unless its driver is stuck in the kernel
 LOADING, INFERENCE = "loading", "an inference"
 
@@ -56,28 +57,9 @@ class EdgeTpuRuntime:
         self._cancelled = cancelled or threading.Event()
         self._reading = threading.RLock()
         self._closed = False
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        lifeline, self._lifeline = os.pipe()
-        content = os.memfd_create("edge-pose-model")
-        try:
-            with os.fdopen(os.dup(content), "wb") as file:
-                file.write(model)
-            os.lseek(content, 0, os.SEEK_SET)
-            passed = (theirs.fileno(), lifeline, content)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge.inference.edgetpu_worker", msgspec.json.encode(spec), *map(str, passed)],
-                pass_fds=passed,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # the library may print anything, at any length
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError as exc:
-            self._release()
-            raise edgetpu.unexpected(exc) from exc
-        finally:
-            theirs.close()
-            os.close(lifeline)
-            os.close(content)
+        self._ours = ExitStack()  # our ends of the descriptors; by the lifeline's the kernel ends the worker
+        self._kept: list[int] = []  # lifeline, error output
+        self._start(model, spec)
         self._readable = select.poll()
         self._readable.register(self._control, select.POLLIN)
         try:
@@ -87,11 +69,49 @@ class EdgeTpuRuntime:
             finally:
                 os.close(descriptor)
         except BaseException:
+            self._log_output()
             self.close()
             raise
         self.name = ready.runtime
         pixels, *self._outputs = ready.tensors
         self.input_size = (pixels.shape[0], pixels.shape[1])
+
+    def _start(self, model: bytes, spec: Spec) -> None:
+        """Start the worker with its descriptors. Raises AcceleratorError."""
+        with ExitStack() as passed:
+            try:
+                self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                self._ours.enter_context(self._control)
+                passed.enter_context(theirs)
+                lifeline, output, content = self._pipe(passed, 0), self._pipe(passed, 1), _memory_file(model, passed)
+                descriptors = (theirs.fileno(), lifeline, content)
+                command = module_command(
+                    "edge.inference.edgetpu_worker", msgspec.json.encode(spec).decode(), *map(str, descriptors)
+                )
+                # Signals to the whole service or terminal reach the worker too, but only we end it. It inherits the
+                # mask, so not even its start is interrupted.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+                try:
+                    self._process = subprocess.Popen(
+                        command,
+                        pass_fds=descriptors,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,  # the library may print anything, at any length
+                        stderr=output,
+                    )
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            except OSError as exc:
+                self._ours.close()
+                raise edgetpu.unexpected(exc) from exc
+
+    def _pipe(self, passed: ExitStack, end: int) -> int:
+        """A pipe: this end goes to the worker, and we keep the other. Neither end ever blocks."""
+        ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        passed.callback(os.close, ends[end])
+        self._ours.callback(os.close, ends[1 - end])
+        self._kept.append(ends[1 - end])
+        return ends[end]
 
     @property
     def output_shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -111,6 +131,7 @@ class EdgeTpuRuntime:
             if answer != DONE:
                 raise self._failure(answer, INFERENCE)
         except EdgeError:
+            self._log_output()
             self.close()
             raise
 
@@ -123,13 +144,18 @@ class EdgeTpuRuntime:
 
     def close(self) -> None:
         """Kill the worker. May be called from any thread and more than once."""
+        if self._closed:
+            return
         self._closed = True
         self._process.kill()
         try:
             self._process.wait(_REAP_S)
         except subprocess.TimeoutExpired:
             log.warning("the Edge TPU's worker (process %d) does not end: it is stuck in a driver", self._process.pid)
-        self._release()
+            threading.Thread(target=self._process.wait, name="reaper", daemon=True).start()
+        # Not while another thread waits on the descriptors, or their numbers could be used again.
+        with self._reading:
+            self._ours.close()
 
     def _await_ready(self) -> tuple[Ready, int]:
         """Wait for the worker's report; returns it with the descriptor of the shared memory. Raises EdgeError."""
@@ -179,13 +205,28 @@ class EdgeTpuRuntime:
             return edgetpu.crashed(self._library, during, _signal_name(-exit_code))
         return edgetpu.exited(self._library, during, exit_code)
 
-    def _release(self) -> None:
-        """Close our descriptors, but not while another thread waits on them: their numbers could be reused."""
+    def _log_output(self) -> None:
+        """Log the last lines that the worker wrote; the pipe holds its first 64 KiB."""
         with self._reading:
-            self._control.close()
-            if self._lifeline >= 0:
-                os.close(self._lifeline)  # the kernel then ends a worker that still runs
-                self._lifeline = -1
+            if self._closed:
+                return
+            try:
+                written = os.read(self._kept[1], MAX_OUTPUT_BYTES)
+            except BlockingIOError:  # it wrote nothing
+                return
+        lines = written.decode(errors="replace").strip().splitlines()[-MAX_OUTPUT_LINES:]
+        if lines:
+            log.warning("the Edge TPU's worker wrote: %s", " | ".join(lines))
+
+
+def _memory_file(content: bytes, stack: ExitStack) -> int:
+    """The descriptor of a file in memory, positioned at its start."""
+    descriptor = os.memfd_create("edge-pose-model")
+    stack.callback(os.close, descriptor)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _signal_name(number: int) -> str:

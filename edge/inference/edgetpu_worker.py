@@ -5,9 +5,9 @@ libedgetpu may crash, exit, hang, or stop all threads here without harming the d
 
 import fcntl
 import os
-import signal
 import socket
 import sys
+import traceback
 
 import msgspec
 import numpy as np
@@ -30,7 +30,7 @@ def main(spec: Spec, control_fd: int, lifeline_fd: int, model_fd: int) -> None:
             control.send(encode(Refusal.of(exc)))
             return
         except Exception as exc:  # noqa: BLE001 - every error is reported to the daemon
-            control.send(encode(Refusal.of(edgetpu.unexpected(exc))))
+            control.send(encode(_unexpected(exc)))
             return
         socket.send_fds(control, [encode(Ready(tpu.name, tensors))], [shared.descriptor])
         while control.recv(len(INVOKE)) == INVOKE:
@@ -50,9 +50,6 @@ def end_with_the_daemon(lifeline_fd: int) -> None:
             os._exit(1)
     except BlockingIOError:
         pass
-    # Ctrl-C and a stop of the service signal this process too, but the daemon decides when it ends.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _load(model: bytes, spec: Spec) -> EdgeTpuInterpreter:
@@ -83,8 +80,13 @@ def _invoke(tpu: EdgeTpuInterpreter, shared: SharedTensors) -> bytes:
     except EdgeError as exc:
         return encode(Refusal.of(exc))
     except Exception as exc:  # noqa: BLE001 - every error is reported to the daemon
-        return encode(Refusal.of(edgetpu.unexpected(exc)))
+        return encode(_unexpected(exc))
     return DONE
+
+
+def _unexpected(error: Exception) -> Refusal:
+    traceback.print_exc()  # the daemon logs what this process writes
+    return Refusal.of(edgetpu.unexpected(error))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from edge.errors import AbsentError, AcceleratorError, EdgeError, ModelError, ReasonCode
+from edge.inference import edgetpu
 from edge.inference.network import Network, Selected, State
 from edge.types import Backend
 
@@ -44,13 +45,13 @@ class EdgeTpuOnly:
 
     def __init__(self, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
         """Open the Edge TPU. Raises EdgeError."""
-        self._open = open_edge_tpu
+        self._open = _guarded(open_edge_tpu)
         self.recovering = False
         self._closed = threading.Event()
         self._setting = _setting(device)
         self._retry_s = retry_s
         self._restarted_s = float("-inf")
-        network = open_edge_tpu(self._closed)
+        network = self._open(self._closed)
         self.selected = Selected(network, _state("edgetpu", ReasonCode.CONFIGURED, self._setting))
 
     def network(self) -> Network:
@@ -76,6 +77,8 @@ class EdgeTpuOnly:
             self.recovering = False
         detail = f"{self._setting}; it was opened again after: {error}"
         self.selected = Selected(network, _state("edgetpu", ReasonCode.READY, detail))
+        if self._closed.is_set():
+            network.runtime.close()
 
     def close(self) -> None:
         self._closed.set()
@@ -92,7 +95,7 @@ class Fallback:
 
     def __init__(self, cpu: Network, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
         self._cpu = cpu
-        self._open = open_edge_tpu
+        self._open = _guarded(open_edge_tpu)
         self._setting = _setting(device)
         self._retry_s = retry_s
         self._backoff_s = min(BACKOFF_S, retry_s)
@@ -134,7 +137,7 @@ class Fallback:
         """End the worker, even if it is still starting. May be called more than once."""
         self._closed.set()
         self._wanted.set()
-        for selected in (self.selected, self._opened):
+        for selected in (self._opened, self.selected):  # in this order, since `network` moves one to the other
             if selected is not None and selected.network is not self._cpu:
                 selected.network.runtime.close()
 
@@ -189,6 +192,21 @@ class Fallback:
             now = self.selected.state
             since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()
             self.selected = Selected(self._cpu, State("cpu", code, detail, since_s))
+
+
+def _guarded(open_edge_tpu: OpenEdgeTpu) -> OpenEdgeTpu:
+    """Convert unexpected errors, such as too many open files: they must not end the thread that retries."""
+
+    def guarded(cancelled: threading.Event) -> Network:
+        try:
+            return open_edge_tpu(cancelled)
+        except EdgeError:
+            raise
+        except Exception as exc:
+            log.exception("unexpected error while the Edge TPU was being opened")
+            raise edgetpu.unexpected(exc) from exc
+
+    return guarded
 
 
 def _state(backend: Backend, code: ReasonCode, detail: str) -> State:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge.errors import ModelError
 from edge.inference.tflite import import_package, installed, refusal
+from edge.system.processes import module_command
 
 LIMIT_S = 60.0
 
@@ -17,7 +18,7 @@ def check_model(path: Path, label: str = "", limit_s: float = LIMIT_S) -> str:
     file by `label`, or else by its path.
     """
     label = label or str(path)
-    command = [sys.executable, "-m", "edge.inference.model_trial", str(path)]
+    command = module_command("edge.inference.model_trial", str(path))
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
     except subprocess.TimeoutExpired as exc:

@@ -119,8 +119,8 @@ class Detector:
 
     def _infer_all(self, source: FrameSource, views: Views) -> None:
         try:
-            # The frame is bound to no name here, so that its image is freed at once.
-            for inferred in (self._infer(frame, views.next(frame.monotonic_s)) for frame in source):
+            # `map` binds the frame to no name that outlives the call, so that its image is freed at once.
+            for inferred in map(lambda frame: self._infer(frame, views.next(frame.monotonic_s)), source):  # noqa: C417
                 self._done = inferred
                 # If the next frame is available already, hand over just before its invoke(): before that, the two
                 # threads would only compete for the GIL.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from edge.camera import open_source
 from edge.config import Config
-from edge.errors import EXIT_OK, CameraError, EdgeError
+from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
 from edge.inference.fallback import Fallback
 from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
 from edge.mqtt.messages import Topics
@@ -96,18 +96,22 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             # Not before a restart: after STOPPING, systemd would wait for this process to exit, and then kill it.
             stack.callback(lambda: None if restart else context.notifier.send("STOPPING=1"))
             context.publisher.open()
-            for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
-                sensor.supervisor.tick()
-                if reread is not None and context.signals.reload.is_set():
-                    context.signals.reload.clear()
-                    restart = _can_reload(config, reread, sensor.supervisor)
-                if restart or context.signals.stopping.is_set():
-                    restart = restart and not context.signals.stopping.is_set()
-                    break
+            try:
+                for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
+                    sensor.supervisor.tick()
+                    if reread is not None and context.signals.reload.is_set():
+                        context.signals.reload.clear()
+                        restart = _can_reload(config, reread, sensor.supervisor)
+                    if restart or context.signals.stopping.is_set():
+                        break
+            except AcceleratorError:
+                sensor.supervisor.publish_health()  # why the Edge TPU is not used any more
+                raise
             sensor.supervisor.publish_health()
             stopped = restart or context.signals.stopping.is_set()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
-    if restart:
+    # SIGTERM may also come while everything closes.
+    if restart and not context.signals.stopping.is_set():
         # exec keeps the process ID, which systemd watches, and ends threads that hang. Until the new program handles
         # SIGHUP, it must be ignored, because its default action ends the process.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -197,7 +201,7 @@ def _result_unless_set(stopping: threading.Event, work: Callable[[], AnySelector
 
     threading.Thread(target=settle, name="opening", daemon=True).start()
     while not stopping.is_set():
-        if wait([done], TICK_S).done:
+        if wait([done], TICK_S).done and not stopping.is_set():
             return done.result()
     return None
 

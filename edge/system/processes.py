@@ -1,11 +1,20 @@
-"""Find the processes that use a device."""
+"""Start modules of this program as processes, and find the processes that use a device."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.system.files import read_text
+
+_RUN_MODULE = "import runpy, sys; sys.path.append({root!r}); runpy.run_module({module!r}, None, '__main__', True)"
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this program. It imports nothing from the current directory."""
+    root = str(Path(__file__).parents[2])
+    return [sys.executable, "-P", "-c", _RUN_MODULE.format(root=root, module=module), *arguments]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The service stops cleanly within two seconds, even if camera, Edge TPU or broker hang."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from edge.service.assembly import TICK_S
 from edge.service.run import STOP_S
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.delegate import StandIn
-from tests.support.processes import is_gone
+from tests.support.processes import children, is_gone
 from tests.support.sensor import Sensor, ear, sensor
 from tests.support.waiting import LONG_S, until
 
@@ -99,8 +100,39 @@ def test_a_hang_while_the_edge_tpu_is_opened_does_not_delay_a_stop(
         Path(f"{standin.plan}.diary").unlink(missing_ok=True)
         with sensor(tmp_path, port, walk, home) as daemon:
             until(lambda: standin.hangs)
-            worker = int(standin.diary[0].split()[0])
+            worker = standin.worker_pid
             ended, took_s = daemon.stop(number)
             assert ended == code
             assert took_s < LIMIT_S
             until(partial(is_gone, worker))
+
+
+@pytest.mark.parametrize("device", ["auto", "edgetpu"])
+def test_a_stop_of_the_whole_service_while_the_worker_starts_is_no_crash(
+    mosquitto: Start, tmp_path: Path, home: dict[str, str], standin: StandIn, *, device: str
+) -> None:
+    """systemd and a terminal signal the worker, too."""
+    port = mosquitto().port
+    walk: dict[str, object] = {"camera.source": "synthetic:walk", "inference.device": device}
+    with sensor(tmp_path, port, walk, home) as daemon:
+        until(lambda: children(daemon.process.pid))
+        for child in children(daemon.process.pid):
+            os.kill(child, signal.SIGTERM)
+        stop(daemon)
+        assert "SIGTERM" not in daemon.log
+    assert not standin.hangs
+
+
+def test_a_stop_while_a_reload_closes_everything_is_a_stop(mosquitto: Start, tmp_path: Path) -> None:
+    """The broker is stalled, so that closing takes its whole time."""
+    server = mosquitto()
+    config = tmp_path / "edge-pose.toml"
+    config.write_text('camera.source = "synthetic:walk"\n')
+    settings: dict[str, object] = {"inference.device": "cpu"}
+    with sensor(tmp_path, server.port, settings, config=config) as daemon:
+        with ear(server.port) as heard:
+            heard.topic("keypoints")
+        with server.stalled():
+            daemon.process.send_signal(signal.SIGHUP)
+            until(lambda: "the new configuration is accepted" in daemon.log)
+            stop(daemon)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,3 +245,57 @@ def test_an_answer_that_is_late_because_of_a_suspension_is_no_hang(standin: Stan
     with daemon.stdout as out:
         assert out.read() == b"done\n"
     assert daemon.wait(LONG_S) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_whole_service_does_not_end_the_worker(standin: StandIn, number: signal.Signals) -> None:
+    tpu = opened(standin)
+    os.kill(standin.worker_pid, number)
+    for _ in range(3):
+        tpu.invoke()
+    tpu.close()
+
+
+def test_a_second_close_does_not_wait_for_a_worker_that_does_not_end(
+    standin: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As if a driver held the process in the kernel."""
+    monkeypatch.setattr("edge.inference.edgetpu_runtime._REAP_S", 0.1)
+    tpu = opened(standin)
+    kill = tpu._process.kill
+    monkeypatch.setattr(tpu._process, "kill", lambda: None)
+    os.kill(standin.worker_pid, signal.SIGSTOP)
+    for _ in range(3):
+        tpu.close()
+    assert caplog.text.count("does not end") == 1
+    kill()
+    until(lambda: tpu._process.poll() is not None)
+
+
+def test_what_the_worker_writes_is_logged_when_it_fails(standin: StandIn, caplog: pytest.LogCaptureFixture) -> None:
+    standin.will("2 grumble", "3 crash")
+    tpu = opened(standin)
+    tpu.invoke()
+    assert "stand-in: grumble" not in caplog.text
+    with pytest.raises(AcceleratorError):
+        tpu.invoke()
+    assert "the Edge TPU's worker wrote: " in caplog.text
+    assert "stand-in: grumble" in caplog.text
+
+
+def test_nothing_is_imported_from_the_current_directory(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    opened(standin).close()
+
+
+def test_repeated_failures_leak_no_descriptors(standin: StandIn) -> None:
+    standin.will("load fail")
+    counts = []
+    for _ in range(4):
+        with pytest.raises(AcceleratorError):
+            opened(standin)
+        counts.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert len(set(counts)) == 1

@@ -31,7 +31,7 @@ def network(backend: Backend) -> Network:
 class EdgeTpu:
     """A Coral that opens, or fails to with `error`."""
 
-    def __init__(self, error: EdgeError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.opened: list[Network] = []
         self.tries = 0
@@ -260,3 +260,20 @@ def test_edge_tpu_only_raises_an_error_at_the_start_if_it_does_not_open() -> Non
     with pytest.raises(AcceleratorError) as raised:
         EdgeTpuOnly(EdgeTpu(GONE).open, "edgetpu", 0)
     assert raised.value is GONE
+
+
+def test_an_unexpected_error_is_reported_and_retried(started: Start, caplog: pytest.LogCaptureFixture) -> None:
+    tpu = EdgeTpu(OSError(24, "Too many open files"))
+    fallback = started(tpu, retry_s=0.01)
+    assert backend(fallback) == "cpu"
+    assert code(fallback) is ReasonCode.UNEXPECTED
+    assert "Too many open files" in fallback.selected.state.detail
+    assert "Traceback" in caplog.text
+    tpu.error = None
+    until(lambda: backend(fallback) == "edgetpu")
+
+
+def test_an_unexpected_error_without_a_cpu_is_an_accelerator_error() -> None:
+    with pytest.raises(AcceleratorError) as raised:
+        EdgeTpuOnly(EdgeTpu(OSError(24, "Too many open files")).open, "edgetpu", 0)
+    assert raised.value.code is ReasonCode.UNEXPECTED

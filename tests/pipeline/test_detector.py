@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import partial
@@ -24,7 +25,7 @@ from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.support.leaks import nothing_left_behind
 from tests.support.paint import paint
 from tests.support.pipelines import network_of, pipeline_of, updates
-from tests.support.waiting import LONG_S
+from tests.support.waiting import LONG_S, until
 
 POSITIONS: Floats = np.random.default_rng(0).uniform(60, 290, (17, 2)).astype(np.float32)
 
@@ -207,3 +208,30 @@ def test_close_does_not_wait_for_a_source_that_hangs() -> None:
     running.detector.close(timeout_s=0.1)
     assert time.monotonic() - started_s < LONG_S / 2
     release.set()
+
+
+class Passing(ListSource):
+    """Keeps no frame that it has given."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self._frames)
+
+
+def test_the_image_of_a_frame_is_freed_while_the_source_waits() -> None:
+    image = weakref.ref(blank_frame(0).image)
+    more = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        nonlocal image
+        frame = blank_frame(0)
+        image = weakref.ref(frame.image)
+        yield frame
+        del frame
+        assert more.wait(LONG_S)
+
+    running = detections(pipeline(), Passing(frames()))
+    detection = next(one for one in running if one)
+    assert detection.frame.sequence == 0
+    until(lambda: image() is None)
+    more.set()
+    assert [one for one in running if one] == []

@@ -216,3 +216,23 @@ def test_ready_goes_to_systemd_after_the_first_frame(running: Running) -> None:
     running.frame(0)
     running.frame(1)
     assert running.listener.states.count("READY=1") == 1
+
+
+def test_a_file_that_waits_for_the_broker_is_ready_and_feeds_the_watchdog(running: Running) -> None:
+    running.frame(0)
+    rooms = iter([False] * 30 + [True])
+
+    def has_room() -> bool:
+        running.clock.now_s += 0.5
+        return next(rooms)
+
+    running.listener.has_room = has_room  # type: ignore[method-assign]
+    before = running.listener.states.count("WATCHDOG=1")
+    running.supervisor.wait_for_room(lambda: False)
+    assert running.listener.states.count("READY=1") == 1
+    assert running.listener.states.count("WATCHDOG=1") >= before + 10
+
+
+def test_a_signal_ends_the_wait_for_the_broker(running: Running) -> None:
+    running.listener.has_room = lambda: False  # type: ignore[method-assign]
+    running.supervisor.wait_for_room(lambda: True)

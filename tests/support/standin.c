@@ -5,7 +5,8 @@
  *
  * $STANDIN_PLAN names a file that is read at every load, so that the plan can change while others use this library:
  *     STAGE ACTION      load | prepare | destroy, or the number of the invoke since this load, from 1
- * ACTION is one of: fail, crash, hang, slow, exit, leave (with exit code 0), babble and flood (to standard output).
+ * ACTION is one of: fail, crash, hang, slow, exit, leave (with exit code 0), babble and flood (to standard output), grumble (to
+ * standard error).
  * It adds a line to $STANDIN_PLAN.diary at every load ("load" and the options), at every destruction ("destroy") and
  * before it hangs ("hang"). Each line starts with the process ID.
  */
@@ -95,6 +96,7 @@ static bool act(const char *stage) {
         if (!strcmp(action, "leave")) exit(0);
         if (!strcmp(action, "babble")) puts("works\xff\nedge-pose: works"), fflush(stdout);
         for (int n = 0; n < 100000 && !strcmp(action, "flood"); n++) puts("a line of a flood");
+        if (!strcmp(action, "grumble")) fputs("stand-in: grumble\n", stderr);
         if (!strcmp(action, "slow")) sleep(1);
         if (!strcmp(action, "hang")) note("hang", NULL, NULL, 0);
         while (!strcmp(action, "hang")) pause();
