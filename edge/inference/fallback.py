@@ -122,7 +122,7 @@ class Fallback:
         """The network for the next frame."""
         if self._opened is not None:
             self.selected, self._opened = self._opened, None
-            log.info("the Edge TPU is used from now on: %s", self.selected.state.detail)
+            log.info("the Edge TPU is used from now on")
         return self.selected.network
 
     def failed(self, error: AcceleratorError) -> None:
@@ -183,12 +183,13 @@ class Fallback:
         """Use the CPU and record why; a repeated reason is neither recorded nor logged again."""
         code = error.code if isinstance(error, AcceleratorError) else ReasonCode.NO_MODEL
         before = f"{self._last_failure}; now: " if self._last_failure not in (None, error) else ""
-        detail = f"{self._setting}; on the CPU: {before}{error}; tried again at least every {self._retry_s:g} s"
+        reason = f"{before}{error}; tried again at least every {self._retry_s:g} s"
+        detail = f"{self._setting}; on the CPU: {reason}"
         if detail != self.selected.state.detail:
             # Most machines have no Coral: its absence is a warning only if it worked before.
             level = logging.INFO if isinstance(error, AbsentError) and not self._failures else logging.WARNING
             if not self._closed.is_set():  # closing fails the inference that is under way
-                log.log(level, "the CPU is used: %s", detail)
+                log.log(level, "the CPU is used: %s", reason)
             now = self.selected.state
             since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()
             self.selected = Selected(self._cpu, State("cpu", code, detail, since_s))

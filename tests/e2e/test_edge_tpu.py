@@ -194,8 +194,8 @@ def test_auto_without_a_model_for_the_edge_tpu_names_the_command(
 def test_auto_without_a_coral_causes_no_warning(mosquitto: Start, tmp_path: Path, home: dict[str, str]) -> None:
     home["EDGE_POSE_INFERENCE__LIBRARY"] = "libedgetpu.so.1"
     with running(tmp_path, mosquitto().port, home) as (daemon, heard):
-        assert "none is visible on USB or as /dev/apex_0" in backend(heard, "cpu", "absent")["reason"]
-        assert "none is visible" in daemon.log
+        assert "no Edge TPU is visible on USB or as /dev/apex_0" in backend(heard, "cpu", "absent")["reason"]
+        assert "no Edge TPU is visible" in daemon.log
         assert "WARNING" not in daemon.log
 
 

@@ -57,10 +57,10 @@ def test_a_silent_refusal_is_explained_by_what_is_attached(tmp_path: Path, monke
     def problem(wanted: str) -> str:
         return edgetpu.refused(wanted, edgetpu.LIBRARY, "", tmp_path).problem
 
-    assert problem("") == "none is visible on USB or as /dev/apex_0"
+    assert problem("") == "no Edge TPU is visible on USB or as /dev/apex_0"
     node = usb(tmp_path, "2-2", "1a6e", "089a")
     assert problem("usb:0") == "libedgetpu.so.1 opened no device"
-    assert problem("pci") == "none is visible as /dev/apex_0"
+    assert problem("pci") == "no Edge TPU is visible as /dev/apex_0"
     assert problem("usb:1") == "there is no usb:1: numbers start at 0, and 1 of that kind can be seen"
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may open everything
     assert problem("") == f"this user may not open {node}"

@@ -17,7 +17,7 @@ from tests.support.waiting import LONG_S, until
 NEVER_S = 3600.0
 CABLE = AcceleratorError("Edge TPU", "inference failed", "check its cable", code=ReasonCode.FAILED)
 GONE = AcceleratorError("Edge TPU", "no device", "plug it in", code=ReasonCode.REFUSED)
-ABSENT = AbsentError("Edge TPU", "none is visible", "plug one in", code=ReasonCode.ABSENT)
+ABSENT = AbsentError("", "no Edge TPU is visible", "plug one in", code=ReasonCode.ABSENT)
 NO_MODEL = ModelError("model.name", "no model for the Edge TPU is here", "fetch one")
 
 
