@@ -73,8 +73,8 @@ def _on_usb(root: Path) -> list[Device]:
 def absent(wanted: str = "") -> AbsentError:
     """No Coral is attached; `wanted` is "", "usb:0" etc."""
     where = {"usb": "on USB", "pci": "as /dev/apex_0"}.get(wanted.partition(":")[0], "on USB or as /dev/apex_0")
-    return AbsentError("", f"no Edge TPU is visible {where}", "if there is one, plug it in again (PCIe: install gasket-dkms)",
-                       code=ReasonCode.ABSENT)  # fmt: skip
+    remedy = "if there is one, plug it in again (PCIe: install gasket-dkms)"
+    return AbsentError("", f"no Edge TPU is visible {where}", remedy, code=ReasonCode.ABSENT)
 
 
 def cannot_load(library: str, reason: str) -> AcceleratorError:
