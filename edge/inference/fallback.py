@@ -93,8 +93,18 @@ class Fallback:
 
     recovering = False  # the CPU takes the frame at once
 
-    def __init__(self, cpu: Network, open_edge_tpu: OpenEdgeTpu, device: str, retry_s: float) -> None:
+    def __init__(
+        self,
+        cpu: Network,
+        open_edge_tpu: OpenEdgeTpu,
+        device: str,
+        retry_s: float,
+        *,
+        release_cpu: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`release_cpu` is called when the Edge TPU takes over, and frees memory that `cpu` can do without."""
         self._cpu = cpu
+        self._release_cpu = release_cpu
         self._open = _guarded(open_edge_tpu)
         self._setting = _setting(device)
         self._retry_s = retry_s
@@ -122,6 +132,7 @@ class Fallback:
         """The network for the next frame."""
         if self._opened is not None:
             self.selected, self._opened = self._opened, None
+            self._release_cpu()
             log.info("the Edge TPU is used from now on")
         return self.selected.network
 

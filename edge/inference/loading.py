@@ -1,7 +1,9 @@
 """Open the networks that the configuration asks for: model files, their runtimes, and the decoders of their outputs."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeAlias
 
 from edge.config import Config
@@ -13,6 +15,7 @@ from edge.inference.edgetpu_runtime import EdgeTpuRuntime
 from edge.inference.fallback import EdgeTpuOnly, Fallback, OneNetwork
 from edge.inference.model_trial import check_model
 from edge.inference.network import Network, Runtime
+from edge.inference.standby import Standby
 from edge.inference.tflite import CpuRuntime, crashes_on_damage
 from edge.models import catalogue
 from edge.models.selection import preferred_size, select_model
@@ -35,7 +38,10 @@ def open_selector(config: Config) -> AnySelector:
     if device == "cpu":
         return OneNetwork(_open_cpu(config), device)
     if device == "auto":
-        return Fallback(_open_cpu(config), open_edge_tpu, device, retry_s)
+        model, load = _cpu_model(config)
+        standby = Standby(load)
+        cpu = Network(model, standby, decoding(config, standby))
+        return Fallback(cpu, open_edge_tpu, device, retry_s, release_cpu=standby.release)
     return EdgeTpuOnly(open_edge_tpu, device, retry_s)
 
 
@@ -76,13 +82,20 @@ def decoding(config: Config, runtime: Runtime) -> Decoding:
 
 
 def _open_cpu(config: Config) -> Network:
+    model, load = _cpu_model(config)
+    cpu = load()
+    return Network(model, cpu, decoding(config, cpu))
+
+
+def _cpu_model(config: Config) -> tuple[catalogue.ModelFile, Callable[[], CpuRuntime]]:
+    """The model for the CPU, read and checked, and how to load it. Raises ModelError."""
     name = config.model.name if config.inference.device == "cpu" else _select_model(config, "cpu")
     model = catalogue.read(name)
     if not model.verified and crashes_on_damage():
         check_model(model.path)
     size = config.model.size or (None if name == config.model.name else preferred_size(config.model.name))
-    cpu = CpuRuntime(model.content, label=str(model.path), input_size=size, threads=config.inference.thread_count)
-    return Network(model, cpu, decoding(config, cpu))
+    threads = config.inference.thread_count
+    return model, partial(CpuRuntime, model.content, label=str(model.path), input_size=size, threads=threads)
 
 
 def _open_edge_tpu(config: Config, cancelled: threading.Event | None = None) -> Network:

@@ -277,3 +277,14 @@ def test_an_unexpected_error_without_a_cpu_is_an_accelerator_error() -> None:
     with pytest.raises(AcceleratorError) as raised:
         EdgeTpuOnly(EdgeTpu(OSError(24, "Too many open files")).open, "edgetpu", 0)
     assert raised.value.code is ReasonCode.UNEXPECTED
+
+
+def test_the_cpu_is_released_when_the_edge_tpu_takes_over() -> None:
+    tpu, released = EdgeTpu(GONE), []
+    fallback = Fallback(network("cpu"), tpu.open, "auto", 0.01, release_cpu=lambda: released.append(backend(fallback)))
+    fallback.start(LONG_S, threading.Event())
+    assert released == [], "the CPU is in use"
+    tpu.error = None
+    until(lambda: backend(fallback) == "edgetpu")
+    assert released == ["edgetpu"]
+    fallback.close()
