@@ -18,7 +18,7 @@ _SUDO_PATH = "/usr/local/bin:/usr/bin"  # sudo replaces the user's PATH
 def shipped() -> Path:
     """The folder of the shipped models. Raises ModelError if the installation has none."""
     for folder in _SHIPPED:
-        if (folder / INDEX).is_file():
+        if os.path.isfile(folder / INDEX):
             return folder
     raise ModelError(str(_SHIPPED[0] / INDEX), "the file is missing: the installation is damaged", REINSTALL)
 

@@ -195,6 +195,9 @@ def not_root() -> Iterator[None]:
 def both(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     """The device's folder, which only root may change, and a user's. Both have a model `mine`."""
     with tempfile.TemporaryDirectory() as place:  # only root may enter pytest's folders
+        # The checkout may be in a folder that only root may enter, too.
+        copied = shutil.copytree(folders.shipped(), Path(place, "shipped"), ignore=shutil.ignore_patterns("*.py", "_*"))
+        monkeypatch.setattr(folders, "_SHIPPED", (copied,))
         system, private = Path(place, "service"), Path(place, "edge-pose/models")
         for folder in (system, private):
             folder.mkdir(parents=True)
