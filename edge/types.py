@@ -185,6 +185,36 @@ class Track:
     last_seen_s: float
 
 
+class Point(NamedTuple):
+    """A keypoint, rounded as on the wire."""
+
+    x: float  # frame px, one decimal
+    y: float
+    confidence: float  # 0..1, three decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person in one frame, as rules, recordings and messages see it: every value is rounded as on the wire."""
+
+    id: int | None
+    score: float  # 0..1, three decimals
+    box: Box  # around the visible keypoints, frame px
+    keypoints: tuple[Point | None, ...]  # 17, in COCO order; None = not visible
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the sensor reports of one frame. Rules read nothing else, so a recording of it repeats their events."""
+
+    sequence: int
+    monotonic_s: float  # capture time on the clock of time.monotonic(), rounded to ms
+    wall_s: float  # capture time on the wall clock, rounded to ms; only for messages
+    width: int  # of the frame, px
+    height: int
+    people: tuple[Person, ...]  # best first
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """An MQTT message to publish."""

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Struct
 
 from edge.errors import ReasonCode
 from edge.skeleton import PARTS
-from edge.types import Backend, Frame, Message, Track, box_around
+from edge.types import Backend, Frame, Message, Person
 
 SCHEMA_VERSION: Final = 1
 KEYPOINTS_EXPIRY_S = 5
@@ -207,21 +206,17 @@ def size_out(frame: Frame) -> Size:
     return Size(width=frame.width, height=frame.height)
 
 
-def pose_out(person: Track) -> PoseOut:
+def pose_out(person: Person) -> PoseOut:
     """A person's visible keypoints and the box around them."""
-    pose = person.pose
-    seen = pose.visible.nonzero()[0]
-    # float32 would be sent as 97.5999984741211 instead of 97.6.
-    xy = pose.xy[seen].astype(np.float64).round(1).tolist()
-    box = box_around(xy)
-    confidences = pose.confidence[seen].astype(np.float64).round(3).tolist()
+    box = person.box
     return PoseOut(
         id=person.id,
-        score=round(pose.score, 3),
+        score=person.score,
         box=(box.left, box.top, round(box.width, 1), round(box.height, 1)),
         keypoints=tuple(
-            KeypointOut(index=k, body_part=PARTS[k], x=x, y=y, confidence=confidence)
-            for k, (x, y), confidence in zip(seen.tolist(), xy, confidences, strict=True)
+            KeypointOut(index=k, body_part=PARTS[k], x=point.x, y=point.y, confidence=point.confidence)
+            for k, point in enumerate(person.keypoints)
+            if point is not None
         ),
     )
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.people.observing import observe
 from edge.pipeline.detector import Detection, Detector
 from edge.pipeline.seams import FrameSource, Sink, Update
 from edge.pipeline.views import Views
-from edge.rules import Rules
+from edge.rules.rules import Rules
 from edge.types import Frame, Pose, Track
 
 
@@ -56,5 +57,5 @@ class Pipeline:
         tracks = self.tracker.update(detection.poses, now_s)
         self.views.observe(tracks, self.tracker.lost, frame)
         people = self.smoother.smooth(tracks, now_s)
-        events = self.rules.update(people, frame)
-        return Update(frame, people, events, detection.started_s, detection.inference_s)
+        seen = observe(people, frame)
+        return Update(frame, people, seen, self.rules.update(seen), detection.started_s, detection.inference_s)

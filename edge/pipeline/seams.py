@@ -1,10 +1,11 @@
 """The interfaces of the pipeline: where frames come from, and where results go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from edge.types import CameraMode, Frame, Track
+from edge.rules.rules import Outcome
+from edge.types import CameraMode, Frame, Observation, Track
 
 
 class FrameSource(Protocol):
@@ -42,7 +43,8 @@ class Update:
 
     frame: Frame
     people: list[Track]  # the people detected in it, best first
-    events: Sequence[Any]  # of the rules
+    seen: Observation  # the same people as reported
+    outcome: Outcome  # of the rules
     started_s: float  # time.monotonic() when inference took the frame
     inference_s: float
 

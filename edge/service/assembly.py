@@ -16,7 +16,7 @@ from edge.people.untracked import Untracked
 from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import Views
-from edge.rules import Rules
+from edge.rules.rules import Rules
 
 log = logging.getLogger(__name__)
 

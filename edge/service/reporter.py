@@ -51,10 +51,10 @@ def _keypoints(update: Update, now_s: float) -> messages.Keypoints:
     return messages.Keypoints(
         v=messages.SCHEMA_VERSION,
         seq=update.frame.sequence,
-        time=messages.timestamp(update.frame.wall_s),
+        time=messages.timestamp(update.seen.wall_s),
         frame=messages.size_out(update.frame),
         latency_ms=messages.FrameLatency(
             inference=round(update.inference_s * 1e3, 2), total=round((now_s - update.started_s) * 1e3, 2)
         ),
-        poses=tuple(map(messages.pose_out, update.people)),
+        poses=tuple(map(messages.pose_out, update.seen.people)),
     )

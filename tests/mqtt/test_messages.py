@@ -12,6 +12,7 @@ import pytest
 from edge.errors import ReasonCode
 from edge.mqtt import messages
 from edge.mqtt.messages import Topics, pose_out, schemas, timestamp
+from edge.people.observing import rounded
 from edge.types import Pose, Track
 
 TOPICS = Topics("edge-pose", "edge-0a1b2c")
@@ -34,7 +35,7 @@ def keypoints(*people: Track) -> messages.Keypoints:
         time=timestamp(1_795_370_400.1234),
         frame=messages.Size(width=640, height=480),
         latency_ms=messages.FrameLatency(inference=10.4, total=12.1),
-        poses=tuple(map(pose_out, people)),
+        poses=tuple(map(pose_out, map(rounded, people))),
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from edge.inference.fallback import OneNetwork
 from edge.pipeline.seams import Update
 from edge.pipeline.views import Views
-from edge.rules import Rules
+from edge.rules.episode import begin
+from edge.rules.rules import Rules
+from edge.rules.values import Event, Moment, State
 from edge.types import Frame, Track
 from tests.pipeline.test_detector import cpu_network
 from tests.support.fakes import ListSource, blank_frame
@@ -16,8 +18,11 @@ from tests.support.pipelines import Collector, pipeline_of
 class SeenPeople:
     """A rule whose events are the IDs of the people in each frame."""
 
-    def update(self, people: list[Track], frame: Frame) -> Sequence[tuple[int, int | None]]:
-        return [(frame.sequence, person.id) for person in people]
+    def update(self, moment: Moment) -> Sequence[Event]:
+        return [begin("seen", moment, person=subject.id).phase("", moment) for subject in moment.subjects]
+
+    def describe(self, state: State) -> State:
+        return state
 
 
 class WatchedViews(Views):
@@ -36,7 +41,9 @@ def test_views_observe_and_rules_see_the_people_of_every_frame() -> None:
     for _ in running.run(ListSource(map(blank_frame, range(3))), [sink]):
         pass
     assert views.observed == [(0, [None], 0), (1, [1], 0), (2, [1], 0)]
-    assert [update.events for update in sink.updates] == [[(0, None)], [(1, 1)], [(2, 1)]]
+    events = [[(event.sequence, event.person) for event in update.outcome.events] for update in sink.updates]
+    assert events == [[], [(1, 1)], [(2, 1)]]
+    assert [[person.id for person in update.seen.people] for update in sink.updates] == [[None], [1], [1]]
 
 
 def test_every_sink_gets_every_update_in_the_order_of_the_sinks() -> None:

@@ -1,24 +1,100 @@
-from collections.abc import Sequence
+"""What all rules have in common: order, time, and the state."""
 
-from edge.rules import Rules
-from edge.types import Frame, Track
-from tests.support.fakes import blank_frame
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge.rules.episode import begin
+from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules
+from edge.rules.values import Event, Moment, PersonState, Posture, State
+from edge.types import Observation, Person
+from tests.support.people import observation, person
 
 
 class Counting:
-    """A rule that has one event a frame."""
+    """A rule with one event per frame."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def update(self, people: list[Track], frame: Frame) -> Sequence[str]:
-        return [f"{self._name} {frame.sequence} {len(people)}"]
+    def update(self, moment: Moment) -> Sequence[Event]:
+        return [begin(self._name, moment).phase(str(len(moment.subjects)), moment)]
+
+    def describe(self, state: State) -> State:
+        return replace(state, present=state.people > 0)
+
+
+class Watch:
+    """A rule that keeps the time watched."""
+
+    def __init__(self) -> None:
+        self.now_s: list[float] = []
+
+    def update(self, moment: Moment) -> Sequence[Event]:
+        self.now_s.append(round(moment.now_s, 3))
+        return []
+
+    def describe(self, state: State) -> State:
+        return state
+
+
+class AllSitting:
+    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
+        return ["sitting"] * len(people)
+
+
+class AllInBed:
+    def update(self, people: Sequence[Person], seen: Observation) -> list[tuple[str, ...]]:  # noqa: ARG002
+        return [("bed",)] * len(people)
 
 
 def test_every_rule_sees_every_frame_in_order() -> None:
     rules = Rules([Counting("a"), Counting("b")])
-    assert rules.update([], blank_frame(3)) == ["a 3 0", "b 3 0"]
+    events = rules.update(observation(3, person(1))).events
+    assert [(event.rule, event.type, event.sequence) for event in events] == [("a", "1", 3), ("b", "1", 3)]
 
 
-def test_without_rules_there_are_no_events() -> None:
-    assert Rules().update([], blank_frame(0)) == []
+def test_without_rules_there_are_no_events_and_the_state_knows_only_the_people() -> None:
+    assert Rules().update(observation(0, person(1), wall_s=5)) == Outcome(
+        (), State(people=1, persons=(PersonState(1, "unknown", (), 5.0),))
+    )
+
+
+def test_the_state_has_the_postures_the_zones_and_what_rules_add() -> None:
+    rules = Rules([Counting("a")], postures=AllSitting(), places=AllInBed())
+    rules.update(observation(0, person(7), wall_s=10.0))
+    state = rules.update(observation(1, person(7), person(8), wall_s=11.0)).state
+    assert state == State(
+        present=True, people=2, standing=0, sitting=2, lying=0,
+        persons=(PersonState(7, "sitting", ("bed",), 10.0), PersonState(8, "sitting", ("bed",), 11.0)),
+    )  # fmt: skip
+
+
+def test_a_person_without_an_id_is_no_subject() -> None:
+    assert Rules([Counting("a")]).update(observation(0, person(None))).events[0].type == "0"
+
+
+def test_the_time_watched_hardly_advances_during_a_gap_and_never_goes_back() -> None:
+    watch = Watch()
+    rules = Rules([watch])
+    for number, at_s in enumerate((100.0, 100.5, 700.5, 701.0, 3.0, 3.5)):
+        rules.update(observation(number, at_s=at_s))
+    gap = LONGEST_GAP_S
+    assert watch.now_s == [0.0, 0.5, 0.5 + gap, 1.0 + gap, 1.0 + gap, 1.5 + gap]
+
+
+def test_the_id_of_an_episode_depends_on_what_began_and_stays_the_same() -> None:
+    def moment(sequence: int, wall_s: float, device_id: str = "one") -> Moment:
+        return Moment(device_id, observation(sequence, at_s=wall_s - 50, wall_s=wall_s), 0.0, ())
+
+    first = begin("fall", moment(5, 100.0), person=1)
+    later = first.phase("confirmed", moment(9, 102.5))
+    assert (later.id, later.started_wall_s, later.wall_s, later.duration_s) == (first.id, 100.0, 102.5, 2.5)
+    assert begin("fall", moment(5, 100.0), person=1) == first
+    others = [
+        begin("zone", moment(5, 100.0), person=1),
+        begin("fall", moment(5, 100.0), person=2),
+        begin("fall", moment(6, 100.0), person=1),
+        begin("fall", moment(5, 100.0, "two"), person=1),
+        begin("fall", moment(5, 100.0), person=1, zone="bed"),
+    ]
+    assert len({first.id, *(one.id for one in others)}) == 6

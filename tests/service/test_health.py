@@ -6,10 +6,11 @@ from edge.pipeline.seams import Update
 from edge.service import health
 from edge.service.health import Meter
 from tests.support.fakes import blank_frame
+from tests.support.pipelines import empty_update
 
 
 def update(now_s: float, inference_ms: float, total_ms: float) -> Update:
-    return Update(blank_frame(0), [], (), now_s - total_ms / 1e3, inference_ms / 1e3)
+    return empty_update(blank_frame(0), now_s - total_ms / 1e3, inference_ms / 1e3)
 
 
 def test_the_frame_rate_is_that_of_the_last_seconds() -> None:

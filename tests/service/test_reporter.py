@@ -9,6 +9,7 @@ from edge.pipeline.seams import Update
 from edge.service.reporter import Reporter
 from edge.types import Message
 from tests.support.fakes import blank_frame
+from tests.support.pipelines import empty_update
 
 
 class Recorder:
@@ -21,7 +22,7 @@ class Recorder:
 
 
 def update(sequence: int) -> Update:
-    return Update(blank_frame(sequence), [], (), 0.0, 0.01)
+    return empty_update(blank_frame(sequence), 0.0, 0.01)
 
 
 @pytest.mark.parametrize(("rate_hz", "least", "most"), [(0, 300, 300), (10, 9, 10), (40, 39, 40), (1, 1, 1)])

@@ -12,13 +12,12 @@ from edge.errors import ReasonCode
 from edge.inference.fallback import OneNetwork
 from edge.inference.network import Selected, State
 from edge.mqtt.messages import Topics
-from edge.pipeline.seams import Update
 from edge.service.info import Facts
 from edge.service.reporter import Reporter
 from edge.service.supervisor import Supervisor
 from edge.types import CameraMode, Message
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
-from tests.support.pipelines import network_of
+from tests.support.pipelines import empty_update, network_of
 
 STALL_S, HEARTBEAT_S = 5.0, 1000.0
 MODE = CameraMode("imx708", "BGR888", 470, 352, 15.0, "continuous")
@@ -80,7 +79,7 @@ class Running:
         """A frame passes both sinks, and the clock ticks."""
         now_s = self.clock.now_s
         frame = replace(blank_frame(sequence), monotonic_s=now_s - (age_s or 0), dated=age_s is not None)
-        update = Update(frame, [], (), now_s, 0.01)
+        update = empty_update(frame, now_s, 0.01)
         for sink in (self.supervisor, self.reporter):
             sink.publish(update)
         self.supervisor.tick()

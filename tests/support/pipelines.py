@@ -10,14 +10,16 @@ from edge.inference.loading import open_network
 from edge.inference.network import Network, Runtime, Selector
 from edge.models.catalogue import ModelFile
 from edge.people.filtering import Thresholds
+from edge.people.observing import observe
 from edge.people.tracking import Tracker
 from edge.people.untracked import Untracked
 from edge.pipeline.detector import Detector
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.seams import FrameSource, Update
 from edge.pipeline.views import Views
-from edge.rules import Rules
+from edge.rules.rules import Outcome, Rules
 from edge.service.assembly import open_pipeline
+from edge.types import Frame
 
 
 class Collector:
@@ -49,6 +51,11 @@ def pipeline_of(
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
     detector = Detector(selector, Letterboxer(mirror=mirror), thresholds, max_people=max_people, tick_s=0.05)
     return Pipeline(detector, views or Views(), Tracker(min_hits=min_hits), Untracked(), Rules())
+
+
+def empty_update(frame: Frame, started_s: float, inference_s: float) -> Update:
+    """The update of a frame without people."""
+    return Update(frame, [], observe([], frame), Outcome(), started_s, inference_s)
 
 
 def updates(pipeline: Pipeline, source: FrameSource) -> list[Update]:

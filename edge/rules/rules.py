@@ -1,0 +1,112 @@
+"""Run all rules on each observation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
+from edge.types import Observation, Person
+
+# A longer gap between two frames counts as this much time watched. While no frame comes, absence proves nothing.
+LONGEST_GAP_S = 3.0
+FORGET_S = 60.0  # how long an absent person keeps the time of the first observation
+
+
+class Rule(Protocol):
+    """Derives events from moments only; it may keep state between them."""
+
+    def update(self, moment: Moment) -> Sequence[Event]: ...
+    def describe(self, state: State) -> State: ...  # `state` with the fields that this rule knows
+
+
+class Postures(Protocol):
+    """Classifies the postures of people; it may keep state between frames."""
+
+    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]: ...  # in the order of `people`
+
+
+class Places(Protocol):
+    """Says which zones people are in; it may keep state between frames."""
+
+    def update(self, people: Sequence[Person], seen: Observation) -> list[tuple[str, ...]]: ...  # in that order
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the rules say about one frame."""
+
+    events: tuple[Event, ...] = ()  # in the order of the rules
+    state: State | None = None  # None: unknown
+
+
+class Rules:
+    """All enabled rules, run in order."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule] = (),
+        *,
+        device_id: str = "",
+        postures: Postures | None = None,
+        places: Places | None = None,
+    ) -> None:
+        self._rules = tuple(rules)
+        self._device_id = device_id
+        self._postures = postures
+        self._places = places
+        self._now_s = 0.0
+        self._last_s: float | None = None
+        self._first_seen: dict[int, tuple[float, float]] = {}  # id -> wall clock of the first, `now_s` of the last time
+
+    def update(self, seen: Observation) -> Outcome:
+        """The events of this observation, and the state after it."""
+        self._advance(seen.monotonic_s)
+        people = [person for person in seen.people if person.id is not None]
+        postures: list[Posture] = ["unknown"] * len(people)
+        if self._postures:
+            postures = self._postures.update(people, self._now_s)
+        places = self._places.update(people, seen) if self._places else [()] * len(people)
+        subjects = tuple(
+            Subject(person, person.id, posture, zones)
+            for person, posture, zones in zip(people, postures, places, strict=True)
+            if person.id is not None  # for the type checker
+        )
+        moment = Moment(self._device_id, seen, self._now_s, subjects)
+        events = tuple(event for rule in self._rules for event in rule.update(moment))
+        return Outcome(events, self._state(moment))
+
+    def _advance(self, monotonic_s: float) -> None:
+        """Advance the time watched. The camera's clock may jump back when a file is played again."""
+        if self._last_s is not None:
+            self._now_s += min(max(monotonic_s - self._last_s, 0.0), LONGEST_GAP_S)
+        self._last_s = monotonic_s
+
+    def _state(self, moment: Moment) -> State:
+        now_s, wall_s = moment.now_s, moment.seen.wall_s
+        for subject in moment.subjects:
+            first_s, _ = self._first_seen.get(subject.id, (wall_s, now_s))
+            self._first_seen[subject.id] = (first_s, now_s)
+        if len(self._first_seen) > len(moment.subjects):
+            self._first_seen = {
+                id_: (first_s, last_s)
+                for id_, (first_s, last_s) in self._first_seen.items()
+                if now_s - last_s <= FORGET_S
+            }
+        state = State(
+            people=len(moment.subjects),
+            persons=tuple(
+                PersonState(subject.id, subject.posture, subject.zones, self._first_seen[subject.id][0])
+                for subject in moment.subjects
+            ),
+        )
+        if self._postures:
+            counts = [subject.posture for subject in moment.subjects]
+            state = replace(
+                state,
+                standing=counts.count("standing"),
+                sitting=counts.count("sitting"),
+                lying=counts.count("lying"),
+            )
+        for rule in self._rules:
+            state = rule.describe(state)
+        return state
