@@ -18,7 +18,7 @@ except ImportError as exc:
     remedy = f"run: {pip_install('video')}"
     raise ConfigError("camera.source", "it needs PyAV, which is not installed", remedy) from exc
 
-__all__ = ["Scaler", "av", "decode", "find_video"]
+__all__ = ["Scaler", "VideoStream", "av", "decode", "find_video"]
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from edge.camera.feed import Feed, Notice, Reader
-from edge.camera.pyav import Scaler, av, decode, find_video
+from edge.camera.pyav import Scaler, VideoStream, av, decode, find_video
 from edge.config import Camera
 from edge.errors import CameraError, ConfigError
 
@@ -35,12 +35,19 @@ def frame_rate(file: str) -> tuple[Fraction, int | None]:
     try:
         with av.open(str(Path(file).absolute())) as container:
             stream = find_video(container, file, ConfigError)
-            stated = stream.average_rate or Fraction(DEFAULT_FPS)
-            # PyAV 19 has a rational type of its own, which lacks `limit_denominator`.
-            rate = Fraction(stated.numerator, stated.denominator).limit_denominator(1001)
-            return max(rate, Fraction(1, 1001)), stream.frames or None
+            return _rate(stream), stream.frames or None
     except av.FFmpegError as exc:
         raise ConfigError("camera.source", f"{file} cannot be read ({exc.strerror})", "name a video file") from exc
+
+
+def _rate(stream: VideoStream) -> Fraction:
+    """Frames per second: the average rate, or the nominal one if that is lower.
+
+    The average is far too high in files that leave every frame at time 0.
+    """
+    stated = min(filter(None, (stream.average_rate, stream.guessed_rate)), default=Fraction(DEFAULT_FPS))
+    # PyAV 19 has a rational type of its own, which lacks `limit_denominator`.
+    return max(Fraction(stated.numerator, stated.denominator).limit_denominator(1001), Fraction(1, 1001))
 
 
 def _read(file: str, camera: Camera, scaler: Scaler) -> Reader:
@@ -52,7 +59,7 @@ def _read(file: str, camera: Camera, scaler: Scaler) -> Reader:
         try:
             with av.open(file) as container:
                 stream = find_video(container, file, CameraError)
-                step_s = 1 / float(stream.average_rate or DEFAULT_FPS)
+                step_s = float(1 / _rate(stream))
                 media_s = begin_s - step_s
                 for frame in decode(container, stream):
                     if isinstance(frame, Notice):

@@ -147,6 +147,21 @@ def test_frames_without_timestamps_follow_at_25_per_second(tmp_path: Path) -> No
     assert steps_s(read(tmp_path / "a.h264")) == pytest.approx([1 / 25] * 4)
 
 
+def test_a_file_whose_times_are_all_zero_plays_at_its_nominal_rate(tmp_path: Path) -> None:
+    """Some writers leave every frame of an MP4 at time 0, which gives an average rate of thousands per second."""
+    file = tmp_path / "zero.mp4"
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=12)
+        stream.width, stream.height = 64, 48
+        packets = []
+        for image in [plain(20 * n) for n in range(8)]:
+            packets += stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24"))
+        for packet in [*packets, *stream.encode()]:
+            packet.pts = packet.dts = 0
+            container.mux(packet)
+    assert steps_s(read(file)) == pytest.approx([1 / 12] * 7)
+
+
 def test_time_goes_on_when_timestamps_jump_back(tmp_path: Path) -> None:
     half = BytesIO()
     encode(half, [plain(level) for level in range(0, 250, 50)], codec="mpeg4", rate=10, format="mpegts")
