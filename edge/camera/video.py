@@ -41,11 +41,14 @@ def frame_rate(file: str) -> tuple[Fraction, int | None]:
 
 
 def _rate(stream: VideoStream) -> Fraction:
-    """Frames per second: the average rate, or the nominal one if that is lower.
+    """Frames per second: the average rate, or that of the codec if the average is far higher.
 
-    The average is far too high in files that leave every frame at time 0.
+    The average is thousands in files that leave every frame at time 0.
     """
-    stated = min(filter(None, (stream.average_rate, stream.guessed_rate)), default=Fraction(DEFAULT_FPS))
+    stated = stream.average_rate or Fraction(DEFAULT_FPS)
+    nominal = stream.codec_context.framerate
+    if nominal and stated > 2 * nominal:  # interlaced codecs may state half of the rate
+        stated = nominal
     # PyAV 19 has a rational type of its own, which lacks `limit_denominator`.
     return max(Fraction(stated.numerator, stated.denominator).limit_denominator(1001), Fraction(1, 1001))
 
