@@ -28,7 +28,7 @@ class Postures(Protocol):
 class Places(Protocol):
     """Says which zones people are in; it may keep state between frames."""
 
-    def update(self, people: Sequence[Person], seen: Observation) -> list[tuple[str, ...]]: ...  # in that order
+    def locate(self, moment: Moment) -> list[tuple[str, ...]]: ...  # names, in the order of the subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,16 @@ class Rules:
         postures: list[Posture] = ["unknown"] * len(people)
         if self._postures:
             postures = self._postures.update(people, self._now_s)
-        places = self._places.update(people, seen) if self._places else [()] * len(people)
         subjects = tuple(
-            Subject(person, person.id, posture, zones)
-            for person, posture, zones in zip(people, postures, places, strict=True)
+            Subject(person, person.id, posture)
+            for person, posture in zip(people, postures, strict=True)
             if person.id is not None  # for the type checker
         )
         moment = Moment(self._device_id, seen, self._now_s, subjects)
+        if self._places:
+            places = self._places.locate(moment)
+            subjects = tuple(replace(one, zones=zones) for one, zones in zip(subjects, places, strict=True))
+            moment = replace(moment, subjects=subjects)
         events = tuple(event for rule in self._rules for event in rule.update(moment))
         return Outcome(events, self._state(moment))
 

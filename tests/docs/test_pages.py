@@ -15,7 +15,7 @@ from PIL import Image
 from edge import __version__
 from edge.camera import SOURCES
 from edge.cli.app import app
-from edge.config import Config
+from edge.config import Config, Line, Zone
 from edge.errors import ReasonCode
 from edge.mqtt.messages import PAYLOADS, Topics
 from edge.scenes.scenes import SCENES
@@ -26,6 +26,7 @@ from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import run_edge
 
 CONFIGURATION, MQTT, COMMANDS = Page("docs/configuration.md"), Page("docs/mqtt.md"), Page("docs/commands.md")
+ARRAYS: dict[str, type[msgspec.Struct]] = {"zones": Zone, "lines": Line}
 PAGE_IDS = [page.name for page in pages()]
 
 
@@ -34,8 +35,17 @@ def keys(tables: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]
     for name, value in tables.items():
         if isinstance(value, dict) and value:
             yield from keys(value, f"{start}{name}.")
-        else:
+        elif f"{start}{name}" not in ARRAYS:
             yield start + name, value
+
+
+def array_keys() -> dict[str, Any]:
+    """Every key of the arrays of tables with its default; None if it is required."""
+    return {
+        f"{name}.{field.encode_name}": None if field.required else field.default
+        for name, table in ARRAYS.items()
+        for field in msgspec.structs.fields(table)
+    }
 
 
 def options() -> dict[str, set[str]]:
@@ -55,7 +65,10 @@ def test_every_key_is_documented_with_its_default() -> None:
     text = CONFIGURATION.text.replace(CONFIGURATION.section("Renamed keys"), "")
     rows = dict(re.findall(r"^\| `([a-z_]+\.[a-z_.]+)` \| `([^`]*)` \|", text, re.MULTILINE))
     documented = {key: tomllib.loads(f"value = {value}")["value"] for key, value in rows.items()}
-    assert documented == dict(keys(msgspec.to_builtins(Config())))
+    required = set(re.findall(r"^\| `([a-z_]+\.[a-z_.]+)` \| required \|", text, re.MULTILINE))
+    defaults = dict(keys(msgspec.to_builtins(Config()))) | array_keys()
+    assert documented == {key: value for key, value in defaults.items() if value is not None}
+    assert required == {key for key, value in defaults.items() if value is None}
 
 
 def test_every_topic_has_a_section() -> None:
@@ -162,7 +175,7 @@ def test_the_rooms_are_listed_in_the_order_of_imports() -> None:
     level = {
         room: number for number, layer in enumerate(reversed(layers)) for room in re.findall(r"edge\.(\w+)", layer)
     }
-    ground = {"types", "errors", "skeleton"}  # in one row
+    ground = {"types", "errors", "skeleton", "geometry"}  # in one row
     assert [level[room] for room in rooms if room not in ground] == sorted(level[r] for r in rooms if r not in ground)
 
 

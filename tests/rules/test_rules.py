@@ -6,7 +6,7 @@ from dataclasses import replace
 from edge.rules.episode import begin
 from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules
 from edge.rules.values import Event, Moment, PersonState, Posture, State
-from edge.types import Observation, Person
+from edge.types import Person
 from tests.support.people import observation, person
 
 
@@ -43,8 +43,8 @@ class AllSitting:
 
 
 class AllInBed:
-    def update(self, people: Sequence[Person], seen: Observation) -> list[tuple[str, ...]]:  # noqa: ARG002
-        return [("bed",)] * len(people)
+    def locate(self, moment: Moment) -> list[tuple[str, ...]]:
+        return [("bed",)] * len(moment.subjects)
 
 
 def test_every_rule_sees_every_frame_in_order() -> None:
