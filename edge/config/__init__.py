@@ -11,16 +11,19 @@ from edge.config.schema import (
     Filter,
     Inference,
     InputPixels,
+    Line,
     Model,
     Mqtt,
     People,
+    Presence,
     Smoothing,
     Tls,
     Tracking,
+    Zone,
 )  # fmt: skip
 
 __all__ = [
-    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Model",
-    "Mqtt", "People", "Smoothing", "Tls", "Tracking", "find_credential", "host_and_port", "load", "password",
-    "variable_of",
+    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Line",
+    "Model", "Mqtt", "People", "Presence", "Smoothing", "Tls", "Tracking", "Zone", "find_credential", "host_and_port",
+    "load", "password", "variable_of",
 ]  # fmt: skip

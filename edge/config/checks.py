@@ -1,6 +1,7 @@
 """Checks that go beyond the type and range of one key."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,14 @@ import msgspec
 
 from edge.config.credentials import password
 from edge.config.hosts import is_host
-from edge.config.schema import PART_NAMES, SLOWEST_FPS, Config, Mqtt, Tls
+from edge.config.schema import PART_NAMES, SLOWEST_FPS, Config, Mqtt, Tls, Zone
+from edge.config.validation import key_of_entry
 from edge.errors import ConfigError
+from edge.geometry import area, crossing_sides
+
+# `state.zones.<name>` in a template would be one of these methods or constants instead of the zone.
+_RESERVED_NAMES = {"get", "items", "keys", "values", "none", "null", "true", "false", "unknown", "unavailable"}
+_SMALLEST_AREA = 1e-4  # of the picture: 5 x 6 px of 640 x 480
 
 
 def check(config: Config) -> None:
@@ -23,6 +30,14 @@ def check(config: Config) -> None:
     if 0 < config.camera.fps < SLOWEST_FPS:
         problem = f"{config.camera.fps} is too slow for systemd's watchdog"
         raise ConfigError("camera.fps", problem, f"use 0 or {SLOWEST_FPS} to 240")
+    _check_names("zones", [zone.name for zone in config.zones])
+    _check_names("lines", [line.name for line in config.lines])
+    for zone in config.zones:
+        _check_zone(zone)
+    for line in config.lines:
+        if line.start == line.to:
+            remedy = "use two different points: the arrow between them shows which side is which"
+            raise ConfigError(f"lines.{line.name}", "from and to are the same point", remedy)
 
 
 def check_broker(mqtt: Mqtt) -> None:
@@ -36,6 +51,28 @@ def check_broker(mqtt: Mqtt) -> None:
         problem = "is missing, although mqtt.password_file is set"
         raise ConfigError("mqtt.username", problem, "write the broker's user name")
     _check_tls(mqtt.tls)
+
+
+def _check_names(key: str, names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        if name in _RESERVED_NAMES:
+            problem = f'"{name}" has a meaning of its own in templates'
+            raise ConfigError(f"{key}[{index + 1}].name", problem, f'use another name, e.g. "{name}_1"')
+        if name in names[:index]:
+            raise ConfigError(f"{key}[{index + 1}].name", f'"{name}" is used twice', "give each its own name")
+
+
+def _check_zone(zone: Zone) -> None:
+    key = f"zones.{zone.name}"
+    crossing = crossing_sides(zone.points)
+    if crossing:
+        problem = "the sides from point {} and from point {} cross".format(*(edge + 1 for edge in crossing))
+        raise ConfigError(f"{key}.points", problem, "list the points in order around the zone")
+    if area(zone.points) < _SMALLEST_AREA:
+        raise ConfigError(f"{key}.points", "the points enclose no area", "use corners that are not on one line")
+    if zone.kind == "exclude" and zone.loitering_s:
+        remedy = "remove it, or use another kind"
+        raise ConfigError(f"{key}.loitering_s", "has no effect in a zone of kind exclude", remedy)
 
 
 def _check_tls(tls: Tls) -> None:
@@ -57,5 +94,8 @@ def _check_text(value: Any, key: str = "") -> None:
     if isinstance(value, dict):
         for name, entry in value.items():
             _check_text(entry, f"{key}.{name}" if key else name)
+    elif isinstance(value, list | tuple):
+        for index, entry in enumerate(value):
+            _check_text(entry, key_of_entry(key, index, entry) if isinstance(entry, dict) else key)
     elif isinstance(value, str) and any(ord(character) < ord(" ") for character in value):
         raise ConfigError(key, f"{value!r} contains control characters", "remove them")

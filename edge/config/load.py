@@ -1,11 +1,12 @@
 """Read the configuration from the file and the environment, and run every check that needs no network.
 
-The environment variable `EDGE_POSE_<TABLE>__<KEY>` overrides a key. Every error is a ConfigError whose `origin` is the
-file or the variable that set the key.
+The environment variable `EDGE_POSE_<TABLE>__<KEY>` overrides a key, and `EDGE_POSE_ZONES` all tables `[[zones]]`. Every
+error is a ConfigError whose `origin` is the file or the variable that set the key.
 """
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,11 +17,12 @@ import msgspec
 from edge.config.checks import check, check_broker
 from edge.config.renamed import RENAMED, contradiction, rename_keys, warn
 from edge.config.schema import Config
-from edge.config.validation import explain, plain_type
+from edge.config.validation import explain, is_array_of_tables, plain_type
 from edge.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/edge-pose/edge-pose.toml")
 ENV_PREFIX = "EDGE_POSE_"
+_ARRAYS = {name for name in Config.__struct_fields__ if is_array_of_tables(plain_type(Config, [name]))}
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, broker: bool = True) -> Config:
@@ -43,7 +45,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, b
     except ConfigError as exc:
         if exc.origin:
             raise
-        variable = overridden.get(exc.key)
+        # A variable may set a whole table, and the error names one key of it.
+        variable = next((overridden[key] for key in overridden if re.match(rf"{re.escape(key)}\b", exc.key)), None)
         raise exc.with_fields(origin=f"environment: {variable}" if variable else origin) from exc
 
 
@@ -80,10 +83,10 @@ def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]
     """Write the keys that the environment sets into `tables`; returns key -> name of its variable."""
     overridden: dict[str, str] = {}
     for variable, raw in environ.items():
-        if not variable.startswith(ENV_PREFIX) or "__" not in variable:
+        key = _key_of(variable)
+        if not variable.startswith(ENV_PREFIX) or ("__" not in variable and key not in _ARRAYS):
             _check_spelling(variable)
             continue
-        key = _key_of(variable)
         if new := RENAMED.get(key):
             warn("environment", variable, variable_of(new))
             if environ.get(variable_of(new), raw) != raw:
@@ -91,6 +94,9 @@ def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]
             key = new
         *parents, name = key.split(".")
         table: Any = tables
+        if parents and parents[0] in _ARRAYS:
+            remedy = f"set {variable_of(parents[0])} to all of them: [{{name = ...}}, ...]"
+            raise ConfigError(variable, f"{parents[0]} is a list of tables", remedy, origin="environment")
         for parent in parents:
             table = table.setdefault(parent, {})
             if not isinstance(table, dict):

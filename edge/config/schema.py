@@ -30,6 +30,11 @@ SLOWEST_FPS = 0.1
 Share = Annotated[float, Meta(ge=0, le=1)]
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
 InputPixels = Annotated[int, Meta(ge=33, le=2049)]
+Name = Annotated[str, Meta(pattern="^[a-z0-9_]+$", max_length=64, description="up to 64 of a-z, 0-9 and _, in quotes")]
+Place = Annotated[
+    tuple[Share, Share],
+    Meta(description="[x, y]: fractions of the picture from 0 to 1, from the left and from the top"),
+]
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +118,28 @@ class Smoothing(Table, frozen=True):
     hysteresis: Share = 0.05
 
 
+class Presence(Table, frozen=True):
+    enabled: bool = True
+    enter_s: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    leave_s: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+
+
+class Zone(Table, frozen=True):
+    name: Name
+    points: Annotated[
+        tuple[Place, ...],
+        Meta(min_length=3, max_length=64, description="3 to 64 points [x, y], as fractions of the picture from 0 to 1"),
+    ]
+    kind: Literal["area", "bed", "exclude"] = "area"
+    loitering_s: Annotated[float, Meta(ge=0, le=86400)] = 0.0
+
+
+class Line(Table, frozen=True):
+    name: Name
+    start: Place = field(name="from")
+    to: Place
+
+
 class Tls(Table, frozen=True):
     enabled: bool = False
     ca_file: str = ""
@@ -149,6 +176,9 @@ class Config(Table, frozen=True):
     filter: Filter = field(default_factory=Filter)
     tracking: Tracking = field(default_factory=Tracking)
     smoothing: Smoothing = field(default_factory=Smoothing)
+    presence: Presence = field(default_factory=Presence)
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
     mqtt: Mqtt = field(default_factory=Mqtt)
 
 

@@ -17,6 +17,7 @@ from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
+from edge.service.rules import open_rules
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         Views(RotationPlanner() if config.people.detect_lying else None, crop_around if one_person else None),
         _tracker(config),
         _smoother(config, thresholds) if config.smoothing.enabled else Untracked(),
-        Rules(),
+        open_rules(config),
     )
 
 

@@ -1,5 +1,6 @@
 """Loading the configuration: defaults, file, environment, and their errors."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import Config, load, variable_of
+from edge.config import Config, Line, Zone, load, variable_of
 from edge.config.schema import PART_NAMES
 from edge.errors import EXIT_CONFIG, ConfigError
 from edge.skeleton import PARTS
 from tests.support import ROOT
 
+SHIPPED = (ROOT / "config/edge-pose.toml").read_text(encoding="utf-8")
 HOST = '[mqtt]\nhost = "broker"\n'
+ZONE = "[[zones]]\nname = 'bed'\npoints = [[0, 0], [0.5, 0], [0.5, 0.5]]\n"
+LINE = "[[lines]]\nname = 'door'\nfrom = [0.2, 0.9]\nto = [0.2, 0.4]\n"
 
 Write = Callable[[str], Path]
 
@@ -29,13 +33,24 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_the_shipped_file_has_every_key_with_its_default() -> None:
-    shipped = tomllib.loads((ROOT / "config/edge-pose.toml").read_text(encoding="utf-8"))
-    assert shipped == msgspec.to_builtins(Config())
+    shipped = tomllib.loads(SHIPPED)
+    assert shipped | {"zones": (), "lines": ()} == msgspec.to_builtins(Config())
     assert msgspec.convert(shipped, Config) == Config()
 
 
+def test_the_shipped_file_has_an_example_of_each_array_of_tables(write: Write) -> None:
+    """They are comments. Without the comment marks, they are valid and have every key."""
+    example = re.sub(r"^# (?=\[\[|\w+ = )", "", SHIPPED, flags=re.MULTILINE)
+    config = load(write(example.replace('host = ""', 'host = "broker"')), {})
+    assert msgspec.convert(tomllib.loads(example), Config).zones == config.zones
+    tables = tomllib.loads(example)
+    for name, table, entries in (("zones", Zone, config.zones), ("lines", Line, config.lines)):
+        assert len(entries) == 1
+        assert set(tables[name][0]) == {field.encode_name for field in msgspec.structs.fields(table)}
+
+
 def test_the_shipped_file_explains_every_key() -> None:
-    for line in (ROOT / "config/edge-pose.toml").read_text(encoding="utf-8").splitlines():
+    for line in SHIPPED.splitlines():
         if "=" in line and not line.startswith("#"):
             assert "#" in line, f"no comment: {line}"
 
@@ -86,6 +101,33 @@ def test_valid_hosts_are_accepted(write: Write, host: str) -> None:
         (HOST + '[device]\nid = "Living room"', "device.id", "'Living room'", "a-z, 0-9"),
         (HOST + '[device]\nid = "abc\\n"', "device.id", "control characters", "remove"),
         (HOST + 'base_topic = "a/#"', "mqtt.base_topic", "'a/#'", "without +, #"),
+        ("zones = 3\n" + HOST, "zones", "3", "[[zones]]"),
+        (HOST + "[zones]\nname = 'a'", "zones", "{'name': 'a'}", "[[zones]]"),
+        (HOST + "[[zones]]\nkind = 'bed'", "zones[1].name", "is missing", "a-z, 0-9"),
+        (HOST + "[[zones]]\nname = 'a'", "zones.a.points", "is missing", "points [x, y]"),
+        (HOST + ZONE + "knd = 'bed'", "zones.bed.knd", "unknown key", "did you mean kind?"),
+        (HOST + ZONE + "kind = 'sofa'", "zones.bed.kind", "'sofa'", '"area", "bed" or "exclude"'),
+        (HOST + ZONE + "loitering_s = -1", "zones.bed.loitering_s", "-1", "from 0 to 86400"),
+        (HOST + ZONE + "kind = 'exclude'\nloitering_s = 3", "zones.bed.loitering_s", "no effect", "remove it"),
+        (HOST + ZONE + ZONE, "zones[2].name", '"bed" is used twice', "its own name"),
+        (HOST + ZONE.replace("bed", "Bed"), "zones.Bed.name", "'Bed'", "a-z, 0-9"),
+        (HOST + ZONE.replace("'bed'", '"bed\\n"'), "zones[1].name", "control characters", "remove"),
+        (HOST + ZONE.replace("bed", "items"), "zones[1].name", '"items"', '"items_1"'),
+        (HOST + ZONE.replace(", [0.5, 0.5]", ""), "zones.bed.points", "[[0, 0], [0.5, 0]]", "3 to 64 points"),
+        (HOST + ZONE.replace("[0.5, 0]", "[1.5, 0]"), "zones.bed.points", "[1.5, 0]", "from 0 to 1"),
+        (HOST + ZONE.replace("[0.5, 0]", "[nan, 0]"), "zones.bed.points", "[nan, 0]", "from 0 to 1"),
+        (HOST + ZONE.replace("[0.5, 0]", "[0.2, 0.2]"), "zones.bed.points", "no area", "not on one line"),
+        (
+            HOST + ZONE.replace("0.5]]", "0.5], [0.4, 0.1], [0.6, 0.1]]"),
+            "zones.bed.points",
+            "point 2 and from point 4 cross",
+            "in order",
+        ),
+        (HOST + LINE.replace("to = [0.2, 0.4]", ""), "lines.door.to", "is missing", "[x, y]"),
+        (HOST + LINE.replace("0.4]", "0.9]"), "lines.door", "the same point", "two different points"),
+        (HOST + LINE + LINE, "lines[2].name", '"door" is used twice', "its own name"),
+        (HOST + LINE.replace("to =", "too ="), "lines.door.too", "unknown key", "did you mean to?"),
+        (HOST + "[presence]\nleave_s = 0", "presence.leave_s", "0", "from 1 to 3600"),
         ("mqtt = 3", "mqtt", "3", "a table: [mqtt]"),
         ("", "mqtt.host", "is missing", "host = "),
         ('[mqtt]\nhost = "mqtt://a"', "mqtt.host", "mqtt://a", "without mqtt://"),
@@ -147,12 +189,21 @@ def test_the_environment_overrides_keys(write: Write) -> None:
     assert config.filter.parts == {"LEFT_EAR": 0.7}
 
 
+def test_one_variable_sets_all_zones(write: Write) -> None:
+    wanted = '[{name = "door", points = [[0, 0], [0.5, 0], [0.5, 1]]}, {name = "b", points = [[0, 0], [1, 0], [1, 1]]}]'
+    config = load(write(HOST + ZONE), {"EDGE_POSE_ZONES": wanted})
+    assert [zone.name for zone in config.zones] == ["door", "b"]
+    assert config.zones[0] == Zone(name="door", points=((0, 0), (0.5, 0), (0.5, 1)))
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "key", "problem"),
     [
         ("EDGE_POSE_MQTT__PORT", "abc", "mqtt.port", "invalid value 'abc'"),
         ("EDGE_POSE_MQTT__PRT", "1", "mqtt.prt", "unknown key"),
         ("EDGE_POSE_CAMERA__FPS", "0.01", "camera.fps", "too slow"),
+        ("EDGE_POSE_ZONES", "[{name = 'bed', points = []}]", "zones.bed.points", "invalid value []"),
+        ("EDGE_POSE_ZONES", "bed", "zones", "invalid value 'bed'"),
     ],
 )
 def test_the_origin_of_an_invalid_override_is_its_variable(
@@ -170,6 +221,8 @@ def test_the_origin_of_an_invalid_override_is_its_variable(
         ("EDGE_POSE_MQTT__HOST__NAME", "host is not a table", "EDGE_POSE_TABLE__KEY"),
         ("EDGE_POSE_MQTT_HOST", "unknown key", "did you mean EDGE_POSE_MQTT__HOST?"),
         ("EDGE_POSE_MQTT_TLS_CA_FILE", "unknown key", "did you mean EDGE_POSE_MQTT__TLS__CA_FILE?"),
+        ("EDGE_POSE_ZONES__BED__POINTS", "zones is a list of tables", "EDGE_POSE_ZONES"),
+        ("EDGE_POSE_ZONES_BED", "unknown key", "did you mean EDGE_POSE_ZONES?"),
         ("EDGE_POSE_DEVICE", "unknown key", "did you mean EDGE_POSE_DEVICE__ID?"),
     ],
 )
@@ -207,4 +260,4 @@ def test_without_a_broker_no_file_is_needed_and_the_environment_applies(write: W
     assert load(write("decode.max_people = 3"), {}, broker=False).decode.max_people == 3
     with pytest.raises(ConfigError) as refused:
         load(None, {"EDGE_POSE_FILTER__PARTS": "{NOES = 0.5}"}, broker=False)
-    assert (refused.value.origin, refused.value.key) == ("defaults", "filter.parts.NOES")
+    assert (refused.value.origin, refused.value.key) == ("environment: EDGE_POSE_FILTER__PARTS", "filter.parts.NOES")

@@ -83,12 +83,13 @@ def test_a_value_in_place_of_a_table_is_an_error_as_usual(tmp_path: Path, text: 
     assert refused.value.origin == str(tmp_path / "edge-pose.toml")
 
 
-def test_an_untouched_0_1_file_becomes_the_current_default_file(tmp_path: Path) -> None:
+def test_an_untouched_0_1_file_becomes_the_current_defaults(tmp_path: Path) -> None:
     path = write(tmp_path, OLD.read_text(encoding="utf-8"))
     path.chmod(0o640)
     line = upgrade(path)
     text = path.read_text(encoding="utf-8")
-    assert tomllib.loads(text) == tomllib.loads((ROOT / "config/edge-pose.toml").read_text(encoding="utf-8"))
+    current = tomllib.loads((ROOT / "config/edge-pose.toml").read_text(encoding="utf-8"))
+    assert tomllib.loads(text).items() <= current.items()  # tables that came later keep their defaults
     assert msgspec.convert(tomllib.loads(text), Config) == Config()
     comments = [line.partition("#")[2] for line in OLD.read_text(encoding="utf-8").splitlines()]
     assert [line.partition("#")[2] for line in text.splitlines() if line not in ("", "[people]")] == [
