@@ -119,7 +119,7 @@ def _structs(kind: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("command", options())
 def test_every_command_and_option_is_documented(command: str) -> None:
-    (usage,) = re.findall(rf"^\| `(edge-pose {command}\b[^`]*)` \|", COMMANDS.text, re.MULTILINE)
+    (usage,) = re.findall(rf"^\| `(edge-pose {command}(?: [^`]*)?)` \|", COMMANDS.text, re.MULTILINE)
     documented = set(re.findall(r"--[a-z-]+", usage))
     if command == "evaluate":  # it has a page of its own
         documented = set(re.findall(r"--[a-z-]+", Page("docs/evaluate.md").text))
