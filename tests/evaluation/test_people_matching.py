@@ -7,10 +7,9 @@ from tests.support.people import STANDING, person
 LEFT, RIGHT = (100.0, 100.0), (400.0, 100.0)
 
 
-def mirrored() -> dict[str, tuple[float, float]]:
-    """The keypoints of a standing person with left and right exchanged."""
-    swapped = {"LEFT": "RIGHT", "RIGHT": "LEFT"}
-    return {part: STANDING["_".join(swapped.get(word, word) for word in part.split("_"))] for part in STANDING}
+def upside_down() -> dict[str, tuple[float, float]]:
+    """A standing person with the head where the feet are."""
+    return {part: (200 - x, 240 - y) for part, (x, y) in STANDING.items()}
 
 
 def test_people_match_the_nearest_true_person() -> None:
@@ -27,8 +26,13 @@ def test_the_second_pose_on_a_person_matches_no_true_person() -> None:
     assert match([person(1, at=(110, 100)), person(2, at=LEFT)], true_frame(0, LEFT), {}) == {0: 1}
 
 
-def test_left_and_right_may_be_exchanged() -> None:
-    assert match([person(1, mirrored(), at=LEFT)], true_frame(0, LEFT), {}) == {0: 0}
+def test_a_pose_on_a_person_matches_although_it_is_upside_down() -> None:
+    assert match([person(1, upside_down(), at=LEFT)], true_frame(0, LEFT), {}) == {0: 0}
+
+
+def test_the_pose_that_is_more_alike_matches() -> None:
+    people = [person(1, upside_down(), at=LEFT), person(2, at=(LEFT[0] + 10, LEFT[1]))]
+    assert match(people, true_frame(0, LEFT), {}) == {0: 1}
 
 
 def test_a_few_keypoints_are_enough() -> None:
