@@ -124,6 +124,10 @@ class Presence(Table, frozen=True):
     leave_s: Annotated[float, Meta(ge=1, le=3600)] = 10.0
 
 
+class Postures(Table, frozen=True):
+    enabled: bool = True
+
+
 class Zone(Table, frozen=True):
     name: Name
     points: Annotated[
@@ -177,6 +181,7 @@ class Config(Table, frozen=True):
     tracking: Tracking = field(default_factory=Tracking)
     smoothing: Smoothing = field(default_factory=Smoothing)
     presence: Presence = field(default_factory=Presence)
+    posture: Postures = field(default_factory=Postures)
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     mqtt: Mqtt = field(default_factory=Mqtt)

@@ -2,6 +2,7 @@
 
 from edge.config import Config
 from edge.rules.lines import Line, Lines
+from edge.rules.posture import PostureClassifier
 from edge.rules.presence import Presence
 from edge.rules.rules import Rule, Rules
 from edge.rules.zones import Zone, Zones
@@ -17,7 +18,8 @@ def open_rules(config: Config) -> Rules:
         rules.append(zones)
     if config.lines:
         rules.append(Lines([Line(line.name, line.start, line.to) for line in config.lines]))
-    return Rules(rules, device_id=config.device.topic_id, places=zones)
+    postures = PostureClassifier() if config.posture.enabled else None
+    return Rules(rules, device_id=config.device.topic_id, postures=postures, places=zones)
 
 
 def _zones(config: Config) -> Zones | None:

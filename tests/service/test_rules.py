@@ -43,9 +43,13 @@ def test_people_are_not_located_in_excluded_zones() -> None:
 
 
 def test_disabled_rules_leave_the_state_unknown() -> None:
-    player = outcomes(config(presence={"enabled": False}))
+    player = outcomes(config(presence={"enabled": False}, posture={"enabled": False}))
     assert player.events == []
-    assert (state(player).present, state(player).moving) == (None, None)
+    assert (state(player).present, state(player).moving, state(player).standing) == (None, None, None)
+
+
+def test_postures_are_in_the_state() -> None:
+    assert state(outcomes(config(), empty_s=0)).standing == 1
 
 
 @pytest.mark.parametrize(("continuous", "present"), [(True, False), (False, None)])

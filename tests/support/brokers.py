@@ -113,12 +113,11 @@ class Mosquitto:
     def stalled(self) -> Iterator[None]:
         """Suspend it while the block runs: connections stay open, but it reads nothing."""
         assert self._process is not None
-        process = self._process  # the block may kill it
-        process.send_signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGCONT)
 
     def _end(self, number: int) -> None:
         if self._process is not None:

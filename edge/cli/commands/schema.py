@@ -8,12 +8,11 @@ import typer
 
 def schema(
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="keypoints, event, state, info or health. Without it, all."),
+        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health. Without it, all three.")
     ] = None,
 ) -> None:
     """Print the JSON Schema of the messages."""
-    from edge.mqtt.topics import schemas
+    from edge.mqtt.messages import schemas
 
     known = schemas()
     if name is not None and name not in known:
