@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge import __version__
-from edge.cli.commands import annotate, check, demo, doctor, evaluate, models, run, schema, watch
+from edge.cli.commands import annotate, check, demo, doctor, evaluate, evaluate_events, models, run, schema, watch
 
 app = typer.Typer(
     name="edge-pose",
@@ -28,6 +28,7 @@ app.command("doctor")(doctor.doctor)
 app.command("watch")(watch.watch)
 app.command("annotate")(annotate.annotate)
 app.command("evaluate")(evaluate.evaluate)
+app.command("evaluate-events")(evaluate_events.evaluate_events)
 app.command("schema")(schema.schema)
 app.add_typer(models.app, name="models")
 

@@ -22,8 +22,8 @@ from edge.config import Camera, Mqtt, host_and_port, variable_of
 from edge.config.load import ENV_PREFIX
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.failures import UNANSWERED
-from edge.mqtt.messages import Topics
 from edge.mqtt.subscription import Subscription
+from edge.mqtt.topics import Topics
 
 LOOPBACK = "127.0.0.1"
 BROKER_S = 10.0  # for connecting to the broker
@@ -88,8 +88,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
             # On Ctrl-C, the terminal has signalled the service as well. A second signal does no harm.
             _stop(service)
             log.join(STOP_S)
-            retained = [topics.status, topics.info, topics.health]
-            if broker is not None and not subscription.clear(retained):
+            if broker is not None and not subscription.clear(topics.retained):
                 notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
             subscription.close()
 

@@ -1,4 +1,4 @@
-"""`edge-pose watch`: print the people that the sensors on a broker detect, one line per person."""
+"""`edge-pose watch`: print what the sensors on a broker see: a line per person, event, and change of the state."""
 
 import json
 import os
@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from edge.cli.pose_text import position, score_bar
+from edge.cli.room_text import event_line, state_in_words, state_line
 from edge.config import Mqtt, host_and_port, load, variable_of
 from edge.errors import EXIT_OK, UsageError
+from edge.mqtt.events import StateOut, read_event, read_state
 from edge.mqtt.failures import Failure
 from edge.mqtt.messages import Keypoints, PoseOut, read_keypoints
 from edge.mqtt.subscription import Subscription
@@ -21,6 +23,9 @@ from edge.types import Message
 
 # Enough for the position, the height and the hands of a person; all 17 do not fit on a line.
 SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
+
+# Below the topic of each device.
+WATCHED = "status", "keypoints", "state", "event/+"
 
 
 def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool) -> int:
@@ -34,8 +39,8 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells disable it for programs in the background
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    printer = _Printer(as_json=as_json)
-    subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/keypoints", f"{mqtt.base_topic}/+/status"])
+    printer = _Printer(mqtt.base_topic, as_json=as_json)
+    subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/{topic}" for topic in WATCHED])
     reported: Failure | None = None
     _note(f"waiting for sensors under {mqtt.base_topic}/ on {mqtt.host}:{mqtt.port}; stop with Ctrl-C")
     try:
@@ -56,40 +61,57 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
 
 
 class _Printer:
-    """Prints messages. While a sensor detects no people, prints only the first of its messages."""
+    """Prints messages. While a sensor reports nothing new, prints only the first of its messages."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, base_topic: str, *, as_json: bool) -> None:
+        self._base_topic = base_topic
         self._console = Console(highlight=False)
         self._as_json = as_json
         self._people: dict[str, int] = {}  # device -> people in its last message
+        self._states: dict[str, str] = {}  # device -> its last state in words
 
     def print(self, message: Message) -> None:
-        device, kind = message.topic.split("/")[-2:]
+        device, _, kind = message.topic.removeprefix(f"{self._base_topic}/").partition("/")
         if kind == "status" and not message.payload:  # deletes a retained status
             return
         if self._as_json:
             payload = message.payload.decode(errors="replace")
-            document = {"topic": message.topic, "payload": _decoded(payload) if kind == "keypoints" else payload}
+            document = {"topic": message.topic, "payload": payload if kind == "status" else _decoded(payload)}
             sys.stdout.write(json.dumps(document) + "\n")
             sys.stdout.flush()
         elif kind == "status":
             self._console.print(f"{device}  {message.payload.decode(errors='replace')}", style="bold")
-        else:
-            self._print_keypoints(device, message.payload)
+        elif message.payload:  # an empty one deletes a retained state
+            self._print_payload(device, kind, message.payload)
 
-    def _print_keypoints(self, device: str, payload: bytes) -> None:
+    def _print_payload(self, device: str, kind: str, payload: bytes) -> None:
         try:
-            keypoints = read_keypoints(payload)
+            if kind == "keypoints":
+                self._print_keypoints(device, read_keypoints(payload))
+            elif kind == "state":
+                self._print_state(device, read_state(payload))
+            else:
+                self._print_line(event_line(device, read_event(payload)))
         except msgspec.DecodeError as exc:
-            self._console.print(f"{device}  sent an invalid keypoints message: {exc}", style="red")
-            return
+            self._console.print(f"{device}  sent an invalid {kind} message: {exc}", style="red")
+
+    def _print_keypoints(self, device: str, keypoints: Keypoints) -> None:
         people = len(keypoints.poses)
         if people or self._people.get(device) != 0:
             for line in lines(device, keypoints):
-                # Cut lines at the width of a terminal. In a pipe, print all of them.
-                cut = self._console.is_terminal
-                self._console.print(line, no_wrap=cut, overflow="ellipsis" if cut else None, soft_wrap=not cut)
+                self._print_line(line)
         self._people[device] = people
+
+    def _print_state(self, device: str, state: StateOut) -> None:
+        words = state_in_words(state)
+        if words.plain != self._states.get(device):
+            self._print_line(state_line(device, state))
+        self._states[device] = words.plain
+
+    def _print_line(self, line: Text) -> None:
+        # Cut lines at the width of a terminal. In a pipe, print all of them.
+        cut = self._console.is_terminal
+        self._console.print(line, no_wrap=cut, overflow="ellipsis" if cut else None, soft_wrap=not cut)
 
 
 def _note(text: str) -> None:

@@ -11,9 +11,9 @@ from edge.config import Config, Mqtt, password
 from edge.doctor.result import Result, from_error
 from edge.errors import ConfigError
 from edge.mqtt.failures import UNSUPPORTED_PROTOCOL, explain, refused
-from edge.mqtt.messages import PAYLOADS, Topics
 from edge.mqtt.probe import ACCEPTED, FAILURE, QOS_NOT_SUPPORTED, Probe
 from edge.mqtt.tls import tls_context
+from edge.mqtt.topics import Topics
 
 STEP_S = 3.0
 DAY_S = 86400
@@ -135,10 +135,9 @@ def _topics(probe: Probe, config: Config, version: int) -> Result:
     if version != 5:
         return Result("topics", "unknown", "MQTT 3.1.1 does not report refusals", "update the broker to MQTT 5")
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-    wanted = [topics.status, *(f"{topics.root}/{name}" for name in PAYLOADS)]
     fix = f"allow {config.mqtt.username or 'anonymous'} to write {topics.root}/# in the broker's access list"
     denied: list[str] = []
-    for topic in wanted:
+    for topic in topics.all:
         try:
             code = probe.try_publish(topic)
         except OSError as exc:
@@ -152,5 +151,5 @@ def _topics(probe: Probe, config: Config, version: int) -> Result:
             denied.append(f"{topic} (0x{code:02x})")
     if denied:
         return Result("topics", "problem", f"may not publish on {', '.join(denied)}", fix)
-    names = ", ".join(topic.rpartition("/")[2] for topic in wanted)
+    names = ", ".join(topic.removeprefix(f"{topics.root}/") for topic in topics.all)
     return Result("topics", "ok", f"may publish on {topics.root}/: {names}")

@@ -1,22 +1,20 @@
-"""The wire contract: every topic and payload, its QoS, retain flag, expiry and JSON Schema.
+"""The payloads of `keypoints`, `info` and `health`. `event` and `state` are in edge/mqtt/events.py.
 
-Topic names appear only here. An unknown value is null, never zero; keypoints that were not detected are left out.
+An unknown value is null, never zero; keypoints that were not detected are left out.
 Within `"v": 1`, fields may be added but never removed or changed.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from edge.errors import ReasonCode
 from edge.skeleton import PARTS
-from edge.types import Backend, Frame, Message, Person
+from edge.types import Backend, Frame, Person
 
 SCHEMA_VERSION: Final = 1
-KEYPOINTS_EXPIRY_S = 5
-MISSED_HEARTBEATS = 3
 
 Time = Annotated[str, Meta(description="UTC, ISO 8601 with milliseconds",
                            pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]  # fmt: skip
@@ -169,37 +167,6 @@ class Health(Payload, frozen=True):
 
 # Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
 read_keypoints = msgspec.json.Decoder(Keypoints).decode
-
-PAYLOADS: dict[str, type[Payload]] = {"keypoints": Keypoints, "info": Info, "health": Health}
-
-
-def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each payload, by topic name. `status` has none: it is the text online or offline."""
-    return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
-
-
-class Topics:
-    """The topics of one device, and the messages on them."""
-
-    def __init__(self, base_topic: str, device_id: str) -> None:
-        self.root = f"{base_topic}/{device_id}"
-        self.status = f"{self.root}/status"
-        self.info = f"{self.root}/info"
-        self.keypoints = f"{self.root}/keypoints"
-        self.health = f"{self.root}/health"
-
-    def status_message(self, *, online: bool) -> Message:
-        return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)
-
-    def info_message(self, info: Info) -> Message:
-        return Message(self.info, msgspec.json.encode(info), qos=1, retain=True)
-
-    def keypoints_message(self, keypoints: Keypoints) -> Message:
-        return Message(self.keypoints, msgspec.json.encode(keypoints), expiry_s=KEYPOINTS_EXPIRY_S)
-
-    def health_message(self, health: Health, heartbeat_s: float) -> Message:
-        expiry_s = max(round(MISSED_HEARTBEATS * heartbeat_s), 1)
-        return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
 
 
 def size_out(frame: Frame) -> Size:

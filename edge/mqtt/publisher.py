@@ -1,9 +1,12 @@
 """Publish the messages of one device, and its status: `online` or `offline`."""
 
 import logging
+import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
@@ -17,30 +20,49 @@ from edge.types import Message
 log = logging.getLogger(__name__)
 
 POLL_S = 0.02
+MAX_KEPT = 256  # messages
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """A message that is kept until the broker has it, or it expires."""
+
+    message: Message
+    expires_s: float
+    sent: MQTTMessageInfo | None = None  # on the current connection
 
 
 class Publisher:
     """Publishes the messages of one device, and its status.
 
     `online` and the other retained messages are sent at every connect; the last will is `offline`. Without a
-    connection, messages are dropped and counted, not queued. If a second client connects with the same ID, the broker
-    drops this one, which reconnects and publishes the retained messages again.
+    connection, other messages are dropped and counted, except for those that `publish_kept` keeps. If a second client
+    connects with the same ID, the broker drops this one, which reconnects and publishes the retained messages again.
     """
 
-    def __init__(
-        self, mqtt: Mqtt, device_id: str, *, online: Message, offline: Message, waits: Waits | None = None
+    def __init__(  # noqa: PLR0913 - the last two are for tests
+        self,
+        mqtt: Mqtt,
+        device_id: str,
+        *,
+        online: Message,
+        offline: Message,
+        waits: Waits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises ConfigError if the password or a certificate cannot be used."""
+        self._monotonic = monotonic
         self._online, self._offline = online, offline
         self._retained: dict[str, Message] = {}  # by topic
         self._pending: deque[MQTTMessageInfo] = deque()
+        self._kept: deque[_Kept] = deque()  # oldest first
         self._unanswered: dict[int, str] = {}  # message ID -> topic, until the broker has acknowledged the message
         self._refused: set[str | None] = set()  # topics on which the broker refused a message
         self._login = f"user {mqtt.username!r}" if mqtt.username else "anonymous clients"
         self.dropped = 0
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, waits=waits)
         self.connection.on_connected = self._announce
-        self.connection.on_lost = self._pending.clear
+        self.connection.on_lost = self._forget_sent
 
     def open(self) -> None:
         """Start to connect; see `connection.tried` and `connection.connected` for the outcome."""
@@ -52,7 +74,49 @@ class Publisher:
         with self.connection.lock:
             self._retained[message.topic] = message
             if self.connection.connected:
-                self._send_retained(self.connection.client, message)
+                self._send_answered(self.connection.client, message)
+
+    def publish_kept(self, message: Message) -> None:
+        """Publish a message with QoS 1 now, or when there is a connection and room, until its `expiry_s` has passed.
+
+        At most MAX_KEPT messages are kept; then the oldest is dropped. After a lost connection, the broker may get a
+        message twice.
+        """
+        with self.connection.lock:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.popleft()
+                self.dropped += 1
+            expiry_s = math.inf if message.expiry_s is None else message.expiry_s
+            self._kept.append(_Kept(message, self._monotonic() + expiry_s))
+            self.send_kept()
+
+    def send_kept(self) -> None:
+        """Send what is kept, as far as the broker can take it; call this regularly."""
+        if not self._kept:
+            return
+        with self.connection.lock:
+            now_s = self._monotonic()
+            waiting: deque[_Kept] = deque()
+            for kept in self._kept:
+                if kept.sent is not None:
+                    if not kept.sent.is_published():
+                        waiting.append(kept)
+                elif kept.expires_s <= now_s:
+                    self.dropped += 1
+                else:
+                    if self.has_room():
+                        self._send_one_kept(kept, now_s)
+                    waiting.append(kept)
+            self._kept = waiting
+
+    def _send_one_kept(self, kept: _Kept, now_s: float) -> None:
+        message = kept.message
+        if message.expiry_s is not None:  # it ages here, too
+            message = replace(message, expiry_s=math.ceil(kept.expires_s - now_s))
+        info = self._send_answered(self.connection.client, message)
+        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            kept.sent = info
+            self._pending.append(info)
 
     def publish_final(self, message: Message, stopping: threading.Event, timeout_s: float = 5.0) -> None:
         """Publish a last retained message, and no longer `online`; connect first if necessary.
@@ -94,6 +158,7 @@ class Publisher:
         if self.connection.connected and self.connection.lock.acquire(timeout=timeout_s):
             # When the broker acknowledges `offline`, it has every earlier message, because it answers in order.
             try:
+                self.send_kept()
                 info = send(self.connection.client, self._offline)
             finally:
                 self.connection.lock.release()
@@ -104,12 +169,21 @@ class Publisher:
     def _announce(self, client: Client) -> None:
         self._unanswered = {}
         for message in self._retained.values():
-            self._send_retained(client, message)
+            self._send_answered(client, message)
 
-    def _send_retained(self, client: Client, message: Message) -> None:
+    def _forget_sent(self) -> None:
+        """Forget what was sent on the lost connection: the broker may not have it."""
+        self._pending.clear()
+        for kept in tuple(self._kept):  # another thread may add one
+            if kept.sent is not None and not kept.sent.is_published():
+                kept.sent = None
+
+    def _send_answered(self, client: Client, message: Message) -> MQTTMessageInfo:
         """Send a message; `_answered` receives the broker's answer, which can be a refusal with MQTT 5."""
-        self._unanswered[send(client, message).mid] = message.topic
+        info = send(client, message)
+        self._unanswered[info.mid] = message.topic
         client.on_publish = self._answered
+        return info
 
     def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
         topic = self._unanswered.pop(number, None)

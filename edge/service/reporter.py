@@ -1,16 +1,20 @@
 """The MQTT sink: write updates, `info` and `health` as messages."""
 
+import logging
 import time
 from collections.abc import Callable
 
 from edge.mqtt import messages
-from edge.mqtt.messages import Topics
+from edge.mqtt.events import event_out, in_words
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
 from edge.pipeline.seams import Update
+
+log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Publishes updates as `keypoints`, and the payloads of `info` and `health`."""
+    """Publishes updates as `keypoints` and `event/<rule>`, and the payloads of `info` and `health`."""
 
     def __init__(
         self, publisher: Publisher, topics: Topics, *, max_rate_hz: float, wait_for_room: Callable[[], None] | None
@@ -27,7 +31,10 @@ class Reporter:
         self._next_s = float("-inf")
 
     def publish(self, update: Update) -> None:
-        """Publish the people of a frame."""
+        """Publish the events and the people of a frame. Events are logged, too."""
+        for event in map(event_out, update.outcome.events):
+            self._publisher.publish_kept(self._topics.event_message(event))
+            log.info("%s", in_words(event))
         now_s = time.monotonic()
         if now_s < self._next_s:
             return

@@ -16,14 +16,15 @@ from edge.config import Config
 from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
 from edge.inference.fallback import Fallback
 from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
-from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.seams import FrameSource
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
 from edge.service.reporter import Reporter
 from edge.service.sd_notify import Notifier
+from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             except AcceleratorError:
                 sensor.supervisor.publish_health()  # why the Edge TPU is not used any more
                 raise
+            finally:
+                sensor.supervisor.end()
             sensor.supervisor.publish_health()
             stopped = restart or context.signals.stopping.is_set()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
@@ -172,6 +175,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         publisher=publisher,
         reporter=reporter,
         notifier=context.notifier,
+        states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
     )
     used = selector.selected.network
     log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)

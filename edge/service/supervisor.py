@@ -1,4 +1,4 @@
-"""Publish `info` and `health`, and report to systemd, when they are due."""
+"""Publish `info`, `health` and `state`, and report to systemd, when they are due."""
 
 import time
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from edge.pipeline.seams import FrameSource, Update
 from edge.service import health, info
 from edge.service.reporter import Reporter
 from edge.service.sd_notify import Notifier
+from edge.service.states import StateReporter
 from edge.system.clock import RunningClock
 from edge.types import CameraMode
 
@@ -33,14 +34,17 @@ class Supervisor:
         publisher: Publisher,
         reporter: Reporter,
         notifier: Notifier,
+        states: StateReporter | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Without `states`, no state is published: the frames of the source are unrelated."""
         self._facts = facts
         self._source = source
         self._selector = selector
         self._publisher = publisher
         self._reporter = reporter
         self._notifier = notifier
+        self._states = states
         self._monotonic = monotonic
         self._heartbeat_s = facts.config.mqtt.heartbeat_s
         self._stall_timeout_s = stall_timeout_s(facts.config.camera)
@@ -69,6 +73,8 @@ class Supervisor:
         self._meter.count(update, now_s)
         self._last_frame_s = self._clock.now_s()
         self._people = len(update.people)
+        if self._states:
+            self._states.publish(update)
         if self._meter.processed == 1 or self._mode != self._source.mode:
             self._facts.frame, self._mode = update.frame, self._source.mode
             self._publish_info()
@@ -96,6 +102,14 @@ class Supervisor:
         changed = self._stalled != self._is_stalled()
         if (changed or now_s >= self._next_health_s) and self._publisher.connection.connected:
             self.publish_health()
+        if self._states:
+            self._states.tick(known=bool(self._meter.processed) and not self._is_stalled())
+        self._publisher.send_kept()
+
+    def end(self) -> None:
+        """Publish that the state of the room is unknown from now on."""
+        if self._states:
+            self._states.end()
 
     def publish_health(self) -> None:
         health.trim_memory()

@@ -14,8 +14,8 @@ from edge.config import Camera, Config
 from edge.inference import loading
 from edge.inference.fallback import OneNetwork
 from edge.inference.network import Network
-from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.seams import FrameSource
 from edge.scenes.scenes import SCENE_FPS, open_scene

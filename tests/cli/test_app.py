@@ -13,7 +13,7 @@ from edge.errors import EXIT_CONFIG, EXIT_USAGE, ModelError, UsageError
 from tests.support import ROOT
 from tests.support.sensor import run_edge
 
-COMMANDS = ["run", "demo", "check", "doctor", "watch", "annotate", "evaluate", "schema", "models"]
+COMMANDS = ["run", "demo", "check", "doctor", "watch", "annotate", "evaluate", "evaluate-events", "schema", "models"]
 
 
 def test_version_is_printed() -> None:

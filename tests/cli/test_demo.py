@@ -17,7 +17,8 @@ from rich.console import Console
 from edge.cli.demo_view import SAMPLE_AFTER, Screen, sample, table
 from edge.errors import EXIT_FAILURE, EXIT_USAGE
 from edge.mqtt import messages
-from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut, Topics
+from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
+from edge.mqtt.topics import Topics
 from edge.skeleton import PARTS
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto
@@ -135,9 +136,9 @@ def test_nothing_is_left_on_a_broker_given_by_the_user(mosquitto: Callable[..., 
         heard.topic("status", b"offline")
         assert len(heard.all("keypoints")) >= 5
         root = heard.heard[-1].topic.removesuffix("/status")
-        cleared = [heard.subscription.next(LONG_S) for _ in range(3)]
+        cleared = [heard.subscription.next(LONG_S) for _ in range(4)]
         assert [(one.topic, one.payload) for one in cleared if one] == [
-            (f"{root}/{name}", b"") for name in ("status", "info", "health")
+            (f"{root}/{name}", b"") for name in ("status", "info", "health", "state")
         ]
     assert retained(server.port) == {}
 

@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.errors import EXIT_USAGE
+from edge.mqtt.events import ZoneOut, unknown_state
 from tests.support.brokers import LOOPBACK, Mosquitto, publish
 from tests.support.sensor import run_edge, watch
 
@@ -93,3 +95,57 @@ def test_a_lost_connection_does_not_mention_device_ids(mosquitto: Start, tmp_pat
         broker.stop()
         lost = next(line for line in lines_with("connection lost") if "connection lost" in line)
         assert "device.id" not in lost
+
+
+EVENT = (
+    '{"v":1,"id":"3f0c","event_type":"confirmed","rule":"fall","person":3,"zone":null,"seq":1240,'
+    '"time":"2026-12-01T18:00:02.523Z","started":"2026-12-01T18:00:00.423Z","duration_s":2.1,"confidence":0.93,'
+    '"reasons":["torso 78 degrees from upright"]}'
+)
+
+
+def state(**changed: object) -> str:
+    unknown = msgspec.structs.replace(unknown_state(1_795_370_400.0), **changed)
+    return msgspec.json.encode(unknown).decode()
+
+
+@pytest.mark.broker
+def test_it_prints_events_and_changes_of_the_state(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    publish(port, "edge-pose/event/status", "online", "-r")  # a device may have this name
+    with watch(tmp_path, "--host", f"{LOOPBACK}:{port}") as lines_with:
+        lines_with("event  online")
+        bed, sofa = ZoneOut(occupied=True, people=1, dwell_s=3.0), ZoneOut(occupied=False, people=0, dwell_s=0)
+        room = {"people": 2, "lying": 1, "fall": True, "zones": {"bed": bed, "sofa": sofa}}
+        for seq in (7, 8):
+            publish(port, "edge-pose/event/state", state(seq=seq, **room))
+        publish(port, "edge-pose/event/event/fall", EVENT)
+        publish(port, "edge-pose/event/state", state())
+        publish(port, "edge-pose/event/event/fall", "{}")
+        publish(port, "edge-pose/event/state", "")
+        publish(port, "edge-pose/event/state", state(seq=9, people=0))
+        lines = lines_with("no people")[2:]
+    assert lines[:3] == [
+        "18:00:00.000  event  #7  state  2 people  1 lying  fall  bed: 1",
+        "18:00:02.523  event  #1240  fall confirmed, person 3, after 2.1 s: torso 78 degrees from upright",
+        "18:00:00.000  event  state  unknown: the sensor sees nothing",
+    ]
+    assert lines[3].startswith("event  sent an invalid event/fall message")
+    assert lines[4:] == ["18:00:00.000  event  #9  state  no people"]
+
+
+@pytest.mark.broker
+def test_json_passes_events_and_states_on_as_they_are(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    publish(port, "edge-pose/hall/status", "online", "-r")
+    with watch(tmp_path, "--json", "--host", f"{LOOPBACK}:{port}") as lines_with:
+        lines_with("online")
+        for _ in range(2):
+            publish(port, "edge-pose/hall/state", state(people=2))
+        publish(port, "edge-pose/hall/event/fall", EVENT)
+        printed = [json.loads(line) for line in lines_with("confirmed") if line.startswith("{")]
+    assert printed[1:] == [
+        {"topic": "edge-pose/hall/state", "payload": json.loads(state(people=2))},
+        {"topic": "edge-pose/hall/state", "payload": json.loads(state(people=2))},
+        {"topic": "edge-pose/hall/event/fall", "payload": json.loads(EVENT)},
+    ]

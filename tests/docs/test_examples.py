@@ -12,7 +12,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import load
-from edge.mqtt.messages import schemas
+from edge.mqtt.topics import schemas
 from tests.docs.pages import Block, Page, blocks
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import run_edge

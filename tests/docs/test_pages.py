@@ -17,7 +17,7 @@ from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config, Line, Zone
 from edge.errors import ReasonCode
-from edge.mqtt.messages import PAYLOADS, Topics
+from edge.mqtt.topics import PAYLOADS, Topics
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
 from tests.docs.pages import Page, pages
@@ -74,8 +74,9 @@ def test_every_key_is_documented_with_its_default() -> None:
 def test_every_topic_has_a_section() -> None:
     for topic in [*PAYLOADS, "status"]:
         assert MQTT.section(topic)
-        assert f"| `{topic}` |" in MQTT.text
-        assert f"| `{topic}` |" in Page("README.md").text
+        row = "| `event/<rule>` |" if topic == "event" else f"| `{topic}` |"
+        assert row in MQTT.text
+        assert row in Page("README.md").text
 
 
 def test_topics_are_sent_as_documented() -> None:
@@ -88,9 +89,11 @@ def test_topics_are_sent_as_documented() -> None:
         "status": topics.status_message(online=True),
         "info": topics.info_message(payloads["info"]),
         "keypoints": topics.keypoints_message(payloads["keypoints"]),
+        "event/<rule>": topics.event_message(payloads["event"]),
+        "state": topics.state_message(payloads["state"], heartbeat_s),
         "health": topics.health_message(payloads["health"], heartbeat_s),
     }
-    expiry = {None: "never", 5: "5 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
+    expiry = {None: "never", 5: "5 s", 300: "300 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
     for topic, message in messages.items():
         retained = "yes" if message.retain else "no"
         assert f"| `{topic}` | {retained} | {message.qos} | {expiry[message.expiry_s]} |" in MQTT.text
@@ -119,7 +122,7 @@ def _structs(kind: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("command", options())
 def test_every_command_and_option_is_documented(command: str) -> None:
-    (usage,) = re.findall(rf"^\| `(edge-pose {command}\b[^`]*)` \|", COMMANDS.text, re.MULTILINE)
+    (usage,) = re.findall(rf"^\| `(edge-pose {command}(?: [^`]*)?)` \|", COMMANDS.text, re.MULTILINE)
     documented = set(re.findall(r"--[a-z-]+", usage))
     if command == "evaluate":  # it has a page of its own
         documented = set(re.findall(r"--[a-z-]+", Page("docs/evaluate.md").text))

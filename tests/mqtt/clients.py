@@ -10,9 +10,9 @@ import msgspec
 from edge.config import Mqtt
 from edge.mqtt.connection import Waits
 from edge.mqtt.failures import Failure
-from edge.mqtt.messages import Topics
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.subscription import Subscription
+from edge.mqtt.topics import Topics
 from edge.types import Message
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.waiting import LONG_S, until

@@ -11,7 +11,8 @@ import pytest
 
 from edge.errors import ReasonCode
 from edge.mqtt import messages
-from edge.mqtt.messages import Topics, pose_out, schemas, timestamp
+from edge.mqtt.messages import pose_out, timestamp
+from edge.mqtt.topics import Topics, schemas
 from edge.people.observing import rounded
 from edge.types import Pose, Track
 

@@ -12,11 +12,11 @@ import pytest
 
 from edge.config import Mqtt
 from edge.mqtt.connection import MAX_PENDING, Waits
-from edge.mqtt.publisher import Publisher
+from edge.mqtt.publisher import MAX_KEPT, Publisher
 from edge.types import Message
 from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher
 from tests.support import ROOT
-from tests.support.brokers import LOOPBACK, free_port
+from tests.support.brokers import LOOPBACK, free_port, mosquitto_sub
 from tests.support.waiting import LONG_S, until
 
 pytestmark = pytest.mark.broker
@@ -97,6 +97,112 @@ def test_messages_to_a_stalled_broker_are_dropped_and_counted(mosquitto: Start) 
         assert sensor.dropped == 1000 - sent
         until(sensor.has_room)
         assert sensor.publish(Message(TOPICS.keypoints, b"x"))
+
+
+def event(number: int, expiry_s: int | None = 300) -> Message:
+    return Message(TOPICS.event("fall"), b"%d" % number, qos=1, expiry_s=expiry_s)
+
+
+def test_kept_messages_reach_a_broker_that_was_away_in_order_and_once(mosquitto: Start) -> None:
+    server = mosquitto()
+    with publisher(server.port, Waits(shortest_backoff_s=0.1, longest_backoff_s=0.1)) as sensor:
+        until(lambda: sensor.connection.connected)
+        server.stop()
+        until(lambda: not sensor.connection.connected)
+        for number in range(100):
+            sensor.publish_kept(event(number))
+        server.start()
+        with listener(server.port) as heard:
+            seen: list[int] = []
+
+            def all_arrived() -> bool:
+                if heard.connection.connected:
+                    sensor.send_kept()
+                while (message := heard.next(0)) is not None:
+                    if message.topic == TOPICS.event("fall"):
+                        seen.append(int(message.payload))
+                return len(seen) == 100
+
+            until(all_arrived)
+    assert seen == list(range(100))
+    assert sensor.dropped == 0
+
+
+def test_of_too_many_kept_messages_the_oldest_are_dropped_and_counted(mosquitto: Start) -> None:
+    server = mosquitto()
+    server.stop()
+    with publisher(server.port, Waits(shortest_backoff_s=0.1, longest_backoff_s=0.1)) as sensor:
+        failure_of(sensor)
+        for number in range(MAX_KEPT + 10):
+            sensor.publish_kept(event(number))
+        assert sensor.dropped == 10
+        server.start()
+        with listener(server.port) as heard:
+            until(lambda: sensor.connection.connected)
+            sensor.send_kept()
+            assert next_of(heard, TOPICS.event("fall")).payload == b"10"
+
+
+def test_a_kept_message_expires_on_the_sensor_and_is_counted() -> None:
+    now_s = 0.0
+    mqtt = msgspec.convert({"host": LOOPBACK, "port": free_port()}, Mqtt)
+    online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
+    sensor = Publisher(mqtt, "test", online=online, offline=offline, monotonic=lambda: now_s)
+    sensor.publish_kept(event(1, expiry_s=10))
+    sensor.publish_kept(event(2, expiry_s=20))
+    sensor.publish_kept(event(3, expiry_s=None))
+    dropped = []
+    for now_s in (9.9, 10.0, 20.0, 1e9):  # noqa: B007 - the publisher's clock
+        sensor.send_kept()
+        dropped.append(sensor.dropped)
+    assert dropped == [0, 1, 2, 2]
+
+
+def test_a_kept_message_reaches_the_broker_with_the_rest_of_its_time(mosquitto: Start, tmp_path: Path) -> None:
+    port, now_s = mosquitto().port, 0.0
+    mqtt = msgspec.convert({"host": LOOPBACK, "port": port}, Mqtt)
+    online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
+    sensor = Publisher(mqtt, "test", online=online, offline=offline, monotonic=lambda: now_s)
+    sensor.publish_kept(event(7))
+    now_s = 100.5
+    with mosquitto_sub(
+        port, TOPICS.event("fall"), tmp_path / "out", "-V", "5", "-q", "1", "-F", "%E %q %r %p"
+    ) as lines:
+        sensor.open()
+        until(lambda: sensor.connection.connected)
+        sensor.send_kept()
+        until(lines)
+        sensor.close()
+    assert lines() == ["200 1 0 7"]
+
+
+def test_kept_messages_that_the_broker_did_not_acknowledge_are_sent_again(mosquitto: Start) -> None:
+    """A broker that is stopped while it should read has some of them in its socket only."""
+    server = mosquitto()
+    with publisher(server.port, Waits(keepalive_s=1, shortest_backoff_s=0.1, longest_backoff_s=0.1)) as sensor:
+        until(lambda: sensor.connection.connected)
+        with server.stalled():
+            sensor.publish_kept(event(1))
+            server.kill()
+        until(lambda: not sensor.connection.connected)
+        server.start()
+        with listener(server.port) as heard:
+            until(lambda: sensor.connection.connected)
+            sensor.send_kept()
+            assert next_of(heard, TOPICS.event("fall")).payload == b"1"
+
+
+def test_kept_messages_are_delivered_before_offline(mosquitto: Start) -> None:
+    port = mosquitto().port
+    with listener(port) as heard:
+        with publisher(port) as sensor:
+            until(lambda: sensor.connection.connected)
+            for number in range(30):
+                sensor.publish_kept(event(number))
+        payloads = []
+        while (message := heard.next(LONG_S)) is not None and message.payload != b"offline":
+            payloads.append(message.payload)
+    assert payloads == [b"online", *(b"%d" % number for number in range(30))]
 
 
 def test_the_final_message_is_published_without_online(mosquitto: Start) -> None:

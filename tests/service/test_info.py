@@ -9,7 +9,7 @@ import pytest
 from edge.config import Config
 from edge.errors import CameraError, ModelError
 from edge.inference.fallback import OneNetwork
-from edge.mqtt.messages import schemas
+from edge.mqtt.topics import schemas
 from edge.service.info import Facts, assemble
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.support.pipelines import network_of

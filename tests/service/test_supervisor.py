@@ -10,10 +10,14 @@ import pytest
 from edge.config import Camera, Config
 from edge.errors import ReasonCode
 from edge.inference.fallback import OneNetwork
-from edge.inference.network import Selected, State
-from edge.mqtt.messages import Topics
+from edge.inference.network import Selected
+from edge.inference.network import State as BackendState
+from edge.mqtt.topics import Topics
+from edge.rules.rules import Outcome
+from edge.rules.values import State
 from edge.service.info import Facts
 from edge.service.reporter import Reporter
+from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
 from edge.types import CameraMode, Message
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
@@ -48,7 +52,10 @@ class Listener:
         self.messages.append(message)
         return True
 
-    publish_retained = publish
+    publish_retained = publish_kept = publish
+
+    def send_kept(self) -> None:
+        """Do nothing: nothing is kept."""
 
     def has_room(self) -> bool:
         return True
@@ -72,14 +79,15 @@ class Running:
         self.reporter = Reporter(fake, Topics("edge-pose", "test"), max_rate_hz=0, wait_for_room=None)
         self.supervisor = Supervisor(
             facts=Facts(config, self.selector, self.source), source=self.source, selector=self.selector,
-            publisher=fake, reporter=self.reporter, notifier=fake, monotonic=self.clock,
+            publisher=fake, reporter=self.reporter, notifier=fake,
+            states=StateReporter(fake, Topics("edge-pose", "test"), HEARTBEAT_S, self.clock), monotonic=self.clock,
         )  # fmt: skip
 
     def frame(self, sequence: int, *, age_s: float | None = None) -> None:
         """A frame passes both sinks, and the clock ticks."""
         now_s = self.clock.now_s
         frame = replace(blank_frame(sequence), monotonic_s=now_s - (age_s or 0), dated=age_s is not None)
-        update = empty_update(frame, now_s, 0.01)
+        update = replace(empty_update(frame, now_s, 0.01), outcome=Outcome((), State(people=0)))
         for sink in (self.supervisor, self.reporter):
             sink.publish(update)
         self.supervisor.tick()
@@ -108,6 +116,18 @@ def test_a_stall_and_its_end_are_reported_at_once_and_once(running: Running) -> 
     assert reported == [("ok", 0), ("stalled", 0), ("ok", 1)]
     assert [message["seq"] for message in running.listener.all("keypoints")] == [0, 1]
     assert any("the camera is silent" in state for state in running.listener.states)
+
+
+def test_the_state_is_null_at_the_start_while_the_camera_is_stalled_and_at_the_end(running: Running) -> None:
+    running.wait(1)
+    running.source.waiting = True
+    running.frame(0)
+    running.wait(STALL_S + 3)
+    running.frame(1)
+    running.wait(1)
+    running.supervisor.end()
+    states = [(state["seq"], state["people"]) for state in running.listener.all("state")]
+    assert states == [(None, None), (0, 0), (None, None), (1, 0), (None, None)]
 
 
 def test_a_suspension_of_the_daemon_does_not_count_as_a_stall(running: Running) -> None:
@@ -158,7 +178,7 @@ def test_a_new_camera_mode_is_in_info_at_once(running: Running) -> None:
 
 def test_a_change_of_the_backend_is_in_info_and_health_at_once(running: Running) -> None:
     running.frame(0)
-    failed = State("cpu", ReasonCode.CRASHED, "it crashed", 0)
+    failed = BackendState("cpu", ReasonCode.CRASHED, "it crashed", 0)
     running.selector.selected = Selected(running.selector.selected.network, failed)
     running.wait(0.25)
     assert running.listener.all("info")[-1]["backend"]["code"] == "crashed"

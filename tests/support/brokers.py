@@ -113,11 +113,12 @@ class Mosquitto:
     def stalled(self) -> Iterator[None]:
         """Suspend it while the block runs: connections stay open, but it reads nothing."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        process = self._process  # the block may kill it
+        process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self._process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
 
     def _end(self, number: int) -> None:
         if self._process is not None:

@@ -17,8 +17,8 @@ import msgspec
 
 from edge.config import Model, Mqtt
 from edge.mqtt.connection import send
-from edge.mqtt.messages import schemas
 from edge.mqtt.subscription import Subscription
+from edge.mqtt.topics import schemas
 from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK
@@ -159,7 +159,7 @@ class Ear:
 
     @staticmethod
     def _check(message: Message) -> None:
-        name = message.topic.rsplit("/", 1)[1]
+        name = message.topic.split("/")[2]
         if name == "status":
             assert message.payload in (b"online", b"offline")
         else:

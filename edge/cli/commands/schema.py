@@ -8,11 +8,12 @@ import typer
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="keypoints, info or health. Without it, all three.")
+        str | None,
+        typer.Argument(metavar="NAME", help="keypoints, event, state, info or health. Without it, all."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of the messages."""
-    from edge.mqtt.messages import schemas
+    from edge.mqtt.topics import schemas
 
     known = schemas()
     if name is not None and name not in known:

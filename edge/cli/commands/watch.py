@@ -21,7 +21,7 @@ def watch(
     port: Annotated[int | None, typer.Option(help="Port of the broker.", min=1, max=65535)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the people that the sensors on a broker detect, one line per person."""
+    """Print what the sensors on a broker see: a line per person, per event, and per change of the state."""
     log_problems()
     from edge.cli.watch import run
     from edge.config import find_credential

@@ -1,0 +1,62 @@
+"""Play a clip through the product's pipeline, with the times of its frames as capture times."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from edge.camera import named_by_option, open_source
+from edge.config import Config
+from edge.inference.loading import input_sizes
+from edge.inference.network import Selector
+from edge.rules.rules import Outcome
+from edge.service.assembly import largest_picture, open_pipeline
+from edge.types import Frame, Observation
+
+OPTION = "--truth"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """What the product says about one frame."""
+
+    at_s: float  # from the first frame of the clip
+    seen: Observation
+    outcome: Outcome
+
+
+def play(file: Path, config: Config, selector: Selector, fps: float) -> Iterator[Played]:
+    """Play a clip at full speed, as a camera with `fps` would show it; 0 for all frames.
+
+    Frames pass the stages one after the other, so a result does not depend on the speed of the machine. The picture is
+    neither turned nor mirrored. Raises EdgeError.
+    """
+    source = f"video:{file}"
+    camera = msgspec.structs.replace(config.camera, source=source, fps=0, rotation=0, mirror=False, loop=False)
+    network = selector.selected.network
+    largest = largest_picture(camera, input_sizes(config, network), cropped=network.decoding.one_person)
+    # The rest of the configuration sees the frame rate of the camera that is imitated.
+    seen_by = msgspec.structs.replace(config, camera=msgspec.structs.replace(camera, fps=fps))
+    with named_by_option(OPTION, source), open_source(camera, largest=largest) as feed:
+        pipeline = open_pipeline(seen_by, selector, continuous=True)
+        for frame in paced(feed, fps):
+            update = pipeline.update(frame)
+            yield Played(frame.monotonic_s, update.seen, update.outcome)
+
+
+def paced(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
+    """The frames that a camera with `fps` gives, numbered from 0 and with times from 0; 0 for all."""
+    start_s: float | None = None
+    due_s = 0.0
+    sequence = 0
+    for frame in frames:
+        start_s = frame.monotonic_s if start_s is None else start_s
+        at_s = round(frame.monotonic_s - start_s, 3)
+        # Half a millisecond, because times are rounded.
+        if fps and at_s < due_s - 0.0005:
+            continue
+        if fps:
+            due_s = max(due_s, at_s - 1 / fps) + 1 / fps
+        yield replace(frame, sequence=sequence, monotonic_s=at_s, wall_s=at_s)
+        sequence += 1

@@ -1,0 +1,67 @@
+"""The wire contract: every topic, its payload, QoS, retain flag, expiry and JSON Schema.
+
+Topic names appear only here. docs/mqtt.md explains the fields.
+"""
+
+from typing import Any
+
+import msgspec
+
+from edge.mqtt.events import EventOut, StateOut
+from edge.mqtt.messages import Health, Info, Keypoints, Payload
+from edge.types import Message
+
+KEYPOINTS_EXPIRY_S = 5
+EVENT_EXPIRY_S = 300
+MISSED_HEARTBEATS = 3
+
+PAYLOADS: dict[str, type[Payload]] = {
+    "keypoints": Keypoints, "event": EventOut, "state": StateOut, "info": Info, "health": Health,
+}  # fmt: skip
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schema of each payload, by topic name without the rule. `status` has none: it is plain text."""
+    return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
+
+
+class Topics:
+    """The topics of one device, and the messages on them."""
+
+    def __init__(self, base_topic: str, device_id: str) -> None:
+        self.root = f"{base_topic}/{device_id}"
+        self.status = f"{self.root}/status"
+        self.info = f"{self.root}/info"
+        self.keypoints = f"{self.root}/keypoints"
+        self.health = f"{self.root}/health"
+        self.state = f"{self.root}/state"
+        self.retained = self.status, self.info, self.health, self.state
+        self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
+
+    def event(self, rule: str) -> str:
+        return f"{self.root}/event/{rule}"
+
+    def status_message(self, *, online: bool) -> Message:
+        return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)
+
+    def info_message(self, info: Info) -> Message:
+        return Message(self.info, msgspec.json.encode(info), qos=1, retain=True)
+
+    def keypoints_message(self, keypoints: Keypoints) -> Message:
+        return Message(self.keypoints, msgspec.json.encode(keypoints), expiry_s=KEYPOINTS_EXPIRY_S)
+
+    def event_message(self, event: EventOut) -> Message:
+        return Message(self.event(event.rule), msgspec.json.encode(event), qos=1, expiry_s=EVENT_EXPIRY_S)
+
+    def state_message(self, state: StateOut, heartbeat_s: float) -> Message:
+        expiry_s = _heartbeats_s(heartbeat_s)
+        return Message(self.state, msgspec.json.encode(state), qos=1, retain=True, expiry_s=expiry_s)
+
+    def health_message(self, health: Health, heartbeat_s: float) -> Message:
+        expiry_s = _heartbeats_s(heartbeat_s)
+        return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
+
+
+def _heartbeats_s(heartbeat_s: float) -> int:
+    """The expiry of what is sent again at every heartbeat."""
+    return max(round(MISSED_HEARTBEATS * heartbeat_s), 1)
