@@ -23,12 +23,15 @@ from edge.config import Config
 from edge.errors import UsageError
 from edge.evaluation.events_play import Played, play
 from edge.evaluation.events_totals import ClipFigures, totals
-from edge.evaluation.events_truth import OPTION, Clip, read_clips
+from edge.evaluation.events_truth import Clip, read_clips
+from edge.evaluation.expected_figures import measure_expected
 from edge.evaluation.fall_figures import measure_falls
 from edge.evaluation.gesture_figures import measure_gestures
 from edge.evaluation.people_figures import measure_people
 from edge.evaluation.people_matching import Matching
+from edge.evaluation.presence_figures import measure_presence
 from edge.evaluation.scenes_truth import SUFFIX, read_scene
+from edge.evaluation.truth_files import OPTION
 from edge.inference.fallback import OneNetwork
 from edge.inference.loading import open_network
 
@@ -81,16 +84,19 @@ def selected(clips: Sequence[Clip], patterns: Sequence[str]) -> list[Clip]:
     return [clip for clip in clips if not patterns or any(fnmatchcase(clip.name, pattern) for pattern in patterns)]
 
 
-def measure(clip: Clip, played: Sequence[Played], *, gestures: bool) -> ClipFigures:
-    """All figures of a clip. `gestures` says whether the product reports gestures."""
+def measure(clip: Clip, played: Sequence[Played], config: Config) -> ClipFigures:
+    """All figures of a clip that was played with this configuration."""
     matching = Matching(clip, played) if clip.frames else None
+    gestures = getattr(config, "gestures", None)
     return ClipFigures(
-        clip.name,
-        played[-1].at_s if played else 0.0,
-        len(played),
-        measure_people(clip, played, matching),
-        measure_falls(clip, played, matching),
-        measure_gestures(clip, played, matching) if gestures else None,
+        name=clip.name,
+        duration_s=played[-1].at_s if played else 0.0,
+        frames=len(played),
+        people=measure_people(clip, played, matching),
+        presence=measure_presence(clip, played, matching, config.presence),
+        falls=measure_falls(clip, played, matching),
+        gestures=measure_gestures(clip, played, matching) if gestures and gestures.enabled else None,
+        expected=measure_expected(clip, played),
     )
 
 
@@ -103,12 +109,12 @@ class _Player:
 
     def __call__(self, clip: Clip) -> ClipFigures:
         selector = OneNetwork(self._network, self._config.inference.device)
+        config = msgspec.structs.replace(self._config, zones=clip.zones, lines=clip.lines)
         frames = []
-        for frame in play(clip.file, self._config, selector, self._fps):
+        for frame in play(clip.file, config, selector, self._fps):
             frames.append(frame)
             self._played()
-        rule = getattr(self._config, "gestures", None)
-        return measure(clip, frames, gestures=bool(rule and rule.enabled))
+        return measure(clip, frames, config)
 
     def close(self) -> None:
         self._network.runtime.close()

@@ -8,13 +8,16 @@ import msgspec
 
 from edge.camera import named_by_option, open_source
 from edge.config import Config
+from edge.evaluation.truth_files import OPTION
 from edge.inference.loading import input_sizes
 from edge.inference.network import Selector
 from edge.rules.rules import Outcome
 from edge.service.assembly import largest_picture, open_pipeline
 from edge.types import Frame, Observation
 
-OPTION = "--truth"
+# The clocks at the first frame of a clip, as plausible as on a device. They are the same in every run.
+MONOTONIC_S = 1000.0
+WALL_S = 1_767_225_600.0  # 2026-01-01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,21 +45,22 @@ def play(file: Path, config: Config, selector: Selector, fps: float) -> Iterator
         pipeline = open_pipeline(seen_by, selector, continuous=True)
         for frame in paced(feed, fps):
             update = pipeline.update(frame)
-            yield Played(frame.monotonic_s, update.seen, update.outcome)
+            yield Played(round(frame.monotonic_s - MONOTONIC_S, 3), update.seen, update.outcome)
 
 
 def paced(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
-    """The frames that a camera with `fps` gives, numbered from 0 and with times from 0; 0 for all."""
+    """The frames that a camera with `fps` would give (0: all of them), renumbered, and timed from MONOTONIC_S."""
     start_s: float | None = None
     due_s = 0.0
     sequence = 0
     for frame in frames:
         start_s = frame.monotonic_s if start_s is None else start_s
-        at_s = round(frame.monotonic_s - start_s, 3)
-        # Half a millisecond, because times are rounded.
+        # The source counts from an arbitrary time. Half a millisecond must round in the same direction in every run.
+        at_s = round(frame.monotonic_s - start_s + 1e-7, 3)
         if fps and at_s < due_s - 0.0005:
             continue
         if fps:
-            due_s = max(due_s, at_s - 1 / fps) + 1 / fps
-        yield replace(frame, sequence=sequence, monotonic_s=at_s, wall_s=at_s)
+            late = at_s > due_s + 1 / fps  # then the lost time is not made up for
+            due_s = (at_s if late else due_s) + 1 / fps
+        yield replace(frame, sequence=sequence, monotonic_s=MONOTONIC_S + at_s, wall_s=WALL_S + at_s)
         sequence += 1

@@ -1,14 +1,21 @@
 """Show the report of `edge-pose evaluate-events` as tables."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 NOT_MEASURED = "not measured"
-LISTED = 10  # clips, per list
+LISTED = 20  # mistakes; --json lists all of them
+WIDTH = 78  # of 80 columns
+WIDTHS = (36, 12, 24)  # of the columns
+APART = {"slow": "slow falls", "deliberate": "lying down on purpose", "bed": "falls onto a bed"}
+RULES = {"presence": "presence", "zone": "zones", "line": "lines"}
+
+Row: TypeAlias = tuple[str, str, str]  # what, its figure, and where that comes from
 
 
 def show(report: dict[str, Any]) -> None:
@@ -16,105 +23,166 @@ def show(report: dict[str, Any]) -> None:
     out = Console(highlight=False)
     total = report["total"]
     out.print(_facts(report))
-    out.print(_table("people", _people_rows(total["people"])))
-    out.print(_table("falls", _fall_rows(total["fall"])))
-    out.print(_table("gestures", _gesture_rows(total["gesture"])))
-    out.print(_postures(total["posture"]))
-    for line in _worst(report["clips"]):
-        out.print(line)
+    for table in (
+        _table("People", _people(total["people"])),
+        _table("Presence, zones and lines", _expected(total)),
+        _postures(total["posture"]),
+        _table("Falls", _falls(total["fall"])),
+        _table("Gestures", _gestures(total["gesture"])),
+    ):
+        out.print()
+        out.print(table)
+    mistakes = list(_mistakes(report["clips"]))
+    if mistakes:
+        out.print()
+        out.print(_listed(mistakes[:LISTED]))
+    if len(mistakes) > LISTED:
+        out.print(f" ... and {len(mistakes) - LISTED} more, which --json lists", style="dim")
 
 
 def _facts(report: dict[str, Any]) -> Text:
     total = report["total"]
     minutes, seconds = divmod(round(total["duration_s"]), 60)
-    rate = f"{report['fps']:g} fps" if report["fps"] else "all frames"
-    return Text(
-        f"{total['clips']} clips, {minutes} min {seconds} s, {total['frames']} frames ({rate}), "
-        f"{report['config']['model']['name']}",
-        style="dim",
-    )
+    rate = f"at {report['fps']:g} per second" if report["fps"] else "(all)"
+    clips = f"{total['clips']} clip{'s' * (total['clips'] != 1)}"
+    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames {rate} · "
+    return Text(f" {facts}{report['config']['model']['name']}", style="dim")
 
 
-Rows = Iterator[tuple[str, str, str]]
-
-
-def _people_rows(people: dict[str, Any] | None) -> Rows:
+def _people(people: dict[str, Any] | None) -> Iterator[Row]:
     if people is None:
-        yield "people", NOT_MEASURED, "the truth does not say how many there are"
+        yield "people", NOT_MEASURED, "not in the truth"
         return
     frames = people["frames"]
-    yield "frames with a person too many", _percent(people["too_many_share"]), f"{people['too_many']} of {frames}"
-    yield "frames with a person too few", _percent(people["too_few_share"]), f"{people['too_few']} of {frames}"
-    yield "IDs per person", _number(people["ids_per_person"]), f"{people['ids']} for {people['people']} people"
+    yield "frames with a person too many", _share(people["too_many_share"]), f"{people['too_many']} of {frames}"
+    yield "frames with a person too few", _share(people["too_few_share"]), f"{people['too_few']} of {frames}"
+    yield "IDs per person", _number(people["ids_per_person"]), f"{people['ids']} for {_people_count(people['people'])}"
     yield "IDs that were never a person", _count(people["ghost_ids"]), ""
     yield "ID switches", _count(people["switches"]), ""
-    seen = f"in {people['down_seen']} of {people['down_frames']} frames"
-    yield "people seen after a fall", _percent(people["down_seen_share"]), seen
+    seen = f"{people['down_seen']} of {people['down_frames']} frames"
+    yield "a fallen person is seen", _share(people["down_seen_share"]), seen
 
 
-def _fall_rows(fall: dict[str, Any] | None) -> Rows:
+def _people_count(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _expected(total: dict[str, Any]) -> Iterator[Row]:
+    present = total["present"]
+    if present is None:
+        yield "present while a person is in view", NOT_MEASURED, ""
+    else:
+        counts = f"{present['present']} of {present['occupied']} frames"
+        yield "present while a person is in view", _share(present["present_share"]), counts
+        counts = f"{present['absent']} of {present['empty']} frames"
+        yield "absent while none is", _share(present["absent_share"]), counts
+    for rule, name in RULES.items():
+        figures = total[rule]
+        if figures is None:
+            yield f"events of {name}", NOT_MEASURED, "not in the truth"
+        else:
+            yield f"{name}: recall", _share(figures["recall"]), f"{figures['found']} of {figures['events']} events"
+            yield f"{name}: precision", _share(figures["precision"]), f"{figures['false']} false"
+
+
+def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
     if fall is None:
-        yield "falls", NOT_MEASURED, "falls are not reported"
+        yield "falls", NOT_MEASURED, "not reported"
         return
     late = f", {fall['late']} late" if fall["late"] else ""
-    yield "recall", _percent(fall["recall"]), f"{fall['found']} of {fall['falls']} falls{late}"
-    yield "precision", _percent(fall["precision"]), f"{fall['repeated']} alarms were repeated"
+    yield "recall", _share(fall["recall"]), f"{fall['found']} of {fall['falls']}{late}"
+    yield "precision", _share(fall["precision"]), f"{fall['repeated']} repeated alarms"
     yield "false alarms", _count(fall["false_alarms"]), f"{_number(fall['false_alarms_per_h'])} per hour"
     yield "false suspicions", _count(fall["false_suspicions"]), ""
     yield "delay", _seconds(fall["delay_median_s"]), f"median; p95 {_seconds(fall['delay_p95_s'])}"
-    early = f", {fall['cleared_early']} cleared too early"
-    yield "cleared", _percent(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} who got up{early}"
-    yield "named another person", _count(fall["wrong_person"]), ""
-    yield "missed in clips that end within 5 s", _count(fall["missed_in_short_clips"]), ""
-    names = {"slow": "slow falls", "deliberate": "lying down on purpose", "bed": "falls onto a bed"}
+    yield "cleared", _share(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} who got up"
+    yield "cleared too early", _count(fall["cleared_early"]), ""
+    yield "names another person", _count(fall["wrong_person"]), ""
+    if fall["missed_in_short_clips"]:
+        yield "missed, with less than 5 s left", _count(fall["missed_in_short_clips"]), "of the clip"
     for kind, counts in fall["apart"].items():
         if counts["happened"]:
-            yield f"apart: {names[kind]}", f"{counts['reported']}", f"alarms in {counts['happened']}"
+            yield f"apart: {APART[kind]}", str(counts["reported"]), f"alarms for {counts['happened']}"
 
 
-def _gesture_rows(gesture: dict[str, Any] | None) -> Rows:
+def _gestures(gesture: dict[str, Any] | None) -> Iterator[Row]:
     if gesture is None:
-        yield "gestures", NOT_MEASURED, "gestures are not reported, or not in the truth"
+        yield "gestures", NOT_MEASURED, "not reported, or not in the truth"
         return
-    yield "recall", _percent(gesture["recall"]), f"{gesture['found']} of {gesture['gestures']}"
-    yield "precision", _percent(gesture["precision"]), f"{gesture['false']} false"
+    yield "recall", _share(gesture["recall"]), f"{gesture['found']} of {gesture['gestures']}"
+    yield "precision", _share(gesture["precision"]), f"{gesture['false']} false"
     yield "delay", _seconds(gesture["delay_median_s"]), f"median; p95 {_seconds(gesture['delay_p95_s'])}"
 
 
 def _postures(posture: dict[str, Any] | None) -> Table:
     if posture is None:
-        return _table("postures", iter([("postures", NOT_MEASURED, "they are not reported, or not in the truth")]))
+        return _table("Postures", [("postures", NOT_MEASURED, "not reported, or not in the truth")])
     names = list(posture["confusion"])
-    table = Table("true \\ reported", *names, title=f"postures: accuracy {_percent(posture['accuracy'])}", width=80)
+    accuracy = f"Postures, {_share(posture['accuracy'])} right"
+    table = Table(accuracy, *(f"as {name}" for name in names), box=box.SIMPLE_HEAD, show_edge=False, width=WIDTH)
     for column in table.columns[1:]:
         column.justify = "right"
     for true in names:
-        table.add_row(true, *(str(posture["confusion"][true][name]) for name in names))
+        row = posture["confusion"][true]
+        cells = [Text(str(row[name]), "green" if name == true != "unknown" else "") for name in names]
+        table.add_row(true, *cells, style="dim" if true == "unknown" else None)
     return table
 
 
-def _worst(clips: list[dict[str, Any]]) -> Iterator[str]:
-    """The clips with missed falls and false alarms."""
+def _mistakes(clips: list[dict[str, Any]]) -> Iterator[Row]:
+    """The events that are missing or false, clip by clip."""
     for clip in clips:
-        falls = clip["falls"]
-        if falls is None:
-            continue
-        for fall in falls["falls"]:
-            if fall["kind"] == "fall" and not fall["found"]:
-                yield f"{clip['name']}: the fall at {fall['start_s']:g} s is missed"
-        for alarm in falls["false_alarms"]:
-            yield f"{clip['name']}: false alarm at {alarm['at_s']:g} s: {', '.join(alarm['reasons'])}"
+        mistakes = [*_fall_mistakes(clip["falls"]), *_gesture_mistakes(clip["gestures"])]
+        for rule, figures in clip["expected"].items():
+            mistakes += [
+                (one["at_s"], _text("missed", rule, one)) for one in figures["expected"] if one["found_s"] is None
+            ]
+            mistakes += [(one["at_s"], _text("false", rule, one)) for one in figures["false"]]
+        for at_s, what in sorted(mistakes):
+            yield clip["name"], f"{at_s:.1f} s", what
 
 
-def _table(title: str, rows: Rows) -> Table:
-    table = Table(title, "", "", width=80)
-    table.columns[1].justify = "right"
-    for row in rows:
-        table.add_row(*row)
+def _fall_mistakes(figures: dict[str, Any] | None) -> Iterator[tuple[float, str]]:
+    for fall in figures["falls"] if figures else ():
+        if fall["kind"] == "fall" and not fall["found"]:
+            yield fall["start_s"], f"missed fall {fall['how']}".rstrip()
+    for alarm in figures["false_alarms"] if figures else ():
+        yield alarm["at_s"], f"false fall: {', '.join(alarm['reasons'])}"
+
+
+def _gesture_mistakes(figures: dict[str, Any] | None) -> Iterator[tuple[float, str]]:
+    for gesture in figures["gestures"] if figures else ():
+        if gesture["found_s"] is None and not gesture["optional"]:
+            yield gesture["on_s"], f"missed {gesture['name']}"
+    for gesture in figures["false"] if figures else ():
+        yield gesture["at_s"], f"false {gesture['name']}"
+
+
+def _text(what: str, rule: str, event: dict[str, Any]) -> str:
+    return " ".join(filter(None, (what, rule, event["type"], event["zone"])))
+
+
+def _listed(mistakes: Iterable[Row]) -> Table:
+    table = Table("Clip", "at", "mistake", box=box.SIMPLE_HEAD, show_edge=False, width=WIDTH)
+    table.columns[0].no_wrap = True
+    table.columns[1].justify, table.columns[1].no_wrap = "right", True
+    for name, at, what in mistakes:
+        table.add_row(Text(name), at, Text(what))
     return table
 
 
-def _percent(value: float | None) -> str:
+def _table(title: str, rows: Iterable[Row]) -> Table:
+    table = Table(title, "", "", box=box.SIMPLE_HEAD, show_edge=False, width=WIDTH)
+    for column, width in zip(table.columns, WIDTHS, strict=True):
+        column.width = width
+    table.columns[1].justify = "right"
+    table.columns[2].style = "dim"
+    for what, figure, source in rows:
+        table.add_row(what, Text(figure, "dim" if figure == NOT_MEASURED else "bold"), source)
+    return table
+
+
+def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 

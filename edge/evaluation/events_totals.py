@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from edge.evaluation.events_truth import RULES, RuleName
+from edge.evaluation.expected_figures import RuleFigures
 from edge.evaluation.fall_figures import ClipFalls, FallFigures
 from edge.evaluation.gesture_figures import ClipGestures
 from edge.evaluation.people_figures import PeopleFigures
+from edge.evaluation.presence_figures import PresenceFigures
 
 APART = ("slow", "deliberate", "bed")  # kinds of falls that are not counted in recall and precision
 SHORT_S = 5.0  # a clip that ends so soon after the start of a fall may be too short to confirm it
@@ -22,8 +25,10 @@ class ClipFigures:
     duration_s: float
     frames: int
     people: PeopleFigures | None
+    presence: PresenceFigures | None
     falls: ClipFalls | None
     gestures: ClipGestures | None
+    expected: dict[RuleName, RuleFigures]  # rule -> its figures, for the rules that are measured
 
 
 def totals(clips: Sequence[ClipFigures]) -> dict[str, Any]:
@@ -31,12 +36,15 @@ def totals(clips: Sequence[ClipFigures]) -> dict[str, Any]:
     people = [clip.people for clip in clips if clip.people is not None]
     falls = [clip for clip in clips if clip.falls is not None]
     gestures = [clip.gestures for clip in clips if clip.gestures is not None]
+    presence = [clip.presence for clip in clips if clip.presence is not None]
     return {
         "clips": len(clips),
         "duration_s": round(sum(clip.duration_s for clip in clips), 3),
         "frames": sum(clip.frames for clip in clips),
         "people": _people(people) if people else None,
         "posture": _postures([counts for one in people if (counts := one.postures) is not None]),
+        "present": _presence(presence) if presence else None,
+        **{rule: _expected([clip.expected[rule] for clip in clips if rule in clip.expected]) for rule in RULES},
         "fall": _falls([one.falls for one in falls if one.falls], sum(one.duration_s for one in falls)),
         "gesture": _gestures(gestures) if gestures else None,
     }
@@ -67,6 +75,30 @@ def _postures(parts: Sequence[dict[str, dict[str, int]]]) -> dict[str, Any] | No
         "count": count,
         "accuracy": _ratio(sum(row[true] for true, row in known.items()), count),
         "confusion": confusion,
+    }
+
+
+def _presence(parts: Sequence[PresenceFigures]) -> dict[str, Any]:
+    total = {name: sum(getattr(one, name) for one in parts) for name in asdict(parts[0])}
+    return {
+        **total,
+        "present_share": _ratio(total["present"], total["occupied"]),
+        "absent_share": _ratio(total["absent"], total["empty"]),
+    }
+
+
+def _expected(parts: Sequence[RuleFigures]) -> dict[str, Any] | None:
+    if not parts:
+        return None
+    expected = [one for part in parts for one in part.expected]
+    found = [one for one in expected if one.found_s is not None]
+    false = sum(len(part.false) for part in parts)
+    return {
+        "events": len(expected),
+        "found": len(found),
+        "recall": _ratio(len(found), len(expected)),
+        "false": false,
+        "precision": _ratio(len(found), len(found) + false),
     }
 
 

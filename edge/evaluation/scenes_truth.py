@@ -5,32 +5,33 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from edge.config import Line, Zone
 from edge.evaluation.events_truth import (
     Clip,
     Count,
     Fall,
     FallKind,
     Gesture,
+    Keypoints,
+    MaybeSeconds,
     Seconds,
+    Size,
     TrueFrame,
     TruePerson,
     check_fall,
     check_frames,
-    converted,
-    media_of,
-    read_document,
+    check_gesture,
     true_frame,
-    truth_error,
 )
+from edge.evaluation.truth_files import check_zones, converted, media_of, read_document, truth_error
 from edge.rules.values import Posture
 
 SUFFIX = ".truth.json"
-# Postures of the field `detail` before somebody lies down on purpose.
-UPRIGHT = ("stand", "walk")
+UPRIGHT = ("stand", "walk")  # values of `detail` before a person lies down on purpose, and afterwards
 
 
 class _Person(Struct, frozen=True):
-    kp: tuple[tuple[float, float, float], ...]
+    kp: Keypoints
     posture: Posture
     detail: str = ""
 
@@ -41,26 +42,28 @@ class _Frame(Struct, frozen=True):
 
 
 class _Scene(Struct, frozen=True):
-    """Fields that are not listed here describe how the clip was made."""
+    """A file. Other fields describe how the clip was made, and are ignored."""
 
-    size: tuple[Count, Count]
+    size: Size
     persons: Count
     events: tuple[dict[str, Any], ...]
-    per_frame: Annotated[tuple[_Frame, ...], Meta(min_length=1)]
+    per_frame: Annotated[tuple[_Frame, ...], Meta(min_length=1, description="a table for each frame")]
     flags: tuple[str, ...] = ()
-    media: str | None = None
+    media: Annotated[str | None, Meta(description="the name of a file in this folder")] = None
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
-class _FallEvent(Struct, frozen=True):
+class _Fall(Struct, frozen=True):
     person: Count
     t_start: Seconds
     how: str = ""
-    t_down: Seconds | None = None
-    t_getup: Seconds | None = None
-    t_up: Seconds | None = None
+    t_down: MaybeSeconds = None
+    t_getup: MaybeSeconds = None
+    t_up: MaybeSeconds = None
 
 
-class _GestureEvent(Struct, frozen=True):
+class _Gesture(Struct, frozen=True):
     person: Count
     name: str
     t_on: Seconds
@@ -70,20 +73,16 @@ class _GestureEvent(Struct, frozen=True):
 
 def read_scene(file: Path) -> Clip:
     """Raises UsageError."""
-    scene: _Scene = converted(read_document(file), _Scene, file)
+    scene = converted(read_document(file), _Scene, file, "")
     frames = tuple(
-        true_frame(
-            frame.t,
-            tuple(TruePerson(keypoints=person.kp, posture=person.posture) for person in frame.people),
-            file,
-            f"per_frame[{number}]",
-        )
-        for number, frame in enumerate(scene.per_frame)
+        true_frame(frame.t, tuple(TruePerson(keypoints=one.kp, posture=one.posture) for one in frame.people))
+        for frame in scene.per_frame
     )
     check_frames(frames, file, "per_frame")
     if len(frames[0].postures) != scene.persons:
         problem = f"is {scene.persons}, but the frames have {len(frames[0].postures)}"
         raise truth_error(file, "persons", problem, "correct the file")
+    check_zones(scene.zones, scene.lines, file, "")
     falls, gestures = _events(scene, file)
     name = file.name.removesuffix(SUFFIX)
     return Clip(
@@ -92,6 +91,9 @@ def read_scene(file: Path) -> Clip:
         scene.persons,
         (*falls, *_deliberate(scene, frames)),
         gestures,
+        {},
+        scene.zones,
+        scene.lines,
         frames,
         scene.size,
     )
@@ -100,11 +102,11 @@ def read_scene(file: Path) -> Clip:
 def _events(scene: _Scene, file: Path) -> tuple[tuple[Fall, ...], tuple[Gesture, ...]]:
     kind: FallKind = "slow" if "slow_fall" in scene.flags else "fall"
     falls, gestures = [], []
-    for number, event in enumerate(scene.events):
+    for number, event in enumerate(scene.events, 1):
         key = f"events[{number}]"
         match event.get("type"):
             case "fall":
-                one: _FallEvent = converted(event, _FallEvent, file, key)
+                one = converted(event, _Fall, file, key)
                 fall = Fall(
                     start_s=one.t_start,
                     down_s=one.t_down,
@@ -114,24 +116,20 @@ def _events(scene: _Scene, file: Path) -> tuple[tuple[Fall, ...], tuple[Gesture,
                     how=one.how,
                     person=one.person,
                 )
-                check_fall(fall, file, key)
+                check_fall(fall, scene.persons, file, key)
                 falls.append(fall)
             case "gesture":
-                seen: _GestureEvent = converted(event, _GestureEvent, file, key)
-                gestures.append(
-                    Gesture(
-                        name=seen.name, on_s=seen.t_on, off_s=seen.t_off, optional=seen.optional, person=seen.person
-                    )
-                )
+                it = converted(event, _Gesture, file, key)
+                gesture = Gesture(name=it.name, on_s=it.t_on, off_s=it.t_off, optional=it.optional, person=it.person)
+                check_gesture(gesture, scene.persons, file, key)
+                gestures.append(gesture)
             case other:
-                raise truth_error(file, f"{key}.type", f"{other!r} is unknown", 'use "fall" or "gesture"')
-        if event["person"] >= scene.persons:
-            raise truth_error(file, f"{key}.person", "is not one of the people", f"count from 0 to {scene.persons - 1}")
+                raise truth_error(file, f"{key}.type", f"invalid value {other!r}", 'use "fall" or "gesture"')
     return tuple(falls), tuple(gestures)
 
 
 def _deliberate(scene: _Scene, frames: tuple[TrueFrame, ...]) -> list[Fall]:
-    """When people lie down on the floor on purpose. These files have no event for it, only the flag."""
+    """When people lie down on the floor on purpose. These files have a flag for it, but no event."""
     if "deliberate_lie_on_floor" not in scene.flags:
         return []
     found = []
@@ -140,14 +138,13 @@ def _deliberate(scene: _Scene, frames: tuple[TrueFrame, ...]) -> list[Fall]:
         lying = [i for i, detail in enumerate(details) if detail == "lying_floor"]
         if not lying:
             continue
-        first, last = lying[0], lying[-1]
-        start = max((i for i in range(first) if details[i] in UPRIGHT), default=0)
-        up = next((i for i in range(last, len(details)) if details[i] in UPRIGHT), None)
+        start = max((i for i in range(lying[0]) if details[i] in UPRIGHT), default=0)
+        up = next((i for i in range(lying[-1], len(details)) if details[i] in UPRIGHT), None)
         found.append(
             Fall(
                 start_s=frames[start].at_s,
-                down_s=frames[first].at_s,
-                getup_s=None if up is None else frames[last].at_s,
+                down_s=frames[lying[0]].at_s,
+                getup_s=None if up is None else frames[lying[-1]].at_s,
                 up_s=None if up is None else frames[up].at_s,
                 kind="deliberate",
                 person=person,
