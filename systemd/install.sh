@@ -10,7 +10,7 @@
 #   --wheelhouse DIR   install Python packages from that folder, without a network
 #   --dry-run          print what the script would do, and change nothing
 #
-# The program goes to /opt/edge-pose, the configuration to /etc/edge-pose, models to /var/lib/edge-pose.
+# The program goes to /opt/edge-pose, the configuration to /etc/edge-pose, models and recordings to /var/lib/edge-pose.
 set -euo pipefail
 
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -417,7 +417,7 @@ uninstall() {
     if [[ $dry ]]; then
         say "Nothing was changed."
     elif [[ $purge ]]; then
-        say "removed, with configuration and models; packages from apt stay"
+        say "removed, with configuration, models and recordings; packages from apt stay"
     else
         say "removed; $ETC, /var/lib/edge-pose, the user edge-pose and the broker stay (--purge removes them)"
     fi

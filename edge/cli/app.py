@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from edge import __version__
-from edge.cli.commands import annotate, check, demo, doctor, evaluate, evaluate_events, models, run, schema, watch
+from edge.cli.commands import (
+    annotate,
+    check,
+    demo,
+    doctor,
+    evaluate,
+    evaluate_events,
+    models,
+    replay,
+    run,
+    schema,
+    watch,
+)
 
 app = typer.Typer(
     name="edge-pose",
@@ -29,6 +41,7 @@ app.command("watch")(watch.watch)
 app.command("annotate")(annotate.annotate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("evaluate-events")(evaluate_events.evaluate_events)
+app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
 app.add_typer(models.app, name="models")
 

@@ -16,6 +16,7 @@ from edge.config.schema import (
     Mqtt,
     People,
     Presence,
+    Recording,
     Smoothing,
     Tls,
     Tracking,
@@ -24,6 +25,6 @@ from edge.config.schema import (
 
 __all__ = [
     "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Line",
-    "Model", "Mqtt", "People", "Presence", "Smoothing", "Tls", "Tracking", "Zone", "find_credential", "host_and_port",
-    "load", "password", "variable_of",
+    "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls", "Tracking", "Zone", "find_credential",
+    "host_and_port", "load", "password", "variable_of",
 ]  # fmt: skip

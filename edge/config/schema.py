@@ -144,6 +144,14 @@ class Line(Table, frozen=True):
     to: Place
 
 
+class Recording(Table, frozen=True):
+    enabled: bool = False
+    folder: Annotated[str, Meta(pattern="^/", description="a path in quotes that begins with /")] = (
+        "/var/lib/edge-pose/recordings"
+    )
+    max_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+
+
 class Tls(Table, frozen=True):
     enabled: bool = False
     ca_file: str = ""
@@ -184,6 +192,7 @@ class Config(Table, frozen=True):
     posture: Postures = field(default_factory=Postures)
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+    recording: Recording = field(default_factory=Recording)
     mqtt: Mqtt = field(default_factory=Mqtt)
 
 

@@ -1,4 +1,8 @@
-"""Build the rules from the configuration."""
+"""Build the rules from the configuration, or from the header of a recording."""
+
+from typing import Any
+
+import msgspec
 
 from edge.config import Config
 from edge.rules.lines import Line, Lines
@@ -6,6 +10,23 @@ from edge.rules.posture import PostureClassifier
 from edge.rules.presence import Presence
 from edge.rules.rules import Rule, Rules
 from edge.rules.zones import Zone, Zones
+
+# Everything else is about rules.
+_NOT_ABOUT_RULES = (
+    "device", "camera", "model", "inference", "decode", "people", "filter", "tracking", "smoothing", "recording",
+    "mqtt",
+)  # fmt: skip
+
+
+def tables_of_rules(config: Config) -> dict[str, Any]:
+    """The tables from which the rules are built, as a recording keeps them."""
+    tables: dict[str, Any] = msgspec.to_builtins(config)
+    return {name: table for name, table in tables.items() if name not in _NOT_ABOUT_RULES}
+
+
+def config_of_rules(tables: dict[str, Any], device_id: str) -> Config:
+    """A configuration with these tables. Raises msgspec.ValidationError if this version does not know all of them."""
+    return msgspec.convert({**tables, "device": {"id": device_id}}, Config)
 
 
 def open_rules(config: Config) -> Rules:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from edge.camera import open_source
 from edge.config import Config
@@ -19,10 +20,12 @@ from edge.inference.loading import AnySelector, check_models, input_sizes, open_
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
-from edge.pipeline.seams import FrameSource
+from edge.pipeline.seams import FrameSource, Sink
+from edge.recording.record import Recorder
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
 from edge.service.reporter import Reporter
+from edge.service.rules import tables_of_rules
 from edge.service.sd_notify import Notifier
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
@@ -78,7 +81,7 @@ class _Sensor:
     source: FrameSource
     pipeline: Pipeline
     supervisor: Supervisor
-    reporter: Reporter
+    sinks: list[Sink]
 
 
 def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
@@ -98,7 +101,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             stack.callback(lambda: None if restart else context.notifier.send("STOPPING=1"))
             context.publisher.open()
             try:
-                for _ in sensor.pipeline.run(sensor.source, [sensor.supervisor, sensor.reporter]):
+                for _ in sensor.pipeline.run(sensor.source, sensor.sinks):
                     sensor.supervisor.tick()
                     if reread is not None and context.signals.reload.is_set():
                         context.signals.reload.clear()
@@ -156,6 +159,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     source = context.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
+    recorders = [_open_recorder(config, stack, left_s)] if config.recording.enabled and source.continuous else []
     # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
     # TPU worker is killed, and the threads get the time that is left.
     stack.callback(lambda: pipeline.detector.close(left_s()))
@@ -179,7 +183,19 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     )
     used = selector.selected.network
     log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)
-    return _Sensor(source, pipeline, supervisor, reporter)
+    return _Sensor(source, pipeline, supervisor, [supervisor, reporter, *recorders])
+
+
+def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:
+    recorder = Recorder(
+        Path(config.recording.folder),
+        config.recording.max_mb * 1_000_000,
+        device=config.device.topic_id,
+        rules=tables_of_rules(config),
+    )
+    stack.callback(lambda: recorder.close(left_s()))
+    log.info("recording keypoints into %s, at most %d MB", config.recording.folder, config.recording.max_mb)
+    return recorder
 
 
 @contextmanager

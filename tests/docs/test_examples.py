@@ -13,6 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import load
 from edge.mqtt.topics import schemas
+from edge.recording.format import schema as schema_of_recording
+from edge.recording.read import Flaw, observations
 from tests.docs.pages import Block, Page, blocks
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import run_edge
@@ -40,6 +42,16 @@ def test_python_examples_run(example: Block) -> None:
 def test_messages_follow_their_schema(message: Block) -> None:
     schema = schemas()[message.mark.removeprefix("message: ")]
     jsonschema.validate(json.loads(message.text), schema)
+
+
+def test_the_example_of_a_recording_can_be_read(tmp_path: Path) -> None:
+    (example,) = [block.text for block in blocks("jsonl")]
+    for line in example.splitlines():
+        jsonschema.validate(json.loads(line), schema_of_recording())
+    file, flaws = tmp_path / "hall-000001.jsonl", list[Flaw]()
+    file.write_text(example, encoding="utf-8")
+    assert [seen.sequence for seen in observations(file, flaws.append)] == [1234, 1235]
+    assert [flaw.line for flaw in flaws] == [4]  # the gap
 
 
 @pytest.mark.parametrize("example", blocks("toml"), ids=name)

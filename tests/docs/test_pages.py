@@ -18,6 +18,7 @@ from edge.cli.app import app
 from edge.config import Config, Line, Zone
 from edge.errors import ReasonCode
 from edge.mqtt.topics import PAYLOADS, Topics
+from edge.recording.format import FrameLine, Gap, Header
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
 from tests.docs.pages import Page, pages
@@ -110,6 +111,13 @@ def test_every_field_is_documented(topic: str) -> None:
                 documented(inner)
 
     documented(PAYLOADS[topic])
+
+
+@pytest.mark.parametrize("line", [Header, FrameLine, Gap])
+def test_every_field_of_a_recording_is_documented(line: Any) -> None:
+    section = Page("docs/recording.md").section(line.__struct_config__.tag)
+    for field in msgspec.structs.fields(line):
+        assert f"| `{field.name}` |" in section, field.name
 
 
 def _structs(kind: Any) -> Iterator[Any]:

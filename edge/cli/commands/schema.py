@@ -9,13 +9,14 @@ import typer
 def schema(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="keypoints, event, state, info or health. Without it, all."),
+        typer.Argument(metavar="NAME", help="keypoints, event, state, info, health or recording. Without it, all."),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of the messages."""
+    """Print the JSON Schema of the messages, and of the lines of a recording."""
     from edge.mqtt.topics import schemas
+    from edge.recording.format import schema as schema_of_recording
 
-    known = schemas()
+    known = schemas() | {"recording": schema_of_recording()}
     if name is not None and name not in known:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="NAME")
     typer.echo(json.dumps(known[name] if name else known, indent=2))

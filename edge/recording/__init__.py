@@ -1,0 +1,1 @@
+"""Record what the sensor observes, never pictures, and play recordings through the rules again."""

@@ -1,0 +1,129 @@
+"""Record what the sensor observes. No picture ever gets here: updates have none."""
+
+import logging
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from edge import __version__
+from edge.mqtt.messages import Size, timestamp
+from edge.pipeline.seams import Update
+from edge.recording.files import Files
+from edge.recording.format import FORMAT_VERSION, Gap, Header, encode, frame_line
+from edge.types import Observation
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 300  # frames that wait for a slow disk; 20 s at 15 fps
+RETRY_S = 10.0  # between two attempts while the folder cannot be written
+
+
+class Recorder:
+    """A sink that writes every observation into files.
+
+    A thread writes, so that a slow disk never holds up a frame. While the disk cannot keep up, is full or is read-only,
+    frames are dropped, and a `gap` in the recording says how many.
+    """
+
+    def __init__(  # noqa: PLR0913 - the last two are for tests
+        self,
+        folder: Path,
+        max_bytes: int,
+        *,
+        device: str,
+        rules: dict[str, Any],
+        max_waiting: int = MAX_WAITING,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        """`rules` are the tables of the configuration from which the rules were built."""
+        self._folder = folder
+        self._files = Files(folder, device, max_bytes)
+        self._device, self._rules = device, rules
+        self._max_waiting = max_waiting
+        self._retry_s = retry_s
+        self._run_id = os.urandom(8).hex()
+        self._part = 0
+        self._frame: Size | None = None  # of the open file
+        self._missing = 0  # frames before the next one that is written
+        self._next_try_s: float | None = None  # while the folder cannot be written
+        # Missing frames, and the observation that follows them; None ends the thread.
+        self._waiting: queue.SimpleQueue[tuple[int, Observation] | None] = queue.SimpleQueue()
+        self._not_queued = 0
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
+        self._thread.start()
+
+    def publish(self, update: Update) -> None:
+        """Record the observation of an update."""
+        if self._waiting.qsize() >= self._max_waiting:
+            self._not_queued += 1
+            self.dropped += 1
+            return
+        self._waiting.put((self._not_queued, update.seen))
+        self._not_queued = 0
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Write what is waiting, for at most `timeout_s`. May be called more than once."""
+        self._waiting.put(None)
+        self._thread.join(timeout_s)
+
+    def _write_all(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            missing, seen = item
+            self._missing += missing
+            if self._next_try_s is not None and time.monotonic() < self._next_try_s:
+                self._missing += 1
+                self.dropped += 1
+                continue
+            try:
+                self._write(seen)
+            except OSError as exc:
+                self._failed(exc)
+        try:
+            self._files.close()
+        except OSError as exc:
+            self._failed(exc)
+
+    def _write(self, seen: Observation) -> None:
+        """Raises OSError."""
+        content = encode(frame_line(seen))
+        if self._missing:
+            content = encode(Gap(frames=self._missing)) + content
+        size = Size(width=seen.width, height=seen.height)
+        if size == self._frame and self._files.has_room(content):
+            self._files.append(content)
+        else:
+            self._files.start(encode(self._header(seen, size)) + content)
+            self._part += 1
+            self._frame = size
+        if self._next_try_s is not None:
+            self._next_try_s = None
+            log.info("recording into %s again; %d frames are missing", self._folder, self._missing)
+        elif self._missing:
+            log.warning("%s is too slow to record everything; %d frames are missing", self._folder, self._missing)
+        self._missing = 0
+
+    def _header(self, seen: Observation, frame: Size) -> Header:
+        return Header(
+            v=FORMAT_VERSION,
+            version=__version__,
+            device=self._device,
+            run=self._run_id,
+            part=self._part,
+            time=timestamp(seen.wall_s),
+            frame=frame,
+            rules=self._rules,
+        )
+
+    def _failed(self, exc: OSError) -> None:
+        """Report it once, drop the frame, and start another file after a while."""
+        if self._next_try_s is None:
+            remedy = "recording goes on as soon as it can be written"
+            log.error("recording.folder: cannot write to %s (%s); %s", self._folder, exc.strerror or exc, remedy)
+        self._missing += 1
+        self.dropped += 1
+        self._frame = None
+        self._next_try_s = time.monotonic() + self._retry_s
