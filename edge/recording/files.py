@@ -24,8 +24,10 @@ class Files:
         self._size = 0
 
     def has_room(self, content: bytes) -> bool:
-        """Whether there is an open file, and it can take `content` without getting too large."""
-        return self._file is not None and self._size + len(content) <= self._max_bytes // FILES_PER_LIMIT
+        """Whether there is an open file that was not deleted, and can take `content` without getting too large."""
+        if self._file is None or os.fstat(self._file).st_nlink == 0:
+            return False
+        return self._size + len(content) <= self._max_bytes // FILES_PER_LIMIT
 
     def start(self, content: bytes) -> None:
         """Start the next file with `content`, after the oldest were deleted to stay within the limit."""

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-
-from msgspec.structs import replace
+from dataclasses import fields
 
 from edge.mqtt.events import StateOut, state_out, unknown_state
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.seams import Update
+from edge.rules.values import State
 
 SHORTEST_PERIOD_S = 0.25  # between two messages
 
@@ -31,7 +31,8 @@ class StateReporter:
         self._heartbeat_s = heartbeat_s
         self._monotonic = monotonic
         self._newest: Update | None = None
-        self._changing: StateOut | None = None  # of the last message, without what changes all the time
+        # Of the last message: what counts as a change. None: unknown.
+        self._changing: tuple[object, ...] | None = None
         self._published_s = float("-inf")
 
     def publish(self, update: Update) -> None:
@@ -43,34 +44,31 @@ class StateReporter:
         now_s = self._monotonic()
         if now_s - self._published_s < SHORTEST_PERIOD_S:
             return
-        state = self._state() if known else None
-        if state is None:
-            state = unknown_state(time.time())
-        if _changing(state) != self._changing or now_s - self._published_s >= self._heartbeat_s:
-            self._send(state, now_s)
+        update = self._newest if known else None
+        state = update.outcome.state if update else None
+        changing = _changing(state) if state else None
+        if changing == self._changing and now_s - self._published_s < self._heartbeat_s:
+            return
+        self._send(state_out(state, update.seen) if update and state else unknown_state(time.time()), now_s)
+        self._changing = changing
 
     def end(self) -> None:
         """Publish that the state is unknown from now on. May be called more than once."""
-        self._newest = None
+        self._newest = self._changing = None
         self._send(unknown_state(time.time()), self._monotonic())
-
-    def _state(self) -> StateOut | None:
-        update = self._newest
-        if update is None or update.outcome.state is None:
-            return None
-        return state_out(update.outcome.state, update.seen)
 
     def _send(self, state: StateOut, now_s: float) -> None:
         self._publisher.publish_retained(self._topics.state_message(state, self._heartbeat_s))
-        self._changing, self._published_s = _changing(state), now_s
+        self._published_s = now_s
 
 
-def _changing(state: StateOut) -> StateOut:
-    """The state without the values that change although nothing happens."""
-    return replace(
-        state,
-        time="",
-        seq=None,
-        zones=state.zones and {name: replace(zone, dwell_s=0.0) for name, zone in state.zones.items()},
-        persons=state.persons and tuple(replace(one, since="") for one in state.persons),
+def _changing(state: State) -> tuple[object, ...]:
+    """The state without the values that change although nothing happens: `dwell_s` and `since`."""
+    return (
+        *(getattr(state, name) for name in _PLAIN),
+        *((name, zone.occupied, zone.people) for name, zone in state.zones.items()),
+        *sorted((one.id, one.posture, one.zones) for one in state.persons),
     )
+
+
+_PLAIN = [field.name for field in fields(State) if field.name not in {"zones", "persons"}]

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -93,6 +94,18 @@ def test_a_frame_of_another_size_starts_a_file(tmp_path: Path) -> None:
     assert [[(seen.sequence, seen.width) for seen in observations(path)] for path in found] == [
         [(0, 640)], [(1, 320), (2, 320)],
     ]  # fmt: skip
+
+
+def test_recording_goes_on_after_the_owner_has_deleted_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    recorder = Recorder(folder, 1_000_000, device="hall", rules={})
+    recorder.publish(update_of(observed(0)))
+    until(lambda: folder.exists() and len(list(observations(files(folder)[0]))) == 1)
+    shutil.rmtree(folder)
+    recorder.publish(update_of(observed(1)))
+    recorder.close(LONG_S)
+    (file,) = files(folder)
+    assert [seen.sequence for seen in observations(file)] == [1]
 
 
 class Blocked(Files):

@@ -133,6 +133,16 @@ echo "      an invoke takes $inside_ms ms inside and $outside_ms ms outside:" \
     "$(awk "BEGIN { printf \"%.3f\", $inside_ms / $outside_ms }") times as long"
 rm /etc/systemd/system/edge-pose-probe.service
 
+echo "--- recordings"
+recordings=/var/lib/edge-pose/recordings
+sed -i '/^\[recording\]/,/^$/ s/^enabled = false/enabled = true/' $config
+start_fresh
+check "the service may record into the default folder" until_true eval 'grep -q nose -i $recordings/*.jsonl'
+check "other users cannot read recordings" not runuser -u nobody -- ls $recordings
+systemctl stop edge-pose.service
+check "they can be replayed" eval 'edge-pose replay --json $recordings | grep -q arrived'
+sed -i '/^\[recording\]/,/^$/ s/^enabled = true/enabled = false/' $config
+
 echo "--- several cameras"
 sed -e 's/^id = ""/id = "door"/' $config >/etc/edge-pose/door.toml
 systemctl start edge-pose@door.service
