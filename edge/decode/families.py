@@ -1,12 +1,13 @@
 """The table of network families. A new family is one file in this folder and one line in `FAMILIES`."""
 
-from edge.decode import movenet, posenet
+from edge.decode import movenet, movenet_multipose, posenet
 from edge.decode.family import Decoder, Decoding, Family, Options, Shapes, Size, listing
 from edge.errors import ModelError
 
 __all__ = ["FAMILIES", "Decoder", "Decoding", "Family", "Options", "family_of", "open_decoder"]
 
-FAMILIES: tuple[Family, ...] = (posenet.FAMILY, movenet.FAMILY)
+# The first that recognises a model counts: among the outputs of MultiPose are two that could be PoseNet's.
+FAMILIES: tuple[Family, ...] = (movenet_multipose.FAMILY, posenet.FAMILY, movenet.FAMILY)
 
 
 def family_of(shapes: Shapes) -> Family:

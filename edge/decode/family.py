@@ -23,10 +23,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoding:
-    """A decoder for the outputs of one model."""
+    """A decoder for the outputs of one model.
+
+    Networks differ in how high they score. Where a family recommends thresholds of its own, they are 0..1; None means
+    that those of the configuration fit.
+    """
 
     decode: Decoder
     one_person: bool = False  # the network detects one person only, whatever decode.mode is
+    keypoint_confidence: float | None = None  # a keypoint is visible from here
+    start_score: float | None = None  # a pose that no track explains is a person from here
+    keep_score: float | None = None  # a pose that continues a track counts from here; decoders return no lower ones
 
 
 @dataclass(frozen=True, slots=True)

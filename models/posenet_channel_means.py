@@ -1,6 +1,6 @@
-"""Measure channel_means.json: the mean value of each channel of the network over ordinary pictures.
+"""Measure posenet_channel_means.json: the mean value of each channel of the network over ordinary pictures.
 
-    python models/channel_means.py > models/channel_means.json
+    python models/posenet_channel_means.py > models/posenet_channel_means.json
 
 The int8 model needs these means to correct the bias of its rounding. Means over noise with the spectrum of photographs
 work as well as means over photographs (models/README.md compares them). The means are stored, because float arithmetic
