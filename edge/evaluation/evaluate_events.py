@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from fnmatch import fnmatchcase
@@ -105,7 +106,8 @@ class _Player:
 
     def __init__(self, config: Config, fps: float, played: Callable[[], None]) -> None:
         self._config, self._fps, self._played = config, fps, played
-        self._network = open_network(config)
+        with _quiet():
+            self._network = open_network(config)
 
     def __call__(self, clip: Clip) -> ClipFigures:
         selector = OneNetwork(self._network, self._config.inference.device)
@@ -118,6 +120,23 @@ class _Player:
 
     def close(self) -> None:
         self._network.runtime.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Discard what libraries write to standard error: one line per process would tear the progress bar apart."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed by the caller
+        yield
+        return
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - for its descriptor
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _measure_all(
@@ -157,12 +176,15 @@ def _measure_in_processes(
         while pending:
             done, pending = wait(pending, POLL_S)
             for future in done:
-                future.result()  # raises the error of the first clip that failed
+                future.result()  # raises the error of a clip that failed
             advance(len(futures) - len(pending), count.value)
-    except BaseException:
+    except BaseException as exc:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
             process.terminate()
+        if isinstance(exc, BrokenProcessPool):
+            problem = "a process ended unexpectedly, perhaps for lack of memory"
+            raise UsageError("--jobs", problem, "use --jobs 1") from exc
         raise
     pool.shutdown()
     return [futures[n].result() for n in range(len(clips))]
