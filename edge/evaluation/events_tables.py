@@ -36,6 +36,9 @@ def show(report: dict[str, Any]) -> None:
     if mistakes:
         out.print()
         out.print(_listed(mistakes[:LISTED]))
+    for clip in report["clips"]:
+        for flaw in clip["flaws"]:
+            out.print(f" {flaw}", style="yellow", markup=False)
     if len(mistakes) > LISTED:
         out.print(f" ... and {len(mistakes) - LISTED} more, which --json lists", style="dim")
 
@@ -43,10 +46,11 @@ def show(report: dict[str, Any]) -> None:
 def _facts(report: dict[str, Any]) -> Text:
     total = report["total"]
     minutes, seconds = divmod(round(total["duration_s"]), 60)
-    rate = f"at {report['fps']:g} per second" if report["fps"] else "(all)"
+    rate = f" at {report['fps']:g} per second" if report["fps"] and not report["recordings"] else ""
     clips = f"{total['clips']} clip{'s' * (total['clips'] != 1)}"
-    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames {rate} · "
-    return Text(f" {facts}{report['config']['model']['name']}", style="dim")
+    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames{rate} · "
+    played = "recordings" if report["recordings"] else report["config"]["model"]["name"]
+    return Text(f" {facts}{played}", style="dim")
 
 
 def _people(people: dict[str, Any] | None) -> Iterator[Row]:
