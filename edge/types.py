@@ -16,6 +16,7 @@ Image: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 Floats: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = npt.NDArray[Any]
 Backend: TypeAlias = Literal["cpu", "edgetpu"]
+Opinion: TypeAlias = Literal["agrees", "denies", "unsure"]
 
 _NO_IMAGE: Image = np.empty((0, 0, 3), np.uint8)
 
@@ -168,6 +169,9 @@ class Pose:
     visible: npt.NDArray[np.bool_]  # (17,)
     score: float  # 0..1
     turn: int = 0  # quarter turns anticlockwise by which the frame was rotated when this pose was detected
+    by_multipose: bool = False  # whether MoveNet MultiPose detected it, which rarely takes furniture for people
+    weak: bool = False  # whether its score is enough to continue a track, but not to start one
+    opinion: Opinion | None = None  # of the other network on the same frame; None: it was not asked
 
     @property
     def box(self) -> Box:
@@ -179,10 +183,19 @@ class Pose:
 class Track:
     """A person followed from frame to frame, with the last pose."""
 
-    id: int | None  # None until detected `tracking.min_hits` times; never reused
+    id: int | None  # None until accepted as a person; never reused
     pose: Pose
     first_seen_s: float  # on the clock of `Frame.monotonic_s`
     last_seen_s: float
+    rejected: str | None = None  # why it is not reported as a person, in words
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rejected:
+    """A pose that is not reported as a person."""
+
+    pose: Pose
+    reason: str
 
 
 class Point(NamedTuple):

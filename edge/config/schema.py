@@ -96,6 +96,7 @@ class Decode(Table, frozen=True):
 
 
 class People(Table, frozen=True):
+    second_opinion: Literal["auto", "off"] = "auto"
     detect_lying: bool = True
 
 

@@ -107,6 +107,11 @@ class CameraOut(Payload, frozen=True):
     ]
 
 
+class SecondOpinionOut(Payload, frozen=True):
+    model: Annotated[str | None, Meta(description="the second network; null if there is none")]
+    reason: Annotated[str, Meta(description="the setting, or why there is no second network")]
+
+
 class Info(Payload, frozen=True):
     v: Literal[1]
     version: str
@@ -119,6 +124,7 @@ class Info(Payload, frozen=True):
     runtime: RuntimeOut | None
     backend: BackendOut | None
     camera: CameraOut | None
+    second_opinion: SecondOpinionOut | None
 
 
 class Quantiles(Payload, frozen=True):
@@ -148,9 +154,6 @@ class Health(Payload, frozen=True):
     frames: FrameCounts
     messages_dropped: Annotated[int, Meta(ge=0, description="not sent because the broker was unreachable or too slow")]
     connects: Annotated[int, Meta(ge=0, description="number of times that the service connected to the broker")]
-    recording_dropped: Annotated[
-        Count | None, Meta(description="frames that could not be recorded; null while recording is off")
-    ]
     last_frame_age_s: Number | None
     frame_age_ms: Annotated[
         float | None,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.people.evidence import Evidence
 from edge.types import Floats, Pose, Track
 
+AREA_ROOT = 0.45  # square root of a person's area in the picture, which OKS needs; 0.45 to 0.55 in all postures
 SHRINK_S = 2.0  # a size grows at once but shrinks slowly: large people are often partly hidden
 POSITION_NOISE = 0.02  # standard deviation of a measured position, sizes
 INITIAL_SPEED = 0.6  # standard deviation of a new track's velocity, sizes per second
@@ -33,7 +35,7 @@ class TrackState:
     """A track and its prediction, in frame px."""
 
     track: Track
-    hits: int  # detections so far
+    evidence: Evidence
     similar_s: float  # when a pose last resembled the prediction
     size_px: float
     x: float  # centre of the box
@@ -55,14 +57,16 @@ class TrackState:
         step = self.velocity * np.float32(min(gap_s, COAST_S))
         dx, dy = step.tolist()
         return TrackState(
-            self.track, self.hits, self.similar_s, self.size_px,
+            self.track, self.evidence, self.similar_s, self.size_px,
             self.x + dx, self.y + dy, self.xy + step, self.known, self.velocity, variance,
         )  # fmt: skip
 
-    def corrected(self, track: Track, measurement: Measurement, shift: Floats, similarity: float) -> "TrackState":
+    def corrected(
+        self, track: Track, evidence: Evidence, measurement: Measurement, shift: Floats, similarity: float
+    ) -> "TrackState":
         """This prediction, corrected by a pose that is `shift` (2,) px away from it.
 
-        `track` is the track with the new pose. The lower the `similarity`, 0..1, the less the pose counts: while two
+        `track` and `evidence` include that pose. The lower the `similarity`, 0..1, the less the pose counts: while two
         people overlap, the network detects poses with keypoints of both.
         """
         position, both, velocity = self.variance
@@ -78,7 +82,7 @@ class TrackState:
         gap_s = track.last_seen_s - self.track.last_seen_s
         return TrackState(
             track,
-            self.hits + 1,
+            evidence,
             track.last_seen_s if similarity else self.similar_s,
             max(measurement.size_px, self.size_px * math.exp(-gap_s / SHRINK_S)),
             measurement.x,
@@ -90,10 +94,10 @@ class TrackState:
         )
 
 
-def initial_state(track: Track, measurement: Measurement, hits: int) -> TrackState:
+def initial_state(track: Track, evidence: Evidence, measurement: Measurement) -> TrackState:
     """The state of a track whose motion is not known."""
     return TrackState(
-        track, hits, track.last_seen_s, measurement.size_px, measurement.x, measurement.y, track.pose.xy,
+        track, evidence, track.last_seen_s, measurement.size_px, measurement.x, measurement.y, track.pose.xy,
         track.pose.visible, np.zeros(2, np.float32), (POSITION_NOISE**2, 0.0, INITIAL_SPEED**2),
     )  # fmt: skip
 

@@ -121,19 +121,19 @@ def _without(first: int, turns: Iterable[int]) -> tuple[int, ...]:
 
 def turns_for(pose: Pose) -> list[int]:
     """All rotations, the one that brings the head up first; without a trunk, the one of the detection first."""
-    lean = _lean(pose)
-    if lean is None:
+    degrees = lean(pose)
+    if degrees is None:
         return sorted(TURNS, key=lambda turn: turn != pose.turn)
-    return sorted(TURNS, key=lambda turn: abs((90 * turn - lean + 180) % 360 - 180))
+    return sorted(TURNS, key=lambda turn: abs((90 * turn - degrees + 180) % 360 - 180))
 
 
 def _upright(pose: Pose) -> int:
     """The first of `turns_for`."""
-    lean = _lean(pose)
-    return pose.turn if lean is None else round(lean / 90) % 4
+    degrees = lean(pose)
+    return pose.turn if degrees is None else round(degrees / 90) % 4
 
 
-def _lean(pose: Pose) -> float | None:
+def lean(pose: Pose) -> float | None:
     """Angle from upright to the line from hips to shoulders, degrees clockwise; None without shoulders or hips."""
     # For so few values, plain floats are faster than arrays.
     trunk, visible = pose.xy[_TRUNK].tolist(), pose.visible[_TRUNK].tolist()

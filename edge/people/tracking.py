@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.people.motion import POSITION_NOISE, Measurement, TrackState, initial_state, measure
+from edge.people.evidence import Evidence, first_evidence
+from edge.people.motion import AREA_ROOT, POSITION_NOISE, Measurement, TrackState, initial_state, measure
 from edge.skeleton import OKS_SIGMAS
 from edge.types import Array, Floats, Pose, Track
 
 # All lengths are relative to a person's size, the diagonal of the box around the visible keypoints.
-AREA_ROOT = 0.45  # square root of a person's area in the picture, which OKS needs; 0.45 to 0.55 in all postures
 SIZE_NOISE = 0.1  # standard deviation of the logarithm of a size
 HORIZONTAL_WEIGHT = 0.2  # of differences along x in OKS: a person who turns gets narrower but not lower
 MIN_SIMILARITY = 0.08
@@ -36,8 +36,12 @@ _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((HORIZONTAL_WEIG
 class Tracker:
     """Gives people IDs that follow them from frame to frame."""
 
-    def __init__(self, *, min_hits: int = 3, max_age_s: float = 2.0) -> None:
-        """A track gets an ID with its `min_hits`-th detection, and ends `max_age_s` after its last one."""
+    def __init__(self, *, min_hits: int = 3, max_age_s: float = 2.0, second: bool = False) -> None:
+        """A track needs `min_hits` detections and evidence for an ID, and ends `max_age_s` after its last detection.
+
+        `second` says whether poses carry the opinion of a second network.
+        """
+        self._second = second
         self._min_hits = min_hits
         self._max_age_s = max_age_s
         self._states: list[TrackState] = []
@@ -51,7 +55,7 @@ class Tracker:
         return [track for track in tracks if track.id is not None and track.last_seen_s < self._now_s]
 
     def update(self, poses: list[Pose], now_s: float) -> list[Track]:
-        """The tracks of these poses, in the same order.
+        """The tracks of these poses, in the same order. Weak poses that continue no track are left out.
 
         `now_s` is the frame's `monotonic_s`. If it is earlier than before, all tracks end.
         """
@@ -65,27 +69,36 @@ class Tracker:
         self._states = []
         for i, measurement in enumerate(measurements):
             match = matches.get(i)
-            if match is None:
-                self._states.append(self._started(measurement, now_s))
-            else:
+            if match is not None:
                 self._states.append(self._continued(predictions[match.state], measurement, match, now_s))
+            elif not measurement.pose.weak:
+                self._states.append(self._started(measurement, now_s))
         tracks = [state.track for state in self._states]
         matched = {match.state for match in matches.values()}
         self._states += [state for j, state in enumerate(recent) if j not in matched]
         return tracks
 
     def _continued(self, state: TrackState, measurement: Measurement, match: "_Match", now_s: float) -> TrackState:
-        hits = state.hits + 1
-        track = Track(self._id(state.track.id, hits), measurement.pose, state.track.first_seen_s, now_s)
+        evidence = state.evidence.after(measurement.pose, measurement.x, measurement.y, measurement.size_px, now_s)
+        track, evidence = self._judged(state.track.id, state.track.first_seen_s, evidence, measurement, now_s)
         if match.similarity or now_s - state.similar_s < CHANGED_S:
-            return state.corrected(track, measurement, match.shift, match.similarity)
-        return initial_state(track, measurement, hits)
+            return state.corrected(track, evidence, measurement, match.shift, match.similarity)
+        return initial_state(track, evidence, measurement)
 
     def _started(self, measurement: Measurement, now_s: float) -> TrackState:
-        return initial_state(Track(self._id(None, 1), measurement.pose, now_s, now_s), measurement, 1)
+        x, y = measurement.x, measurement.y
+        evidence = first_evidence(x, y, now_s).after(measurement.pose, x, y, measurement.size_px, now_s)
+        track, evidence = self._judged(None, now_s, evidence, measurement, now_s)
+        return initial_state(track, evidence, measurement)
 
-    def _id(self, given: int | None, hits: int) -> int | None:
-        return next(self._ids) if given is None and hits >= self._min_hits else given
+    def _judged(
+        self, id_: int | None, first_seen_s: float, evidence: Evidence, measurement: Measurement, now_s: float
+    ) -> tuple[Track, Evidence]:
+        """The track with an ID if the evidence is enough, and the evidence with the verdict."""
+        evidence, rejected = evidence.judged(now_s, self._min_hits, second=self._second)
+        if id_ is None and rejected is None:
+            id_ = next(self._ids)
+        return Track(id_, measurement.pose, first_seen_s, now_s, rejected), evidence
 
 
 class _Match(NamedTuple):

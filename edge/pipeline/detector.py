@@ -14,6 +14,7 @@ from edge.decode.families import Decoder
 from edge.errors import AcceleratorError
 from edge.inference.letterbox import Letterboxer
 from edge.inference.network import Network, Selector
+from edge.people.agreement import merge_networks
 from edge.people.filtering import Thresholds, keep_visible
 from edge.people.rotation import merge_views
 from edge.pipeline.handoff import Handoff
@@ -43,6 +44,7 @@ class _ViewOutputs:
     letterbox: Letterbox
     outputs: RawOutputs
     decode: Decoder  # of the network that computed these outputs
+    second: bool  # whether that is the second network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,19 +57,32 @@ class _Inferred:
     inference_s: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SecondNetwork:
+    """Another network, whose scores and confidences have another scale."""
+
+    network: Network
+    thresholds: Thresholds
+
+
+MIN_CHECKABLE_PX = 50  # size of a person in the input of the second network, below which it may miss the person
+
+
 class Detector:
     """Runs the selected network on every frame of a source."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a detector
         self,
         selector: Selector,
         letterboxer: Letterboxer,
         thresholds: Thresholds,
         *,
         max_people: int,
+        second: SecondNetwork | None = None,
         tick_s: float = 0.25,
     ) -> None:
-        """While no frame comes, `results` yields None every `tick_s`."""
+        """While no frame comes, `results` yields None every `tick_s`. `second` is needed for views of it only."""
+        self._second = second
         self._selector = selector
         self._letterboxer = letterboxer
         self._thresholds = thresholds
@@ -153,18 +168,33 @@ class Detector:
 
     def _run(self, network: Network, frame: Frame, views: Sequence[View]) -> tuple[list[_ViewOutputs], float]:
         """The outputs of each view, and the seconds spent in invoke(). Raises AcceleratorError."""
-        runtime, outputs, inference_s = network.runtime, [], 0.0
+        outputs: list[_ViewOutputs] = []
+        inference_s = 0.0
         for view in views:
+            used = self._second.network if view.second and self._second else network
+            runtime = used.runtime
             letterbox = self._letterboxer(frame, runtime.input(), view.turn, view.crop)
             self._hand_over()
             before_s = time.perf_counter()
             runtime.invoke()
             inference_s += time.perf_counter() - before_s
-            outputs.append(_ViewOutputs(letterbox, runtime.outputs(), network.decoding.decode))
+            outputs.append(_ViewOutputs(letterbox, runtime.outputs(), used.decoding.decode, view.second))
         return outputs, inference_s
 
     def _decode(self, inferred: _Inferred) -> Detection:
-        poses = merge_views(
-            [keep_visible(view.decode(view.outputs), view.letterbox, self._thresholds) for view in inferred.views]
-        )
+        seen = [
+            keep_visible(
+                view.decode(view.outputs),
+                view.letterbox,
+                self._second.thresholds if view.second and self._second else self._thresholds,
+            )
+            for view in inferred.views
+        ]
+        if self._second:
+            scale = (
+                inferred.views[-1].letterbox.scale if inferred.views[-1].second else inferred.views[0].letterbox.scale
+            )
+            poses = merge_networks(seen, MIN_CHECKABLE_PX / scale)
+        else:
+            poses = merge_views(seen)
         return Detection(inferred.frame, poses[: self._max_people], inferred.started_s, inferred.inference_s)

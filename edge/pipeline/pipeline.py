@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.inference.second_opinion import SecondOpinion
+from edge.people.exclusion import ExcludedZone, split_excluded
 from edge.people.observing import observe
 from edge.pipeline.detector import Detection, Detector
 from edge.pipeline.seams import FrameSource, Sink, Update
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
-from edge.types import Frame, Pose, Track
+from edge.types import Frame, Pose, Rejected, Track
 
 
 class Tracker(Protocol):
@@ -35,6 +37,8 @@ class Pipeline:
     tracker: Tracker
     smoother: Smoother
     rules: Rules
+    second_opinion: SecondOpinion
+    excluded: Sequence[ExcludedZone] = ()
 
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
         """Publish an update for each frame of the source; yields after each, and at each tick without a frame.
@@ -54,8 +58,11 @@ class Pipeline:
 
     def _updated(self, detection: Detection) -> Update:
         frame, now_s = detection.frame, detection.frame.monotonic_s
-        tracks = self.tracker.update(detection.poses, now_s)
+        poses, rejected = split_excluded(detection.poses, self.excluded, frame)
+        tracks = self.tracker.update(poses, now_s)
         self.views.observe(tracks, self.tracker.lost, frame)
-        people = self.smoother.smooth(tracks, now_s)
+        people = self.smoother.smooth([track for track in tracks if track.rejected is None], now_s)
+        rejected += [Rejected(track.pose, track.rejected) for track in tracks if track.rejected is not None]
         seen = observe(people, frame)
-        return Update(frame, people, seen, self.rules.update(seen), detection.started_s, detection.inference_s)
+        outcome = self.rules.update(seen)
+        return Update(frame, people, seen, outcome, detection.started_s, detection.inference_s, rejected)

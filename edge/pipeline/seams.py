@@ -1,11 +1,11 @@
 """The interfaces of the pipeline: where frames come from, and where results go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from edge.rules.rules import Outcome
-from edge.types import CameraMode, Frame, Observation, Track
+from edge.types import CameraMode, Frame, Observation, Rejected, Track
 
 
 class FrameSource(Protocol):
@@ -47,6 +47,7 @@ class Update:
     outcome: Outcome  # of the rules
     started_s: float  # time.monotonic() when inference took the frame
     inference_s: float
+    rejected: Sequence[Rejected] = ()  # poses that are not reported
 
 
 class Sink(Protocol):

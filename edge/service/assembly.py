@@ -4,16 +4,20 @@ import logging
 import sys
 
 from edge.config import Camera, Config
+from edge.decode.families import Decoding
 from edge.inference.letterbox import Letterboxer
 from edge.inference.network import Selector
+from edge.inference.second_opinion import SecondOpinion, open_second_opinion
 from edge.people.crop import crop_around
+from edge.people.exclusion import ExcludedZone
 from edge.people.filtering import Thresholds
 from edge.people.rotation import RotationPlanner
+from edge.people.second_opinion import NetworkPlanner
 from edge.people.smoothing import Settings as SmootherSettings
 from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
 from edge.people.untracked import Untracked
-from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector
+from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector, SecondNetwork
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
@@ -21,32 +25,44 @@ from edge.service.rules import open_rules
 
 log = logging.getLogger(__name__)
 
+UNRELATED = "the pictures of this source are unrelated"
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
 def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pipeline:
-    """The pipeline of a source. Pictures that are not `continuous` are not tracked, smoothed or rotated."""
+    """The pipeline of a source. Pictures that are not `continuous` are seen by one network, and not tracked."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    one_person = selector.selected.network.decoding.one_person
+    network = selector.selected.network
+    decoding = network.decoding
+    second_opinion = open_second_opinion(config, network) if continuous else SecondOpinion(None, UNRELATED)
+    second = second_opinion.network
+    one_person = decoding.one_person
     if one_person and config.decode.mode == "multi":
         log.info('this network detects only one person; decode.mode = "multi" has no effect')
-    thresholds = _thresholds(config)
+    thresholds = _thresholds(config, decoding)
     detector = Detector(
         selector,
         Letterboxer(mirror=config.camera.mirror, smooth=not continuous),
         thresholds,
         max_people=1 if one_person or config.decode.mode == "single" else config.decode.max_people,
+        second=SecondNetwork(second, _thresholds(config, second.decoding)) if second else None,
         tick_s=TICK_S,
     )
     if not continuous:
         untracked = Untracked()
-        return Pipeline(detector, Views(), untracked, untracked, Rules())
+        return Pipeline(detector, Views(), untracked, untracked, Rules(), second_opinion)
     return Pipeline(
         detector,
-        Views(RotationPlanner() if config.people.detect_lying else None, crop_around if one_person else None),
-        _tracker(config),
+        Views(
+            RotationPlanner() if config.people.detect_lying and not second and not thresholds.by_multipose else None,
+            networks=NetworkPlanner() if second else None,
+            crop=crop_around if one_person else None,
+        ),
+        _tracker(config, second=second is not None),
         _smoother(config, thresholds) if config.smoothing.enabled else Untracked(),
         open_rules(config),
+        second_opinion,
+        [ExcludedZone(zone.name, zone.points) for zone in config.zones if zone.kind == "exclude"],
     )
 
 
@@ -65,20 +81,24 @@ def largest_picture(camera: Camera, sizes: list[tuple[int, int]], *, cropped: bo
     return (high, low) if width >= height else (low, high)
 
 
-def _thresholds(config: Config) -> Thresholds:
+def _thresholds(config: Config, decoding: Decoding) -> Thresholds:
     wanted = config.filter
-    return Thresholds.of(
+    thresholds = Thresholds.of(
         confidence=wanted.min_confidence,
         parts=wanted.parts,
         score=wanted.min_pose_score,
         keypoints=wanted.min_keypoints,
     )
+    if decoding.keypoint_confidence is None or decoding.start_score is None or decoding.keep_score is None:
+        return thresholds
+    return thresholds.for_multipose(decoding.keypoint_confidence, decoding.start_score, decoding.keep_score)
 
 
-def _tracker(config: Config) -> Tracker:
+def _tracker(config: Config, *, second: bool) -> Tracker:
     # With a slow camera, tracks must not end between two frames.
     period_s = 1 / config.camera.fps if config.camera.fps else 0.0
-    return Tracker(min_hits=config.tracking.min_hits, max_age_s=max(config.tracking.max_age_s, 2.5 * period_s))
+    max_age_s = max(config.tracking.max_age_s, 2.5 * period_s)
+    return Tracker(min_hits=config.tracking.min_hits, max_age_s=max_age_s, second=second)
 
 
 def _smoother(config: Config, thresholds: Thresholds) -> Smoother:

@@ -8,6 +8,7 @@ from edge import __version__
 from edge.config import Config
 from edge.errors import EXIT_CONFIG, EdgeError
 from edge.inference.network import Selector
+from edge.inference.second_opinion import SecondOpinion
 from edge.mqtt import messages
 from edge.pipeline.seams import FrameSource
 from edge.types import CameraMode, Frame
@@ -21,6 +22,7 @@ class Facts:
     selector: Selector | None = None
     source: FrameSource | None = None
     frame: Frame | None = None  # the first one, for its size
+    second_opinion: SecondOpinion | None = None
 
 
 def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
@@ -35,9 +37,12 @@ def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
         runtime=None,
         backend=None,
         camera=None,
+        second_opinion=None,
     )
     if facts.selector is not None:
         info = _with_network(info, facts.selector, config.inference.thread_count)
+    if facts.second_opinion is not None:
+        info = replace(info, second_opinion=_second_opinion(facts.second_opinion))
     if facts.source is not None:
         info = replace(info, camera=_camera(facts.source, facts.frame, config))
     return info
@@ -54,6 +59,11 @@ def _with_network(info: messages.Info, selector: Selector, threads: int) -> mess
         runtime=messages.RuntimeOut(name=runtime.name, threads=threads),
         backend=messages.BackendOut(name=state.backend, code=state.code, reason=state.text),
     )
+
+
+def _second_opinion(opinion: SecondOpinion) -> messages.SecondOpinionOut:
+    network = opinion.network
+    return messages.SecondOpinionOut(model=None if network is None else network.model.name, reason=opinion.reason)
 
 
 def _camera(source: FrameSource, frame: Frame | None, config: Config) -> messages.CameraOut:

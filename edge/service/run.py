@@ -24,6 +24,7 @@ from edge.pipeline.seams import FrameSource, Sink
 from edge.recording.record import Recorder
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
+from edge.service.rejected_log import RejectedLog
 from edge.service.reporter import Reporter
 from edge.service.rules import tables_of_rules
 from edge.service.sd_notify import Notifier
@@ -159,7 +160,8 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     source = context.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
-    recorder = _open_recorder(config, stack, left_s) if config.recording.enabled and source.continuous else None
+    recorders = [_open_recorder(config, stack, left_s)] if config.recording.enabled and source.continuous else []
+    context.facts.second_opinion = pipeline.second_opinion
     # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
     # TPU worker is killed, and the threads get the time that is left.
     stack.callback(lambda: pipeline.detector.close(left_s()))
@@ -180,11 +182,10 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         reporter=reporter,
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
-        recorder=recorder,
     )
     used = selector.selected.network
     log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)
-    return _Sensor(source, pipeline, supervisor, [supervisor, reporter, *([recorder] if recorder else [])])
+    return _Sensor(source, pipeline, supervisor, [supervisor, reporter, *recorders, RejectedLog()])
 
 
 def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:

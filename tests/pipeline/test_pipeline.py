@@ -34,16 +34,18 @@ class WatchedViews(Views):
         self.observed.append((frame.sequence, [person.id for person in people], len(lost)))
 
 
-def test_views_observe_and_rules_see_the_people_of_every_frame() -> None:
+def test_views_observe_all_tracks_and_rules_see_only_people() -> None:
     views = WatchedViews()
-    running = replace(pipeline_of(OneNetwork(cpu_network()[1], "cpu"), views=views), rules=Rules([SeenPeople()]))
+    running = replace(
+        pipeline_of(OneNetwork(cpu_network()[1], "cpu"), views=views, min_hits=2), rules=Rules([SeenPeople()])
+    )
     sink = Collector()
     for _ in running.run(ListSource(map(blank_frame, range(3))), [sink]):
         pass
     assert views.observed == [(0, [None], 0), (1, [1], 0), (2, [1], 0)]
     events = [[(event.sequence, event.person) for event in update.outcome.events] for update in sink.updates]
     assert events == [[], [(1, 1)], [(2, 1)]]
-    assert [[person.id for person in update.seen.people] for update in sink.updates] == [[None], [1], [1]]
+    assert [[person.id for person in update.seen.people] for update in sink.updates] == [[], [1], [1]]
 
 
 def test_every_sink_gets_every_update_in_the_order_of_the_sinks() -> None:

@@ -8,6 +8,7 @@ from edge.inference.fallback import OneNetwork
 from edge.inference.letterbox import Letterboxer
 from edge.inference.loading import open_network
 from edge.inference.network import Network, Runtime, Selector
+from edge.inference.second_opinion import SecondOpinion
 from edge.models.catalogue import ModelFile
 from edge.people.filtering import Thresholds
 from edge.people.observing import observe
@@ -45,12 +46,14 @@ def network_of(runtime: Runtime, decode: Decoder, *, name: str = "painted", one_
 
 
 def pipeline_of(
-    selector: Selector, *, views: Views | None = None, mirror: bool = False, max_people: int = 10, min_hits: int = 2
+    selector: Selector, *, views: Views | None = None, mirror: bool = False, max_people: int = 10, min_hits: int = 1
 ) -> Pipeline:
     """A pipeline that tracks and does not smooth."""
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
     detector = Detector(selector, Letterboxer(mirror=mirror), thresholds, max_people=max_people, tick_s=0.05)
-    return Pipeline(detector, views or Views(), Tracker(min_hits=min_hits), Untracked(), Rules())
+    return Pipeline(
+        detector, views or Views(), Tracker(min_hits=min_hits), Untracked(), Rules(), SecondOpinion(None, "a test")
+    )
 
 
 def empty_update(frame: Frame, started_s: float, inference_s: float) -> Update:

@@ -1,7 +1,6 @@
 """`edge-pose evaluate-events`."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,14 +34,6 @@ def evaluate_events(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=256, show_default=False, help="Processes; by default one per CPU.")
     ] = None,
-    record: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Also write a recording of each clip into this folder."),
-    ] = None,
-    recordings: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Play such recordings through the rules, not the clips."),
-    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play clips through the sensor, and compare people and events with the truth."""
@@ -55,10 +46,8 @@ def evaluate_events(
             wanted,
             truth,
             only=only or (),
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or evaluation.default_jobs(),
             fps=wanted.camera.fps if fps is None else fps,
-            record=record,
-            recordings=recordings,
         )
     if as_json:
         typer.echo(json.dumps(report, indent=2))

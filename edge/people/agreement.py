@@ -1,0 +1,97 @@
+"""Combine the poses of one frame from two networks: which of them show the same person."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from edge.people.motion import AREA_ROOT
+from edge.skeleton import OKS_SIGMAS
+from edge.types import Pose
+
+# Networks that see the same person agree on most keypoints; below, one of the poses is distorted.
+AGREEMENT = 0.5
+# Share of the smaller of two boxes that lies in the other one, from which two poses are of one person.
+SAME_PLACE = 0.6
+# With fewer keypoints in common, two poses are similar by chance.
+MIN_COMMON = 5
+
+# One of two agreeing poses has to reach its score, because both networks may take the same furniture for a person.
+SURE_FIRST, SURE_SECOND = 0.5, 0.2
+
+_VARIANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS)  # of keypoints, per size squared
+
+
+def similarity(one: Pose, other: Pose) -> float:
+    """COCO's object keypoint similarity of the keypoints that both poses show, 0..1."""
+    common = (one.visible & other.visible).nonzero()[0]
+    if len(common) < MIN_COMMON:
+        return 0.0
+    size_px = max(one.box.size_px, other.box.size_px)
+    apart = np.square((one.xy - other.xy)[common] / np.float32(size_px)).sum(axis=1)
+    return float(np.exp(apart / _VARIANCES[common] / -2).mean())
+
+
+def overlap(one: Pose, other: Pose) -> float:
+    """Share of the smaller box of visible keypoints that lies in the other one, 0..1."""
+    a, b = one.box, other.box
+    width = min(a.right, b.right) - max(a.left, b.left) + 1
+    height = min(a.bottom, b.bottom) - max(a.top, b.top) + 1
+    smaller = min((box.width + 1) * (box.height + 1) for box in (a, b))
+    return max(width, 0) * max(height, 0) / smaller
+
+
+def merge_networks(views: list[list[Pose]], checkable_px: float = 0.0) -> list[Pose]:
+    """The poses of one frame as one or both networks see them, best first; one pose per person.
+
+    The poses of the first view are kept where both agree, so that keypoints do not jump whenever the other network
+    looks. Of two different poses in the same place, that of the second network is kept: it makes fewer mistakes. The
+    second network is unsure about poses smaller than `checkable_px`.
+    """
+    if len(views) == 1:
+        return views[0]
+    main, other = views
+    pairs = sorted(
+        (
+            (likeness, i, j)
+            for i, one in enumerate(main)
+            for j, two in enumerate(other)
+            if (likeness := _likeness(one, two)) > 0
+        ),
+        reverse=True,
+    )
+    merged: list[Pose] = []
+    main_left, other_left = dict(enumerate(main)), dict(enumerate(other))
+    for likeness, i, j in pairs:
+        if i in main_left and j in other_left:
+            merged.append(_merged(main_left.pop(i), other_left.pop(j), similar=likeness > 1))
+    for pose in (*main_left.values(), *other_left.values()):
+        small = not pose.by_multipose and pose.box.size_px < checkable_px
+        merged.append(replace(pose, opinion="unsure" if small else "denies"))
+    return sorted(merged, key=lambda pose: -pose.score)
+
+
+def _merged(main: Pose, other: Pose, *, similar: bool) -> Pose:
+    """The pose to keep of two that are in the same place."""
+    if not similar:
+        return replace(main if main.by_multipose else other, opinion="denies")
+    first, second = (other, main) if main.by_multipose else (main, other)
+    # Both may take the same piece of furniture for a person, but neither is sure of it then.
+    sure = first.score >= SURE_FIRST or second.score >= SURE_SECOND
+    return replace(main, opinion="agrees" if sure else "unsure", weak=main.weak and not sure)
+
+
+def _likeness(one: Pose, two: Pose) -> float:
+    """Above 1 for similar poses, up to 1 for poses in the same place, 0 for others."""
+    similar = similarity(one, two)
+    if similar >= AGREEMENT:
+        return 1 + similar
+    share = overlap(one, two)
+    return share if share >= SAME_PLACE and _near(one, two) else 0.0
+
+
+def _near(one: Pose, two: Pose) -> bool:
+    """Whether the centres of two poses are near each other, compared with the larger of them."""
+    a, b = one.box, two.box
+    x, y = (a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2
+    return math.hypot(x, y) <= max(a.size_px, b.size_px) / 2
