@@ -52,7 +52,7 @@ def _files(named: list[Path]) -> list[Path]:
     """The files, and those in the folders, by name. Raises UsageError."""
     files: list[Path] = []
     for path in named:
-        found = sorted(path.glob("*.jsonl*")) if path.is_dir() else [path]
+        found = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if path.is_dir() else [path]
         if not found:
             raise UsageError(str(path), "has no recordings", "name a folder with .jsonl files")
         files += found

@@ -181,8 +181,9 @@ class Publisher:
     def _send_answered(self, client: Client, message: Message) -> MQTTMessageInfo:
         """Send a message; `_answered` receives the broker's answer, which can be a refusal with MQTT 5."""
         info = send(client, message)
-        self._unanswered[info.mid] = message.topic
-        client.on_publish = self._answered
+        if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._unanswered[info.mid] = message.topic
+            client.on_publish = self._answered
         return info
 
     def _answered(self, client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:

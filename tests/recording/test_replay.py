@@ -59,13 +59,14 @@ def configured_rules(header: Header) -> Rules:
     return open_rules(config_of_rules(header.rules, header.device))
 
 
-def test_a_replay_of_a_running_pipeline_gives_the_same_events(tmp_path: Path) -> None:
-    """Two painted people walk through zones and over a line; the files are rotated many times."""
+@pytest.mark.parametrize(("name", "rules"), [("two", {"presence", "zone", "line"}), ("fall", set()), ("wave", set())])
+def test_a_replay_of_a_running_pipeline_gives_the_same_events(tmp_path: Path, name: str, rules: set[str]) -> None:
+    """The camera stalls in the middle, the clock is corrected, and the files are rotated."""
     config = fast_config(
         device={"id": "hall"}, zones=HALVES, lines=[LINE], presence={"enter_s": 0.2, "leave_s": 1},
         model={"name": fast_config().model.name, "input_size": [257, 353]},
     )  # fmt: skip
-    painter, rng = scene("two"), random.Random(0)
+    painter, rng = scene(name), random.Random(0)
 
     def frames() -> list[Frame]:
         clock_s, found = 7000.123456, []
@@ -82,10 +83,10 @@ def test_a_replay_of_a_running_pipeline_gives_the_same_events(tmp_path: Path) ->
         pass
     recorder.close(LONG_S)
     assert recorder.dropped == 0
-    assert len(files(tmp_path)) >= 3
+    assert len(files(tmp_path)) >= 2
     expected = [event for update in live.updates for event in update.outcome.events]
-    assert {event.rule for event in expected} == {"presence", "zone", "line"}
-    assert len(expected) > 10
+    assert {event.rule for event in expected} >= {"presence", "zone", *rules}
+    assert len(expected) > 2
     flaws: list[Flaw] = []
     assert list(replay(files(tmp_path), configured_rules, flaws.append)) == [("hall", event) for event in expected]
     assert flaws == []
