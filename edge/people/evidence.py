@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edge.types import Pose
 
 # Of poses of the first network when no second one confirms them. In real rooms, half of the ghosts score below 0.3 and
 # five in six below 0.45; 95 % of the people score above 0.37.
 CLEAR_SCORE = 0.45
-FAINT_S = 2.0  # how long a fainter pose has to be detected
+FAINT_S = 2.0  # how long a fainter pose has to be detected, if several detections have this many visible keypoints
+DETAILED = 10
 MOVED = 0.5  # ... or how far it has to move, in sizes
 # A track is rejected after so many looks of the second network that did not show it, if that took this long.
 MAX_DENIALS, DENIED_S = 3, 1.5
@@ -25,6 +28,7 @@ class Evidence:
     x: float  # centre of the first box, frame px
     y: float
     hits: int = 0  # detections
+    detailed: int = 0  # detections with many keypoints
     clear: int = 0  # detections of the first network with a clear score
     strong: int = 0  # detections of the second network that are not weak
     agreed: bool = False  # whether both networks agreed once
@@ -42,6 +46,7 @@ class Evidence:
         return replace(
             self,
             hits=self.hits + 1,
+            detailed=self.detailed + (np.count_nonzero(pose.visible) >= DETAILED),
             clear=self.clear + (not pose.by_multipose and pose.score >= CLEAR_SCORE),
             strong=self.strong + (pose.by_multipose and not pose.weak),
             agreed=self.agreed or pose.opinion == "agrees",
@@ -68,7 +73,8 @@ class Evidence:
             return True
         if second and not self.unsure:
             return False
-        return self.clear >= min_hits or self.moved or now_s - self.started_s >= FAINT_S
+        lasting = self.detailed >= min_hits and now_s - self.started_s >= FAINT_S
+        return self.clear >= min_hits or (self.moved and self.detailed >= min_hits) or lasting
 
 
 def first_evidence(x: float, y: float, now_s: float) -> Evidence:
