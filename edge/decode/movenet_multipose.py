@@ -19,7 +19,7 @@ from edge.skeleton import KEYPOINT_COUNT
 from edge.types import Array, Decoded, Floats, RawOutputs
 
 STRIDE = 4  # px between cells
-MAX_PEOPLE = 6  # centres that are decoded
+MAX_PEOPLE = 6  # centres that Google's graph decodes; the maps hold more
 
 # Scores are lower than PoseNet's. Things that resemble a person reach 0.345; people at the edge of the picture or in
 # unusual poses reach only 0.1.
@@ -41,7 +41,7 @@ _COUNTED = 0.126953125  # keypoints above this confidence count in the score
 
 
 def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decoded:
-    """Decode at most `max_people` poses with a score of at least `KEEP_SCORE`, and never more than six.
+    """Decode the `max_people` highest centres to poses with a score of at least `KEEP_SCORE`, best first.
 
     outputs: six tensors (h, w, channels), by the names in `_CHANNELS`. The score of a pose is the confidence of its
     centre times the mean confidence of its keypoints above 0.127.
@@ -49,13 +49,13 @@ def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decod
     center = outputs["center"]
     centres = sigmoid(center.real(center.data[..., 0]))
     found = []
-    for row, column in _peaks(centres):
+    for row, column in _peaks(centres, max_people):
         keypoints, confidences = _keypoints(outputs, row, column)
         counted = confidences[confidences > _COUNTED]
         score = float(centres[row, column] * counted.sum()) / max(len(counted), 1)
         if score >= KEEP_SCORE:
             found.append((score, keypoints, confidences))
-    found = sorted(found, key=lambda pose: -pose[0])[:max_people]
+    found.sort(key=lambda pose: -pose[0])
     return Decoded(
         np.array([keypoints for _, keypoints, _ in found], np.float32).reshape(-1, KEYPOINT_COUNT, 2),
         np.array([confidences for _, _, confidences in found], np.float32).reshape(-1, KEYPOINT_COUNT),
@@ -63,8 +63,8 @@ def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decod
     )
 
 
-def _peaks(centres: Array) -> Iterator[tuple[int, int]]:
-    """The (row, column) of the highest centres, highest first, equal ones in raster order.
+def _peaks(centres: Array, count: int) -> Iterator[tuple[int, int]]:
+    """The (row, column) of the `count` highest centres, highest first, equal ones in raster order.
 
     centres: (h, w) confidences. No pose scores higher than its centre, so lower centres than `KEEP_SCORE` are left out.
     """
@@ -73,7 +73,7 @@ def _peaks(centres: Array) -> Iterator[tuple[int, int]]:
     rows = np.maximum.reduce([padded[shift : shift + height] for shift in range(2 * _REACH + 1)])
     highest = np.maximum.reduce([rows[:, shift : shift + width] for shift in range(2 * _REACH + 1)])
     cells = np.flatnonzero((centres >= KEEP_SCORE) & (highest - centres < _PLATEAU))
-    cells = cells[np.argsort(-centres.reshape(-1)[cells], kind="stable")][:MAX_PEOPLE]
+    cells = cells[np.argsort(-centres.reshape(-1)[cells], kind="stable")][:count]
     for cell in cells.tolist():
         yield divmod(cell, width)
 

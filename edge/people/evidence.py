@@ -46,7 +46,7 @@ class Evidence:
         return replace(
             self,
             hits=self.hits + 1,
-            detailed=self.detailed + (np.count_nonzero(pose.visible) >= DETAILED),
+            detailed=self.detailed + int(np.count_nonzero(pose.visible) >= DETAILED),
             clear=self.clear + (not pose.by_multipose and pose.score >= CLEAR_SCORE),
             strong=self.strong + (pose.by_multipose and not pose.weak),
             agreed=self.agreed or pose.opinion == "agrees",

@@ -215,7 +215,7 @@ def test_a_person_kneeling_over_a_lying_one_is_not_merged_with_them() -> None:
 
 
 def pipeline(*, detect_lying: bool = True) -> Pipeline:
-    return configured(fast_config(people={"detect_lying": detect_lying}))[1]
+    return configured(fast_config(people={"detect_lying": detect_lying, "second_opinion": "off"}))[1]
 
 
 def followed(running: Pipeline, name: str, seed: int, frames: Iterable[int]) -> list[tuple[set[int | None], float]]:
