@@ -129,6 +129,14 @@ class Postures(Table, frozen=True):
     enabled: bool = True
 
 
+class Fall(Table, frozen=True):
+    enabled: bool = True
+    confirm_s: Annotated[float, Meta(ge=0.5, le=10)] = 2.0
+    still_down_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    clear_s: Annotated[float, Meta(ge=1, le=3600)] = 10.0
+    lost_clear_s: Annotated[float, Meta(ge=10, le=86400)] = 600.0
+
+
 class Zone(Table, frozen=True):
     name: Name
     points: Annotated[
@@ -191,6 +199,7 @@ class Config(Table, frozen=True):
     smoothing: Smoothing = field(default_factory=Smoothing)
     presence: Presence = field(default_factory=Presence)
     posture: Postures = field(default_factory=Postures)
+    fall: Fall = field(default_factory=Fall)
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     recording: Recording = field(default_factory=Recording)

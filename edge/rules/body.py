@@ -8,12 +8,10 @@ give the height in any posture.
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from edge.geometry import Position
 from edge.skeleton import INDEX
 from edge.types import Person, Point
-
-XY: TypeAlias = tuple[float, float]
 
 # Lengths of an adult's bones, as shares of the height; of arms and shoulders, the greatest that are usual.
 TORSO, THIGH, SHANK, UPPER_ARM, SHOULDER_WIDTH, NECK = 0.315, 0.255, 0.255, 0.19, 0.26, 0.165
@@ -37,12 +35,12 @@ _PAIRS = {
 class Body:
     """The geometry of a person, frame px. None where no keypoint shows it."""
 
-    head: XY | None  # middle of the visible keypoints of the face
-    shoulders: XY | None  # the middle, or the visible one; so are the next three
-    hips: XY | None
-    knees: XY | None
-    feet: XY | None  # ankles
-    torso: XY | None  # vector from hips to shoulders, of one side if shoulders and hips of both are not visible
+    head: Position | None  # middle of the visible keypoints of the face
+    shoulders: Position | None  # the middle, or the visible one; so are the next three
+    hips: Position | None
+    knees: Position | None
+    feet: Position | None  # ankles
+    torso: Position | None  # vector from hips to shoulders, of one side if shoulders and hips of both are not visible
     width_px: float | None  # between the shoulders
     bones_px: float | None  # height of the person, from the longest bones
 
@@ -52,7 +50,7 @@ class Body:
         return math.degrees(abs(math.atan2(self.torso[0], -self.torso[1]))) if self.torso else None
 
     @property
-    def trunk(self) -> XY | None:
+    def trunk(self) -> Position | None:
         """The middle of the torso, or the best known point near it."""
         if self.shoulders and self.hips:
             return _middle(self.shoulders, self.hips)
@@ -138,7 +136,7 @@ def _stands(body: Body, torso: float, thigh: float, shank: float) -> bool:
     return all(drop_px >= share * body.bones_px for drop_px, share in drops)
 
 
-def _torso(points: tuple[Point | None, ...]) -> XY | None:
+def _torso(points: tuple[Point | None, ...]) -> Position | None:
     """The vector from hips to shoulders, px: of both sides if both are visible, else of a visible side."""
     sides = []
     for left in (0, 1):
@@ -151,7 +149,7 @@ def _torso(points: tuple[Point | None, ...]) -> XY | None:
     return (shoulders[0] - hips[0], shoulders[1] - hips[1]) if shoulders and hips else None
 
 
-def _heights_of_bones(points: tuple[Point | None, ...], torso: XY | None) -> list[float]:
+def _heights_of_bones(points: tuple[Point | None, ...], torso: Position | None) -> list[float]:
     """The heights that the bones of torso, legs and arms show, px."""
     heights = [math.hypot(*torso) / TORSO] if torso else []
     for upper, lower, share in (("HIP", "KNEE", THIGH), ("KNEE", "ANKLE", SHANK), ("SHOULDER", "ELBOW", UPPER_ARM)):
@@ -162,20 +160,20 @@ def _heights_of_bones(points: tuple[Point | None, ...], torso: XY | None) -> lis
     return heights
 
 
-def _pair(points: tuple[Point | None, ...], part: str) -> XY | None:
+def _pair(points: tuple[Point | None, ...], part: str) -> Position | None:
     """The middle of a left and a right keypoint, or the visible one of them."""
     return _mean([point for point in (points[k] for k in _PAIRS[part]) if point])
 
 
-def _mean(points: list[Point]) -> XY | None:
+def _mean(points: list[Point]) -> Position | None:
     return _mean_xy([(point.x, point.y) for point in points]) if points else None
 
 
-def _mean_xy(points: list[XY]) -> XY:
+def _mean_xy(points: list[Position]) -> Position:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
-def _middle(one: XY, other: XY) -> XY:
+def _middle(one: Position, other: Position) -> Position:
     return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 

@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.rules.body import LEG, NECK, THIGH, TORSO, XY, Body, Stature, measure
+from edge.geometry import Position
+from edge.rules.body import LEG, NECK, THIGH, TORSO, Body, Stature, measure
 from edge.rules.values import Posture
 from edge.types import Person
 
@@ -102,7 +103,7 @@ def _only_bent(body: Body, subject: _Subject, height_px: float) -> bool:
     return body.hips[1] - subject.upright_hips_y < STILL * height_px
 
 
-def _drop(upper: XY | None, lower: XY | None, length_px: float) -> float | None:
+def _drop(upper: Position | None, lower: Position | None, length_px: float) -> float | None:
     """How far a point is below another one, as a share of a length; None if one of them is not visible."""
     return (lower[1] - upper[1]) / length_px if lower and upper else None
 

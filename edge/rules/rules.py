@@ -48,11 +48,13 @@ class Rules:
         *,
         device_id: str = "",
         postures: Postures | None = None,
+        show_postures: bool = True,
         places: Places | None = None,
     ) -> None:
         self._rules = tuple(rules)
         self._device_id = device_id
         self._postures = postures
+        self._show_postures = postures is not None and show_postures
         self._places = places
         self._now_s = 0.0
         self._last_s: float | None = None
@@ -98,11 +100,16 @@ class Rules:
         state = State(
             people=len(moment.subjects),
             persons=tuple(
-                PersonState(subject.id, subject.posture, subject.zones, self._first_seen[subject.id][0])
+                PersonState(
+                    subject.id,
+                    subject.posture if self._show_postures else "unknown",
+                    subject.zones,
+                    self._first_seen[subject.id][0],
+                )
                 for subject in moment.subjects
             ),
         )
-        if self._postures:
+        if self._show_postures:
             counts = [subject.posture for subject in moment.subjects]
             state = replace(
                 state,

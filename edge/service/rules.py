@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from edge.config import Config
+from edge.rules.fall import Falls
 from edge.rules.lines import Line, Lines
 from edge.rules.posture import PostureClassifier
 from edge.rules.presence import Presence
@@ -39,8 +40,26 @@ def open_rules(config: Config) -> Rules:
         rules.append(zones)
     if config.lines:
         rules.append(Lines([Line(line.name, line.start, line.to) for line in config.lines]))
-    postures = PostureClassifier() if config.posture.enabled else None
-    return Rules(rules, device_id=config.device.topic_id, postures=postures, places=zones)
+    if config.fall.enabled:
+        rules.append(_falls(config))
+    return Rules(
+        rules,
+        device_id=config.device.topic_id,
+        postures=PostureClassifier(),
+        show_postures=config.posture.enabled,
+        places=zones,
+    )
+
+
+def _falls(config: Config) -> Falls:
+    fall = config.fall
+    return Falls(
+        confirm_s=fall.confirm_s,
+        still_down_s=fall.still_down_s,
+        clear_s=fall.clear_s,
+        lost_clear_s=fall.lost_clear_s,
+        beds=[zone.points for zone in config.zones if zone.kind == "bed"],
+    )
 
 
 def _zones(config: Config) -> Zones | None:

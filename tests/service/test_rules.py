@@ -5,6 +5,8 @@ import pytest
 from edge.config import Config
 from edge.rules.values import State
 from edge.service.rules import open_rules
+from tests.support import bodies
+from tests.support.bodies import View
 from tests.support.models import fast_config as config
 from tests.support.pipelines import configured
 from tests.support.rules import Player, standing
@@ -50,6 +52,35 @@ def test_disabled_rules_leave_the_state_unknown() -> None:
 
 def test_postures_are_in_the_state() -> None:
     assert state(outcomes(config(), empty_s=0)).standing == 1
+
+
+def fallen(wanted: Config) -> Player:
+    """A person stands, falls to the right, and lies."""
+    player = Player(open_rules(wanted))
+    player.play([View().person(1, bodies.STANDING)] for _ in range(30))
+    player.play([View().person(1, bodies.tilted(bodies.STANDING, 10.0 * k, towards=90))] for k in range(10))
+    player.play([View().person(1, bodies.lying(towards=90))] for _ in range(90))
+    return player
+
+
+def fall_events(player: Player) -> list[str]:
+    return [event.type for event in player.events if event.rule == "fall"]
+
+
+def test_settings_of_falls_reach_the_rule() -> None:
+    assert fall_events(fallen(config(fall={"confirm_s": 1, "still_down_s": 3}))) == [
+        "suspected", "confirmed", "still_down",
+    ]  # fmt: skip
+    assert fall_events(fallen(config(fall={"confirm_s": 8}))) == ["suspected"]
+    assert state(fallen(config(posture={"enabled": False}))).fall is True
+    off = fallen(config(fall={"enabled": False}))
+    assert (fall_events(off), state(off).fall) == ([], None)
+
+
+def test_beds_reach_the_rule() -> None:
+    everywhere = {"name": "bed", "kind": "bed", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    assert fall_events(fallen(config(zones=[everywhere]))) == []
+    assert fall_events(fallen(config(zones=[everywhere | {"kind": "area"}]))) == ["suspected", "confirmed"]
 
 
 @pytest.mark.parametrize(("continuous", "present"), [(True, False), (False, None)])

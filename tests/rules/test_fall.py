@@ -1,0 +1,345 @@
+"""Falls: what is one, when it is confirmed, and how it ends."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from edge.rules.fall import Falls
+from edge.rules.posture import PostureClassifier
+from edge.rules.rules import Rules
+from edge.rules.values import Event, State
+from edge.types import Person
+from tests.support import bodies
+from tests.support.bodies import Motion, View, motion
+from tests.support.rules import Player, jittered
+
+FPS = 15.0
+CONFIRM_S = 1.0
+BEGIN_S, DOWN_S = 2.0, 3.0  # when a fall begins and ends in these clips
+VIEWS = {
+    "side": View(heading=0),
+    "front": View(),
+    "back": View(heading=90),
+    "high": View(height=2.4, pitch=28, heading=-30),
+    "low": View(height=0.9, pitch=0, heading=-120),
+}
+SOFA = bodies.body(
+    head=(-0.1, 0, 1.05), shoulders=(-0.1, 0, 0.82), hips=(0, 0, 0.4), knees=(0.4, 0, 0.42), ankles=(0.45, 0, 0.07)
+)
+
+
+def fall(towards: float = 180.0, *, begin_s: float = BEGIN_S, down_s: float = DOWN_S) -> Motion:
+    """A person who stands and then falls over, like a pendulum: slowly first."""
+
+    def at(second: float) -> bodies.Joints:
+        share = min(max((second - begin_s) / (down_s - begin_s), 0.0), 1.0)
+        return bodies.tilted(bodies.STANDING, 90 * share**2.2, towards=towards)
+
+    return at
+
+
+def then_up(first: Motion, up_s: float) -> Motion:
+    """The same, and then the person gets up."""
+    rise = motion((up_s - 2, first(up_s - 2)), (up_s - 1, bodies.KNEELING), (up_s, bodies.STANDING))
+    return lambda second: first(second) if second < up_s - 2 else rise(second)
+
+
+def play(
+    frames: Iterable[Sequence[Person]],
+    *,
+    falls: Falls | None = None,
+    fps: float = FPS,
+) -> Player:
+    player = Player(Rules([falls or Falls(confirm_s=CONFIRM_S)], postures=PostureClassifier()), fps=fps)
+    player.play(frames)
+    return player
+
+
+def show(
+    moving: Motion, seconds: float, view: View = VIEWS["side"], *, id_: int = 1, fps: float = FPS
+) -> Iterator[list[Person]]:
+    """The frames of one person."""
+    for number in range(round(seconds * fps)):
+        yield [view.person(id_, moving((number + 1) / fps))]
+
+
+def phases(events: Iterable[Event]) -> list[str]:
+    return [event.type for event in events]
+
+
+def at_s(player: Player, type_: str) -> float:
+    """When the first event of a type came, s after the first frame."""
+    (event, *_) = [event for event in player.events if event.type == type_]
+    return event.sequence / FPS
+
+
+def state(player: Player) -> State:
+    final = player.outcomes[-1].state
+    assert final is not None
+    return final
+
+
+@pytest.mark.parametrize("towards", [0, 90, 180, 270, 225])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_fall_is_confirmed_within_a_second_after_the_wait(view: str, towards: float) -> None:
+    player = play(show(fall(towards), 6, VIEWS[view]))
+    assert phases(player.events) == ["suspected", "confirmed"]
+    assert BEGIN_S < at_s(player, "suspected") < DOWN_S + 0.7
+    assert DOWN_S < at_s(player, "confirmed") <= DOWN_S + CONFIRM_S + 1
+    assert (state(player).fall, state(player).still_down) == (True, False)
+
+
+def test_an_event_says_why() -> None:
+    suspected, confirmed = play(show(fall(), 6)).events
+    assert suspected.id == confirmed.id
+    assert (confirmed.rule, confirmed.person, confirmed.started_wall_s) == ("fall", 1, suspected.wall_s)
+    assert confirmed.confidence is not None
+    assert 0.5 < confirmed.confidence < 1
+    lean, dropped, shoulders, down = confirmed.reasons
+    assert lean == "torso 90 degrees from upright"
+    assert dropped == "dropped 0.6 body heights in 0.5 s"
+    assert shoulders == "shoulders 0.0 body heights above the floor"
+    assert down == "down for 1.0 s"
+
+
+@pytest.mark.parametrize("confirm_s", [0.5, 2.0, 5.0])
+def test_the_wait_can_be_set(confirm_s: float) -> None:
+    player = play(show(fall(), 10), falls=Falls(confirm_s=confirm_s))
+    assert DOWN_S + confirm_s - 0.5 < at_s(player, "confirmed") <= DOWN_S + confirm_s + 1
+
+
+@pytest.mark.parametrize("fps", [5.0, 30.0])
+@pytest.mark.parametrize("towards", [0, 90, 180])
+def test_falls_are_found_at_any_frame_rate(fps: float, towards: float) -> None:
+    assert phases(play(show(fall(towards), 6, fps=fps), fps=fps).events) == ["suspected", "confirmed"]
+
+
+@pytest.mark.parametrize("towards", [0, 90, 270])
+def test_a_person_falls_from_a_chair(towards: float) -> None:
+    chair = motion(
+        (1, bodies.STANDING), (2.5, bodies.SITTING), (5, bodies.SITTING), (5.6, bodies.lying(towards=towards))
+    )
+    assert phases(play(show(chair, 9, VIEWS["front"])).events) == ["suspected", "confirmed"]
+
+
+def test_a_person_collapses() -> None:
+    collapse = motion((2, bodies.STANDING), (2.5, bodies.SQUATTING), (3, bodies.lying(towards=90)))
+    assert phases(play(show(collapse, 6)).events) == ["suspected", "confirmed"]
+
+
+def test_noise_hides_no_fall() -> None:
+    rng = random.Random(2)
+    frames = [[jittered(one, 0.012, rng) for one in people] for people in show(fall(90), 6, VIEWS["front"])]
+    assert phases(play(frames).events) == ["suspected", "confirmed"]
+
+
+STANDING = bodies.STANDING
+DAILY_LIFE = {
+    "sit down": motion((2, STANDING), (3.2, bodies.SITTING), (8, bodies.SITTING), (9, STANDING)),
+    "sit down fast": motion((2, STANDING), (2.5, bodies.SITTING)),
+    "drop onto a sofa": motion((2, STANDING), (2.6, SOFA)),
+    "bend": motion((2, STANDING), (2.6, bodies.BENDING), (5, bodies.BENDING), (6, STANDING)),
+    "kneel": motion((2, STANDING), (2.8, bodies.KNEELING), (7, bodies.KNEELING), (8, STANDING)),
+    "squat": motion((2, STANDING), (2.6, bodies.SQUATTING), (5, bodies.SQUATTING), (5.6, STANDING)),
+    "crawl": motion((2, STANDING), (2.8, bodies.KNEELING), (3.6, bodies.CRAWLING)),
+    "sit on the floor": motion((2, STANDING), (3, bodies.SQUATTING), (4, bodies.SITTING_ON_FLOOR)),
+    "lean forward on a chair": motion((2, bodies.SITTING), (2.6, bodies.BENDING), (4, bodies.SITTING)),
+    "lie down on a bed": motion(
+        (2, STANDING), (3.2, bodies.SITTING), (5, bodies.SITTING), (6.2, bodies.lying(towards=90, height=0.4))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["side", "front", "back"])
+@pytest.mark.parametrize("name", DAILY_LIFE)
+def test_daily_life_is_no_fall(name: str, view: str) -> None:
+    assert "confirmed" not in phases(play(show(DAILY_LIFE[name], 12, VIEWS[view])).events)
+
+
+def test_people_who_walk_or_jump_are_not_even_suspected() -> None:
+    def jump(second: float) -> bodies.Joints:
+        return {name: (x, y, z + max(0.0, 0.3 * ((second * 2) % 2 - 1))) for name, (x, y, z) in STANDING.items()}
+
+    assert play(show(jump, 8)).events == []
+    towards = [[View(5 - 4 * step / 100).person(1, STANDING)] for step in range(100)]
+    assert play([*towards, *[[]] * 100]).events == []
+    out = [[View(aside=2.3 * step / 30).person(1, STANDING)] for step in range(30)]
+    assert play([*out, *[[]] * 100]).events == []
+
+
+def test_lying_down_slowly_is_only_suspected() -> None:
+    slowly = motion(
+        (2, STANDING), (3.5, bodies.KNEELING), (5, bodies.SITTING_ON_FLOOR), (7, bodies.lying(towards=180))
+    )  # fmt: skip
+    player = play(show(slowly, 30))
+    assert phases(player.events) == ["suspected", "dismissed"]
+    assert player.events[-1].reasons[-1] == "slower than a fall"
+    assert state(player).fall is False
+
+
+def test_a_person_who_lies_from_the_start_did_not_fall() -> None:
+    assert play(show(lambda _: bodies.lying(towards=90), 20, VIEWS["front"])).events == []
+
+
+def test_a_person_who_gets_up_at_once_did_not_fall() -> None:
+    up_at_once = motion(
+        (2, STANDING), (2.6, bodies.lying(towards=90)), (2.9, bodies.lying(towards=90)), (3.4, STANDING)
+    )
+    assert phases(play(show(up_at_once, 8, VIEWS["front"])).events) == ["suspected", "dismissed"]
+
+
+def test_lying_is_normal_in_a_bed() -> None:
+    bed = [(0.3, 0.4), (0.9, 0.4), (0.9, 1.0), (0.3, 1.0)]
+    frames = list(show(fall(90), 8, VIEWS["front"]))
+    assert play(frames, falls=Falls(confirm_s=CONFIRM_S, beds=[bed])).events == []
+    elsewhere = [(0.0, 0.0), (0.1, 0.0), (0.1, 0.1)]
+    assert phases(play(frames, falls=Falls(confirm_s=CONFIRM_S, beds=[elsewhere])).events) == ["suspected", "confirmed"]
+
+
+def lost_on_the_way(after_s: float = 2.8) -> list[list[Person]]:
+    """A person who is lost while falling."""
+    return list(show(fall(), after_s))
+
+
+def test_a_person_who_was_lost_on_the_way_down_is_taken_for_fallen() -> None:
+    player = play([*lost_on_the_way(), *[[]] * 200])
+    assert phases(player.events) == ["suspected", "confirmed"]
+    assert 2.8 + CONFIRM_S + 2 - 0.3 < at_s(player, "confirmed") < 2.8 + CONFIRM_S + 2.3
+
+
+def test_a_person_who_was_lost_on_the_way_down_and_stands_again_did_not_fall() -> None:
+    standing = [[VIEWS["side"].person(2, STANDING)]] * 60
+    player = play([*lost_on_the_way(), *[[]] * 15, *standing])
+    assert phases(player.events) == ["suspected", "dismissed"]
+
+
+def test_a_person_who_is_lost_while_standing_did_not_fall() -> None:
+    assert play([*show(lambda _: STANDING, 2), *[[]] * 200]).events == []
+
+
+def test_a_fall_goes_on_under_a_new_id() -> None:
+    lying = [[VIEWS["side"].person(7, fall()(9))]] * 60
+    player = play([*lost_on_the_way(), *[[]] * 15, *lying])
+    assert [(event.type, event.person) for event in player.events] == [("suspected", 1), ("confirmed", 7)]
+
+
+def test_the_alarm_stays_while_the_person_is_down() -> None:
+    falls = Falls(confirm_s=CONFIRM_S, still_down_s=5, lost_clear_s=20)
+    player = play([*show(fall(), 20), *[[]] * 200], falls=falls)
+    assert phases(player.events) == ["suspected", "confirmed", "still_down"]
+    assert (state(player).fall, state(player).still_down) == (True, True)
+    player.play([[]] * 200)
+    assert player.events[-1].type == "cleared"
+    assert (state(player).fall, state(player).still_down) == (False, False)
+
+
+@pytest.mark.parametrize("new_id", [1, 5])
+def test_a_person_who_gets_up_clears_the_alarm(new_id: int) -> None:
+    moving = then_up(fall(), 10)
+    down, rest = list(show(moving, 7)), list(show(moving, 14))[7 * 15 :]
+    gap: list[list[Person]] = [[]] * 45 if new_id != 1 else []
+    rise = [[replace(one, id=new_id) for one in people] for people in rest]
+    player = play([*down, *gap, *rise])
+    assert phases(player.events) == ["suspected", "confirmed", "cleared"]
+    up_s = 10 + len(gap) / FPS
+    assert up_s - 0.5 < at_s(player, "cleared") < up_s + 1.7
+    assert state(player).fall is False
+
+
+def test_a_person_who_sits_up_on_the_floor_does_not_clear_the_alarm() -> None:
+    sit_up = motion((6, fall()(6)), (7.5, bodies.SITTING_ON_FLOOR))
+    player = play(show(lambda second: fall()(second) if second < 6 else sit_up(second), 20))
+    assert phases(player.events) == ["suspected", "confirmed"]
+
+
+def test_a_helper_does_not_clear_the_alarm() -> None:
+    """Not even while the person on the floor is hidden."""
+    fallen = list(show(fall(90), 8, VIEWS["front"]))
+    places = [2 - 1.2 * min(step / 60, 1) for step in range(len(fallen))]
+    helper = [View(aside=aside, heading=180).person(2, STANDING) for aside in places]
+    both = [[*people, other] for people, other in zip(fallen, helper, strict=True)]
+    player = play([*both, *[[helper[-1]]] * 150])
+    assert phases(player.events) == ["suspected", "confirmed"]
+
+
+def test_a_person_who_left_clears_the_alarm() -> None:
+    view = VIEWS["side"]
+    up = list(show(lambda second: then_up(fall(), 7)(second) if second < 6.9 else STANDING, 7.3))
+    away = [[replace(view, aside=2.2 * step / 20).person(1, STANDING)] for step in range(20)]
+    player = play([*up, *away], falls=Falls(confirm_s=CONFIRM_S, clear_s=3))
+    player.play([[]] * 120)
+    assert phases(player.events) == ["suspected", "confirmed", "cleared"]
+
+
+def test_a_person_who_is_lost_at_the_edge_but_on_the_floor_keeps_the_alarm() -> None:
+    at_edge = replace(VIEWS["side"], aside=-0.8)
+    player = play([*show(fall(), 6, at_edge), *[[]] * 300], falls=Falls(confirm_s=CONFIRM_S, clear_s=3))
+    assert phases(player.events) == ["suspected", "confirmed"]
+
+
+def test_two_people_fall_one_after_the_other() -> None:
+    left, right = replace(VIEWS["side"], aside=-1.1, distance=4.5), replace(VIEWS["side"], aside=1.1, distance=4.5)
+    first, second = show(fall(90), 10, left), show(fall(90, begin_s=5, down_s=6), 10, right, id_=2)
+    player = play([*one, *other] for one, other in zip(first, second, strict=True))
+    confirmed = [event for event in player.events if event.type == "confirmed"]
+    assert [event.person for event in confirmed] == [1, 2]
+    assert len({event.id for event in confirmed}) == 2
+
+
+def test_a_person_may_fall_twice() -> None:
+    again = then_up(fall(), 8)
+    player = play(show(lambda second: again(second) if second < 12 else fall()(second - 10), 18))
+    assert phases(player.events) == ["suspected", "confirmed", "cleared", "suspected", "confirmed"]
+    assert len({event.id for event in player.events}) == 2
+
+
+def test_a_request_clears_all_falls() -> None:
+    falls = Falls(confirm_s=CONFIRM_S)
+    player = play(show(fall(), 6), falls=falls)
+    falls.clear()
+    player.play([[VIEWS["side"].person(1, fall()(9))]] * 60)
+    assert phases(player.events) == ["suspected", "confirmed", "cleared"]
+    assert player.events[-1].reasons == ("cleared by request",)
+    assert state(player).fall is False
+
+
+def test_a_fall_goes_on_after_a_restart() -> None:
+    falls = Falls(confirm_s=CONFIRM_S, still_down_s=10)
+    before = play(show(fall(), 6), falls=falls)
+    (saved,) = falls.export()
+    restarted = Falls(confirm_s=CONFIRM_S, still_down_s=10)
+    restarted.restore([saved])
+    assert restarted.describe(State()).fall is True
+    assert restarted.export() == [saved]
+    player = play([[VIEWS["side"].person(1, fall()(9))]] * 150, falls=restarted)
+    assert phases(player.events) == ["still_down"]
+    player.play([[VIEWS["side"].person(1, STANDING)]] * 45)
+    assert phases(player.events) == ["still_down", "cleared"]
+    assert {event.id for event in player.events} == {before.events[0].id}
+    assert restarted.export() == []
+
+
+def test_nothing_is_exported_before_a_fall_is_confirmed() -> None:
+    falls = Falls(confirm_s=5)
+    play(show(fall(), 4), falls=falls)
+    assert falls.export() == []
+
+
+@pytest.mark.parametrize("stall_s", [0.5, 1.5, 4.0])
+def test_the_camera_may_stall_in_the_middle_of_a_fall(stall_s: float) -> None:
+    """The tracker gives a new ID after a long stall."""
+    before = list(show(fall(), 2.5))
+    id_ = 1 if stall_s < 2 else 2
+    after = [[VIEWS["side"].person(id_, fall()(2.5 + stall_s + step / FPS))] for step in range(60)]
+    player = play(before)
+    player.pause(stall_s)
+    player.play(after)
+    assert phases(player.events) == ["suspected", "confirmed"]
+
+
+def test_a_wrong_pose_is_no_fall() -> None:
+    standing, lying = VIEWS["front"].person(1, STANDING), VIEWS["front"].person(1, bodies.lying(towards=90))
+    frames = [[standing]] * 30 + [[lying]] + [[standing]] * 30
+    assert play(frames).events == []
