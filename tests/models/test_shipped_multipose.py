@@ -16,6 +16,9 @@ from edge.inference.tflite import CpuRuntime
 from edge.scenes.scenes import open_scene
 from edge.types import Decoded, Floats, Image
 from tests.support import ROOT
+from tests.support.models import FAST_MODEL, fast_config
+from tests.support.pipelines import configured
+from tests.support.scenes import frame_of, scene
 
 MODELS = ROOT / "models"
 CATALOGUE: dict[str, dict[str, Any]] = {
@@ -103,3 +106,20 @@ def test_int8_finds_whom_google_finds_to_half_a_pixel(name: str) -> None:
         assert (decoded.scores >= 0.3).sum() == sum(person["score"] >= 0.3 for person in case["people"])
     assert np.median(distances) < 0.3
     assert np.quantile(distances, 0.95) < 1
+
+
+@pytest.mark.parametrize(("name", "people"), [("walk", 1), ("three", 3)])
+def test_the_sensor_follows_painted_people_with_this_network_alone(name: str, people: int) -> None:
+    model = "movenet-multipose" if FAST_MODEL == "posenet" else "movenet-multipose-float16"
+    _, sensor = configured(fast_config(model={"name": model}))
+    painter, ids, distances = scene(name), set(), []
+    for number in range(30):
+        update = sensor.update(frame_of(painter, number))
+        if number >= 10:  # a newcomer has been confirmed by then
+            ids |= {one.id for one in update.people}
+            assert len(update.people) == people
+        for one in update.people:
+            away = [np.linalg.norm(one.pose.xy - truth.xy, axis=1) for truth in painter.truth(number)]
+            distances += min(away, key=np.median)[one.pose.visible].tolist()
+    assert ids == set(range(1, people + 1))
+    assert np.median(distances) < 8  # of 640x480
