@@ -41,7 +41,7 @@ _COUNTED = 0.126953125  # keypoints above this confidence count in the score
 
 
 def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decoded:
-    """Decode the `max_people` highest centres to poses with a score of at least `KEEP_SCORE`, best first.
+    """Decode the best `max_people` poses with a score of at least `KEEP_SCORE`.
 
     outputs: six tensors (h, w, channels), by the names in `_CHANNELS`. The score of a pose is the confidence of its
     centre times the mean confidence of its keypoints above 0.127.
@@ -49,13 +49,13 @@ def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decod
     center = outputs["center"]
     centres = sigmoid(center.real(center.data[..., 0]))
     found = []
-    for row, column in _peaks(centres, max_people):
+    for row, column in _peaks(centres, max(max_people, MAX_PEOPLE)):
         keypoints, confidences = _keypoints(outputs, row, column)
         counted = confidences[confidences > _COUNTED]
         score = float(centres[row, column] * counted.sum()) / max(len(counted), 1)
         if score >= KEEP_SCORE:
             found.append((score, keypoints, confidences))
-    found.sort(key=lambda pose: -pose[0])
+    found = sorted(found, key=lambda pose: -pose[0])[:max_people]
     return Decoded(
         np.array([keypoints for _, keypoints, _ in found], np.float32).reshape(-1, KEYPOINT_COUNT, 2),
         np.array([confidences for _, _, confidences in found], np.float32).reshape(-1, KEYPOINT_COUNT),
