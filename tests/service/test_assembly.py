@@ -58,7 +58,9 @@ def test_defaults_of_the_configuration_and_of_the_stages_are_the_same() -> None:
 
 
 def test_disabled_stages_do_nothing() -> None:
-    _, pipeline = configured(config(people={"detect_lying": False, "second_opinion": "off"}, smoothing={"enabled": False}))
+    _, pipeline = configured(
+        config(people={"detect_lying": False, "second_opinion": "off"}, smoothing={"enabled": False})
+    )
     assert isinstance(pipeline.smoother, Untracked)
     assert [pipeline.views.next(second) for second in range(5)] == [[View()]] * 5
 
