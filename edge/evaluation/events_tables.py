@@ -11,7 +11,7 @@ from rich.text import Text
 NOT_MEASURED = "not measured"
 LISTED = 20  # mistakes; --json lists all of them
 WIDTH = 78  # of 80 columns
-WIDTHS = (36, 12, 24)  # of the columns
+WIDTHS = (34, 12, 26)  # of the columns
 APART = {"slow": "slow falls", "deliberate": "lying down on purpose", "bed": "falls onto a bed"}
 RULES = {"presence": "presence", "zone": "zones", "line": "lines"}
 
@@ -75,7 +75,7 @@ def _expected(total: dict[str, Any]) -> Iterator[Row]:
         counts = f"{present['present']} of {present['occupied']} frames"
         yield "present while a person is in view", _share(present["present_share"]), counts
         counts = f"{present['absent']} of {present['empty']} frames"
-        yield "absent while none is", _share(present["absent_share"]), counts
+        yield "absent while the room is empty", _share(present["absent_share"]), counts
     for rule, name in RULES.items():
         figures = total[rule]
         if figures is None:
@@ -99,7 +99,7 @@ def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
     yield "cleared too early", _count(fall["cleared_early"]), ""
     yield "names another person", _count(fall["wrong_person"]), ""
     if fall["missed_in_short_clips"]:
-        yield "missed, with less than 5 s left", _count(fall["missed_in_short_clips"]), "of the clip"
+        yield "missed in the last 5 s of a clip", _count(fall["missed_in_short_clips"]), ""
     for kind, counts in fall["apart"].items():
         if counts["happened"]:
             yield f"apart: {APART[kind]}", str(counts["reported"]), f"alarms for {counts['happened']}"

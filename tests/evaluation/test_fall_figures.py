@@ -50,7 +50,7 @@ def test_an_alarm_after_a_fall_finds_it() -> None:
     [
         (1.4, 0, 0, 1),  # before the fall
         (1.5, 1, 0, 0),
-        (11.9, 1, 0, 0),
+        (12.0, 1, 0, 0),
         (12.1, 0, 0, 1),  # up again
     ],
 )
@@ -119,6 +119,13 @@ def test_clearing_is_measured_if_the_clip_shows_the_person_upright_for_two_secon
 def test_a_missed_fall_has_nothing_to_clear() -> None:
     summed = total(measured(clip(falls=(GOT_UP,))))
     assert (summed["recall"], summed["to_clear"], summed["clear_recall"]) == (0, 0, None)
+    assert (summed["suspected"], summed["wrong_person"], summed["cleared_early"]) == (0, 0, 0)
+
+
+def test_a_fall_may_be_suspected_and_not_confirmed() -> None:
+    figures = measured(clip(falls=(GOT_UP,)), fallen(3.0, "suspected"), fallen(5.0, "dismissed"))
+    summed = total(figures)
+    assert (summed["suspected"], summed["found"], summed["false_suspicions"]) == (1, 0, 0)
 
 
 def test_clearing_while_the_person_stays_down_is_early() -> None:

@@ -72,6 +72,7 @@ def test_an_id_belongs_to_the_person_it_matched_last() -> None:
     played = [said(0.0, {1: LEFT, 2: RIGHT}), said(0.1, {1: RIGHT}), said(0.2, {3: (250, 100)})]
     matching = Matching(clip(frames), played)
     assert matching.owner(1, 0.05) == 0
+    assert matching.owner(1, 0.1) == 1
     assert matching.owner(1, 0.3) == 1
     assert matching.owner(2, 0.3) == 1
     assert matching.owner(3, 0.3) is None
