@@ -154,6 +154,9 @@ class Health(Payload, frozen=True):
     frames: FrameCounts
     messages_dropped: Annotated[int, Meta(ge=0, description="not sent because the broker was unreachable or too slow")]
     connects: Annotated[int, Meta(ge=0, description="number of times that the service connected to the broker")]
+    recording_dropped: Annotated[
+        Count | None, Meta(description="frames that could not be recorded; null while recording is off")
+    ]
     last_frame_age_s: Number | None
     frame_age_ms: Annotated[
         float | None,

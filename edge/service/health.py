@@ -11,6 +11,7 @@ from edge.mqtt import messages
 from edge.mqtt.messages import Quantiles
 from edge.mqtt.publisher import Publisher
 from edge.pipeline.seams import FrameSource, Update
+from edge.recording.record import Recorder
 from edge.system.files import read_text
 
 WINDOW_S = 5.0
@@ -62,7 +63,14 @@ class Meter:
 
 
 def assemble(  # noqa: PLR0913 - the sources of the message
-    *, meter: Meter, source: FrameSource, publisher: Publisher, state: State, stalled: bool, now_s: float
+    *,
+    meter: Meter,
+    source: FrameSource,
+    publisher: Publisher,
+    recorder: Recorder | None,
+    state: State,
+    stalled: bool,
+    now_s: float,
 ) -> messages.Health:
     """The payload of `health`. While the camera is stalled, latencies are null: the old ones are out of date."""
     age_s = None if meter.last_frame_s is None else now_s - meter.last_frame_s
@@ -77,6 +85,7 @@ def assemble(  # noqa: PLR0913 - the sources of the message
         frames=messages.FrameCounts(processed=meter.processed, dropped=source.dropped, unreadable=source.unreadable),
         messages_dropped=publisher.dropped,
         connects=publisher.connection.connects,
+        recording_dropped=recorder.dropped if recorder else None,
         last_frame_age_s=None if age_s is None else round(age_s, 3),
         frame_age_ms=None if stalled else meter.frame_age_ms,
         camera="starting" if age_s is None else "stalled" if stalled else "ok",

@@ -160,7 +160,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     source = context.facts.source = open_source(config.camera, largest=largest)
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
-    recorders = [_open_recorder(config, stack, left_s)] if config.recording.enabled and source.continuous else []
+    recorder = _open_recorder(config, stack, left_s) if config.recording.enabled and source.continuous else None
     context.facts.second_opinion = pipeline.second_opinion
     # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
     # TPU worker is killed, and the threads get the time that is left.
@@ -182,10 +182,13 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         reporter=reporter,
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
+        recorder=recorder,
     )
     used = selector.selected.network
     log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)
-    return _Sensor(source, pipeline, supervisor, [supervisor, reporter, *recorders, RejectedLog()])
+    return _Sensor(
+        source, pipeline, supervisor, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
+    )
 
 
 def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:

@@ -7,6 +7,7 @@ from edge.camera.feed import stall_timeout_s
 from edge.inference.network import Selector
 from edge.mqtt.publisher import Publisher
 from edge.pipeline.seams import FrameSource, Update
+from edge.recording.record import Recorder
 from edge.service import health, info
 from edge.service.reporter import Reporter
 from edge.service.sd_notify import Notifier
@@ -35,9 +36,10 @@ class Supervisor:
         reporter: Reporter,
         notifier: Notifier,
         states: StateReporter | None = None,
+        recorder: Recorder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Without `states`, no state is published: the frames of the source are unrelated."""
+        """Without `states`, no state is published, as the frames of the source are unrelated."""
         self._facts = facts
         self._source = source
         self._selector = selector
@@ -45,6 +47,7 @@ class Supervisor:
         self._reporter = reporter
         self._notifier = notifier
         self._states = states
+        self._recorder = recorder
         self._monotonic = monotonic
         self._heartbeat_s = facts.config.mqtt.heartbeat_s
         self._stall_timeout_s = stall_timeout_s(facts.config.camera)
@@ -120,6 +123,7 @@ class Supervisor:
             meter=self._meter,
             source=self._source,
             publisher=self._publisher,
+            recorder=self._recorder,
             state=self._selector.selected.state,
             stalled=self._stalled,
             now_s=now_s,

@@ -86,7 +86,9 @@ def test_without_a_writable_folder_the_service_goes_on(mosquitto: Start, tmp_pat
         heard.topics("health", 2)
         daemon.assert_stops()
     assert daemon.log.count("recording.folder") == 1
-    assert heard.all("health")[-1]["camera"] == "ok"
+    health = heard.all("health")
+    assert health[-1]["camera"] == "ok"
+    assert health[-1]["recording_dropped"] >= 5
 
 
 def test_nothing_is_recorded_unless_enabled_and_photographs_never_are(mosquitto: Start, tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ def test_nothing_is_recorded_unless_enabled_and_photographs_never_are(mosquitto:
     off = settings(folder) | {"recording.enabled": False}
     with ear(port) as heard, sensor(tmp_path, port, off):
         heard.topics("keypoints", 5)
+        assert json.loads(heard.topic("health").payload)["recording_dropped"] is None
     photographs = settings(folder) | {"camera.source": f"images:{tmp_path}/pictures"}
     with ear(port) as heard, sensor(tmp_path, port, photographs) as daemon:
         heard.topics("keypoints", 3)

@@ -110,6 +110,7 @@ def test_health_expires_after_three_heartbeats() -> None:
         camera_reopened=0,
         messages_dropped=0,
         connects=0,
+        recording_dropped=None,
         last_frame_age_s=None,
         camera="starting",
         backend="cpu",
