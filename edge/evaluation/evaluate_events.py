@@ -1,59 +1,55 @@
 """`edge-pose evaluate-events`: what the product reports about clips, compared with what happens in them."""
 
-import multiprocessing
-import os
 import platform
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge import __version__
-from edge.config import Config
+from edge.config import Config, Mqtt
 from edge.errors import UsageError
-from edge.evaluation.events_play import Played, play
-from edge.evaluation.events_totals import ClipFigures, totals
+from edge.evaluation.clip_players import Plan, measure_all
+from edge.evaluation.events_totals import totals
 from edge.evaluation.events_truth import Clip, read_clips
-from edge.evaluation.expected_figures import measure_expected
-from edge.evaluation.fall_figures import measure_falls
-from edge.evaluation.gesture_figures import measure_gestures
-from edge.evaluation.people_figures import measure_people
-from edge.evaluation.people_matching import Matching
-from edge.evaluation.presence_figures import measure_presence
 from edge.evaluation.scenes_truth import SUFFIX, read_scene
-from edge.evaluation.truth_files import OPTION
-from edge.inference.fallback import OneNetwork
-from edge.inference.loading import open_network
+from edge.evaluation.truth_files import OPTION, RECORDINGS
 
 TABLES = ("truth.json", "truth.toml")
-POLL_S = 0.2
 
 
-def run(config: Config, truth: Path, *, only: Sequence[str] = (), jobs: int = 1, fps: float = 0.0) -> dict[str, Any]:
+def run(  # noqa: PLR0913 - the keyword arguments are the options of the command
+    config: Config,
+    truth: Path,
+    *,
+    only: Sequence[str] = (),
+    jobs: int = 1,
+    fps: float = 0.0,
+    record: Path | None = None,
+    recordings: Path | None = None,
+) -> dict[str, Any]:
     """Play the clips of the folder `truth` in `jobs` processes, and report what is right and wrong.
 
-    `only` has patterns for the names of clips. Frames are taken at `fps`; 0 means all of them. Raises EdgeError.
+    `only` has patterns for the names of clips. Frames are taken at `fps`; 0 means all of them. `record` is a folder for
+    a recording of each clip, `recordings` one with recordings that are played instead of the clips. Raises EdgeError.
     """
     clips = selected(read_folder(truth), only)
+    if recordings is not None:
+        clips = [replace(clip, file=_recording(clip.name, recordings)) for clip in clips]
+    if record is not None:
+        _check_folder(record)
     jobs = min(jobs, len(clips))
     threads = max(1, config.inference.thread_count // jobs)
     config = msgspec.structs.replace(config, inference=msgspec.structs.replace(config.inference, threads=threads))
-    with _progress(clips) as advance:
-        figures = _measure_all(config, clips, jobs, fps, advance)
+    figures = measure_all(Plan(config, fps, record), clips, jobs)
     return {
         "truth": str(truth),
+        "recordings": None if recordings is None else str(recordings),
         "fps": fps,
-        "config": msgspec.to_builtins(msgspec.structs.replace(config, mqtt=type(config.mqtt)())),
+        "config": msgspec.to_builtins(msgspec.structs.replace(config, mqtt=Mqtt())),
         "versions": {"edge-pose": __version__, "python": platform.python_version()},
         "total": totals(figures),
         "clips": [asdict(clip) for clip in figures],
@@ -84,122 +80,18 @@ def selected(clips: Sequence[Clip], patterns: Sequence[str]) -> list[Clip]:
     return [clip for clip in clips if not patterns or any(fnmatchcase(clip.name, pattern) for pattern in patterns)]
 
 
-def measure(clip: Clip, played: Sequence[Played], config: Config) -> ClipFigures:
-    """All figures of a clip that was played with this configuration."""
-    matching = Matching(clip, played) if clip.frames else None
-    gestures = getattr(config, "gestures", None)
-    return ClipFigures(
-        name=clip.name,
-        duration_s=played[-1].at_s if played else 0.0,
-        frames=len(played),
-        people=measure_people(clip, played, matching),
-        presence=measure_presence(clip, played, matching, config.presence),
-        falls=measure_falls(clip, played, matching),
-        gestures=measure_gestures(clip, played, matching) if gestures and gestures.enabled else None,
-        expected=measure_expected(clip, played),
-    )
+def _recording(name: str, folder: Path) -> Path:
+    """The recording of a clip. Raises UsageError if there is none."""
+    for suffix in RECORDINGS:
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    problem = f"there is no {name}{RECORDINGS[0]} in {folder}"
+    raise UsageError("--recordings", problem, "make it with --record, or leave the clip out with --only")
 
 
-class _Player:
-    """Measures clips with one network, which is loaded once."""
-
-    def __init__(self, config: Config, fps: float, played: Callable[[], None]) -> None:
-        self._config, self._fps, self._played = config, fps, played
-        self._network = open_network(config)
-
-    def __call__(self, clip: Clip) -> ClipFigures:
-        selector = OneNetwork(self._network, self._config.inference.device)
-        config = msgspec.structs.replace(self._config, zones=clip.zones, lines=clip.lines)
-        frames = []
-        for frame in play(clip.file, config, selector, self._fps):
-            frames.append(frame)
-            self._played()
-        return measure(clip, frames, config)
-
-    def close(self) -> None:
-        self._network.runtime.close()
-
-
-def _measure_all(
-    config: Config, clips: Sequence[Clip], jobs: int, fps: float, advance: Callable[[int, int], None]
-) -> list[ClipFigures]:
-    """The figures of all clips, in their order. `advance` gets the number of clips and frames that are done."""
-    if jobs > 1:
-        return _measure_in_processes(config, clips, jobs, fps, advance)
-    frames = 0
-
-    def played() -> None:
-        nonlocal frames
-        frames += 1
-        advance(len(figures), frames)
-
-    figures: list[ClipFigures] = []
-    with closing(_Player(config, fps, played)) as player:
-        for clip in clips:
-            figures.append(player(clip))  # noqa: PERF401 - `played` reads how many there are
-    advance(len(figures), frames)
-    return figures
-
-
-def _measure_in_processes(
-    config: Config, clips: Sequence[Clip], jobs: int, fps: float, advance: Callable[[int, int], None]
-) -> list[ClipFigures]:
-    context = multiprocessing.get_context("spawn")  # a process with threads must not fork
-    count: Synchronized[int] = context.Value("q", 0)
-    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(config, fps, count))
-    # Long clips first, so that no process is left with one at the end.
-    order = sorted(range(len(clips)), key=lambda n: -clips[n].file.stat().st_size)
-    futures: dict[int, Future[ClipFigures]] = {}
+def _check_folder(folder: Path) -> None:
+    """Create the folder for recordings. Raises UsageError."""
     try:
-        for n in order:
-            futures[n] = pool.submit(_measure_in_worker, clips[n])
-        pending = set(futures.values())
-        while pending:
-            done, pending = wait(pending, POLL_S)
-            for future in done:
-                future.result()  # raises the error of the first clip that failed
-            advance(len(futures) - len(pending), count.value)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
-    return [futures[n].result() for n in range(len(clips))]
-
-
-_player: _Player | None = None  # of this worker process
-
-
-def _start_worker(config: Config, fps: float, count: "Synchronized[int]") -> None:
-    global _player  # noqa: PLW0603 - the only way to hand a network from the initializer to the jobs
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-
-    def played() -> None:
-        with count.get_lock():
-            count.value += 1
-
-    _player = _Player(config, fps, played)
-
-
-def _measure_in_worker(clip: Clip) -> ClipFigures:
-    assert _player is not None
-    return _player(clip)
-
-
-@contextmanager
-def _progress(clips: Sequence[Clip]) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, if that is a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("evaluate"), BarColumn(), TextColumn("{task.completed}/{task.total} clips  {task.fields[frames]}"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("evaluate", total=len(clips), frames="")
-        yield lambda done, frames: progress.update(task, completed=done, frames=f"{frames} frames")
-
-
-def default_jobs() -> int:
-    """One process for each CPU that this one may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+        folder.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise UsageError("--record", f"{folder} cannot be created ({exc.strerror})", "name a folder") from exc

@@ -1,18 +1,24 @@
-"""Play a clip through the product's pipeline, with the times of its frames as capture times."""
+"""Play a clip through the product's pipeline, or a recording through its rules."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from edge import __version__
 from edge.camera import named_by_option, open_source
 from edge.config import Config
+from edge.errors import UsageError
 from edge.evaluation.truth_files import OPTION
 from edge.inference.loading import input_sizes
 from edge.inference.network import Selector
+from edge.mqtt.messages import Size, timestamp
+from edge.recording.format import FORMAT_VERSION, Header, encode, frame_line
+from edge.recording.read import Report, observations
 from edge.rules.rules import Outcome
 from edge.service.assembly import largest_picture, open_pipeline
+from edge.service.rules import open_rules, tables_of_rules
 from edge.types import Frame, Observation
 
 # The clocks at the first frame of a clip, as plausible as on a device. They are the same in every run.
@@ -46,6 +52,37 @@ def play(file: Path, config: Config, selector: Selector, fps: float) -> Iterator
         for frame in paced(feed, fps):
             update = pipeline.update(frame)
             yield Played(round(frame.monotonic_s - MONOTONIC_S, 3), update.seen, update.outcome)
+
+
+def replay(file: Path, config: Config, report: Report) -> Iterator[Played]:
+    """Play a recording through the rules, with all its frames. `report` gets its flaws. Raises UsageError."""
+    rules = open_rules(config)
+    start_s: float | None = None
+    for seen in observations(file, report):
+        start_s = seen.monotonic_s if start_s is None else start_s
+        yield Played(round(seen.monotonic_s - start_s, 3), seen, rules.update(seen))
+
+
+def record(file: Path, config: Config, played: Sequence[Played]) -> None:
+    """Write a recording of all frames. Raises UsageError."""
+    if not played:
+        return
+    first = played[0].seen
+    header = Header(
+        v=FORMAT_VERSION,
+        version=__version__,
+        device=config.device.topic_id,
+        run=file.name.partition(".")[0],
+        part=0,
+        time=timestamp(first.wall_s),
+        frame=Size(width=first.width, height=first.height),
+        rules=tables_of_rules(config),
+    )
+    lines = [encode(header), *(encode(frame_line(one.seen)) for one in played)]
+    try:
+        file.write_bytes(b"".join(lines))
+    except OSError as exc:
+        raise UsageError("--record", f"{file} cannot be written ({exc.strerror})", "name another folder") from exc
 
 
 def paced(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:

@@ -36,6 +36,9 @@ def show(report: dict[str, Any]) -> None:
     if mistakes:
         out.print()
         out.print(_listed(mistakes[:LISTED]))
+    for clip in report["clips"]:
+        for flaw in clip["flaws"]:
+            out.print(f" {flaw}", style="yellow", markup=False)
     if len(mistakes) > LISTED:
         out.print(f" ... and {len(mistakes) - LISTED} more, which --json lists", style="dim")
 
@@ -43,15 +46,16 @@ def show(report: dict[str, Any]) -> None:
 def _facts(report: dict[str, Any]) -> Text:
     total = report["total"]
     minutes, seconds = divmod(round(total["duration_s"]), 60)
-    rate = f"at {report['fps']:g} per second" if report["fps"] else "(all)"
+    rate = f" at {report['fps']:g} per second" if report["fps"] and not report["recordings"] else ""
     clips = f"{total['clips']} clip{'s' * (total['clips'] != 1)}"
-    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames {rate} · "
-    return Text(f" {facts}{report['config']['model']['name']}", style="dim")
+    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames{rate} · "
+    played = "recordings" if report["recordings"] else report["config"]["model"]["name"]
+    return Text(f" {facts}{played}", style="dim")
 
 
 def _people(people: dict[str, Any] | None) -> Iterator[Row]:
     if people is None:
-        yield "people", NOT_MEASURED, "not in the truth"
+        yield "people", NOT_MEASURED, "unknown"
         return
     frames = people["frames"]
     yield "frames with a person too many", _share(people["too_many_share"]), f"{people['too_many']} of {frames}"
@@ -70,7 +74,7 @@ def _people_count(count: int) -> str:
 def _expected(total: dict[str, Any]) -> Iterator[Row]:
     present = total["present"]
     if present is None:
-        yield "present while a person is in view", NOT_MEASURED, ""
+        yield "present while a person is in view", NOT_MEASURED, "not reported, or unknown"
     else:
         counts = f"{present['present']} of {present['occupied']} frames"
         yield "present while a person is in view", _share(present["present_share"]), counts
@@ -79,7 +83,7 @@ def _expected(total: dict[str, Any]) -> Iterator[Row]:
     for rule, name in RULES.items():
         figures = total[rule]
         if figures is None:
-            yield f"events of {name}", NOT_MEASURED, "not in the truth"
+            yield f"events of {name}", NOT_MEASURED, "unknown"
         else:
             yield f"{name}: recall", _share(figures["recall"]), f"{figures['found']} of {figures['events']} events"
             yield f"{name}: precision", _share(figures["precision"]), f"{figures['false']} false"
@@ -107,7 +111,7 @@ def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
 
 def _gestures(gesture: dict[str, Any] | None) -> Iterator[Row]:
     if gesture is None:
-        yield "gestures", NOT_MEASURED, "not reported, or not in the truth"
+        yield "gestures", NOT_MEASURED, "not reported, or unknown"
         return
     yield "recall", _share(gesture["recall"]), f"{gesture['found']} of {gesture['gestures']}"
     yield "precision", _share(gesture["precision"]), f"{gesture['false']} false"
@@ -116,7 +120,7 @@ def _gestures(gesture: dict[str, Any] | None) -> Iterator[Row]:
 
 def _postures(posture: dict[str, Any] | None) -> Table:
     if posture is None:
-        return _table("Postures", [("postures", NOT_MEASURED, "not reported, or not in the truth")])
+        return _table("Postures", [("postures", NOT_MEASURED, "not reported, or unknown")])
     names = list(posture["confusion"])
     accuracy = f"Postures, {_share(posture['accuracy'])} right"
     table = Table(accuracy, *(f"as {name}" for name in names), box=box.SIMPLE_HEAD, show_edge=False, width=WIDTH)

@@ -29,6 +29,7 @@ class ClipFigures:
     falls: ClipFalls | None
     gestures: ClipGestures | None
     expected: dict[RuleName, RuleFigures]  # rule -> its figures, for the rules that are measured
+    flaws: tuple[str, ...] = ()  # of the recording that was played
 
 
 def totals(clips: Sequence[ClipFigures]) -> dict[str, Any]:

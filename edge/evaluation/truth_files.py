@@ -15,6 +15,7 @@ from edge.errors import ConfigError, UsageError
 
 OPTION = "--truth"
 VIDEOS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
+RECORDINGS = (".jsonl", ".jsonl.gz")
 LONGEST = 100  # characters of a problem, which quotes the wrong value
 Table = TypeVar("Table", bound=Struct)
 
@@ -59,10 +60,10 @@ def check_zones(zones: Sequence[Zone], lines: Sequence[Line], file: Path, key: s
 
 
 def media_of(folder: Path, name: str, given: str | None, file: Path, key: str) -> Path:
-    """The given file of a clip, or the video with its name. Raises UsageError if there is none."""
-    candidates = [folder / given] if given else [folder / f"{name}{suffix}" for suffix in VIDEOS]
+    """The given file of a clip, or the video or recording with its name. Raises UsageError if there is none."""
+    candidates = [folder / given] if given else [folder / f"{name}{suffix}" for suffix in (*VIDEOS, *RECORDINGS)]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    remedy = "correct the name" if given else "name the video"
+    remedy = "correct the name" if given else "name the video or recording"
     raise truth_error(file, key, f"there is no {candidates[0].name} beside the truth file", remedy)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import Config
+from edge.config import Config, Model
+from edge.errors import UsageError
 from edge.evaluation import events_tables
-from edge.evaluation.evaluate_events import measure, run
+from edge.evaluation.clip_players import measure
+from edge.evaluation.evaluate_events import run
 from edge.evaluation.events_totals import ClipFigures, totals
 from edge.evaluation.events_truth import Fall, Gesture
 from tests.support.clips import clip, event, said, times, true_frame
@@ -72,6 +74,50 @@ def test_only_some_clips_are_played(clips: Path) -> None:
     assert [(one["name"], one["frames"]) for one in report["clips"]] == [("walk", FRAMES // 3)]
 
 
+def without_conditions(report: dict[str, Any]) -> dict[str, Any]:
+    return {name: report[name] for name in ("total", "clips")}
+
+
+def test_recordings_give_the_same_figures_as_the_clips(clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    played = run(fast_config(), clips, fps=5, record=folder)
+    assert sorted(file.name for file in folder.iterdir()) == ["two.jsonl", "walk.jsonl"]
+    replayed = run(Config(model=Model(name="no-such-model")), clips, recordings=folder)
+    assert without_conditions(replayed) == without_conditions(played)
+    assert replayed["total"]["people"]["ids"] == 3
+
+
+def test_a_recording_beside_the_truth_is_played_like_a_clip(clips: Path, tmp_path: Path) -> None:
+    played = run(fast_config(), clips, only=["walk"], fps=5, record=tmp_path)
+    walk = json.loads((clips / "truth.json").read_text(encoding="utf-8"))["clips"]["walk"]
+    (tmp_path / "truth.json").write_text(json.dumps({"clips": {"walk": walk}}), encoding="utf-8")
+    assert without_conditions(run(Config(), tmp_path)) == without_conditions(played)
+
+
+def test_a_flaw_of_a_recording_is_in_the_report(clips: Path, tmp_path: Path) -> None:
+    run(fast_config(), clips, only=["walk"], fps=5, record=tmp_path)
+    file = tmp_path / "walk.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:3], b"{}\n", *lines[3:]]))
+    report = run(fast_config(), clips, only=["walk"], recordings=tmp_path)
+    (flaw,) = report["clips"][0]["flaws"]
+    assert f"{file}: line 4" in flaw
+    assert report["total"]["frames"] == len(lines) - 1
+
+
+def test_a_missing_recording_is_reported(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(fast_config(), clips, recordings=tmp_path)
+    assert caught.value.key == "--recordings"
+    assert "two.jsonl" in caught.value.problem
+
+
+def test_a_folder_that_cannot_be_created_is_reported(clips: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(fast_config(), clips, record=clips / "truth.json")
+    assert caught.value.key == "--record"
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_damaged_clip_ends_the_command_with_one_line(tmp_path: Path, jobs: str) -> None:
     for name in ("a", "b"):
@@ -97,6 +143,7 @@ def shown(*figures: ClipFigures) -> str:
     """The tables of these clips."""
     report = {
         "fps": 15.0,
+        "recordings": None,
         "config": {"model": {"name": "posenet"}},
         "total": totals(figures),
         "clips": [asdict(one) for one in figures],

@@ -1,6 +1,7 @@
 """`edge-pose evaluate-events`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,14 @@ def evaluate_events(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=256, show_default=False, help="Processes; by default one per CPU.")
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", show_default=False, help="Also write a recording of each clip into this folder."),
+    ] = None,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", show_default=False, help="Play such recordings through the rules, not the clips."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play clips through the sensor, and compare people and events with the truth."""
@@ -46,8 +55,10 @@ def evaluate_events(
             wanted,
             truth,
             only=only or (),
-            jobs=jobs or evaluation.default_jobs(),
+            jobs=jobs or len(os.sched_getaffinity(0)),
             fps=wanted.camera.fps if fps is None else fps,
+            record=record,
+            recordings=recordings,
         )
     if as_json:
         typer.echo(json.dumps(report, indent=2))
