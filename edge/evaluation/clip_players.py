@@ -3,11 +3,11 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.config import Config
 from edge.errors import UsageError
-from edge.evaluation.events_play import Played, play, record, replay
+from edge.evaluation.events_play import Played, imitated, play, record, replay
 from edge.evaluation.events_totals import ClipFigures
 from edge.evaluation.events_truth import Clip
 from edge.evaluation.expected_figures import measure_expected
@@ -31,6 +31,7 @@ from edge.evaluation.truth_files import RECORDINGS
 from edge.inference.fallback import OneNetwork
 from edge.inference.loading import open_network
 from edge.inference.network import Network
+from edge.service.assembly import open_pipeline
 
 POLL_S = 0.2
 
@@ -44,8 +45,8 @@ class Plan:
     record: Path | None = None  # folder for recordings
 
 
-def measure(clip: Clip, played: Sequence[Played], config: Config, flaws: Sequence[str] = ()) -> ClipFigures:
-    """All figures of a clip that was played with this configuration. `flaws` are those of its recording."""
+def measure(clip: Clip, played: Sequence[Played], config: Config) -> ClipFigures:
+    """All figures of a clip that was played with this configuration."""
     matching = Matching(clip, played) if clip.frames else None
     gestures = getattr(config, "gestures", None)
     return ClipFigures(
@@ -57,7 +58,6 @@ def measure(clip: Clip, played: Sequence[Played], config: Config, flaws: Sequenc
         falls=measure_falls(clip, played, matching),
         gestures=measure_gestures(clip, played, matching) if gestures and gestures.enabled else None,
         expected=measure_expected(clip, played),
-        flaws=tuple(flaws),
     )
 
 
@@ -74,20 +74,30 @@ class _Player:
             return open_network(self._plan.config)
 
     def __call__(self, clip: Clip) -> ClipFigures:
-        plan, flaws = self._plan, list[str]()
-        config = msgspec.structs.replace(plan.config, zones=clip.zones, lines=clip.lines)
+        config = msgspec.structs.replace(self._plan.config, zones=clip.zones, lines=clip.lines)
         if clip.file.name.endswith(RECORDINGS):
-            frames = replay(clip.file, config, lambda flaw: flaws.append(str(flaw)))
+            flaws: list[str] = []
+            played = self._counted(replay(clip.file, config, lambda flaw: flaws.append(str(flaw))))
+            figures = replace(measure(clip, played, config), flaws=tuple(flaws))
         else:
-            selector = OneNetwork(self._network, config.inference.device)
-            frames = play(clip.file, config, selector, plan.fps)
+            config = imitated(config, clip.file, self._plan.fps)
+            network, selector = self._network, OneNetwork(self._network, config.inference.device)
+            with _quiet():
+                pipeline = open_pipeline(config, selector, continuous=True)
+            played = self._counted(play(config, pipeline, network))
+            second = pipeline.second_opinion.network
+            networks = (network.model.name, *([second.model.name] if second else []))
+            figures = replace(measure(clip, played, config), networks=networks)
+        if self._plan.record is not None:
+            record(self._plan.record / f"{clip.name}{RECORDINGS[0]}", config, played)
+        return figures
+
+    def _counted(self, frames: Iterable[Played]) -> list[Played]:
         played = []
         for frame in frames:
             played.append(frame)
             self._played()
-        if plan.record is not None:
-            record(plan.record / f"{clip.name}{RECORDINGS[0]}", config, played)
-        return measure(clip, played, config, flaws)
+        return played
 
     def close(self) -> None:
         if "_network" in vars(self):

@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913 - the keyword arguments are the options of the command
     return {
         "truth": str(truth),
         "recordings": None if recordings is None else str(recordings),
-        "fps": fps,
+        "fps": None if recordings else fps,
         "config": msgspec.to_builtins(msgspec.structs.replace(config, mqtt=Mqtt())),
         "versions": {"edge-pose": __version__, "python": platform.python_version()},
         "total": totals(figures),

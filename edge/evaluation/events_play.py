@@ -12,12 +12,13 @@ from edge.config import Config
 from edge.errors import UsageError
 from edge.evaluation.truth_files import OPTION
 from edge.inference.loading import input_sizes
-from edge.inference.network import Selector
+from edge.inference.network import Network
 from edge.mqtt.messages import Size, timestamp
+from edge.pipeline.pipeline import Pipeline
 from edge.recording.format import FORMAT_VERSION, Header, encode, frame_line
 from edge.recording.read import Report, observations
 from edge.rules.rules import Outcome
-from edge.service.assembly import largest_picture, open_pipeline
+from edge.service.assembly import largest_picture
 from edge.service.rules import open_rules, tables_of_rules
 from edge.types import Frame, Observation
 
@@ -35,21 +36,24 @@ class Played:
     outcome: Outcome
 
 
-def play(file: Path, config: Config, selector: Selector, fps: float) -> Iterator[Played]:
-    """Play a clip at full speed, as a camera with `fps` would show it; 0 for all frames.
+def imitated(config: Config, file: Path, fps: float) -> Config:
+    """The configuration for a clip, which is neither turned nor mirrored, and plays once."""
+    camera = msgspec.structs.replace(
+        config.camera, source=f"video:{file}", fps=fps, rotation=0, mirror=False, loop=False
+    )
+    return msgspec.structs.replace(config, camera=camera)
 
-    Frames pass the stages one after the other, so a result does not depend on the speed of the machine. The picture is
-    neither turned nor mirrored. Raises EdgeError.
+
+def play(config: Config, pipeline: Pipeline, network: Network) -> Iterator[Played]:
+    """Play the clip that is the source of this configuration, as a camera with `camera.fps` would show it.
+
+    It plays at full speed. Frames pass the stages one after the other, so the result does not depend on the speed of
+    the machine. Raises EdgeError.
     """
-    source = f"video:{file}"
-    camera = msgspec.structs.replace(config.camera, source=source, fps=0, rotation=0, mirror=False, loop=False)
-    network = selector.selected.network
+    camera = msgspec.structs.replace(config.camera, fps=0)
     largest = largest_picture(camera, input_sizes(config, network), cropped=network.decoding.one_person)
-    # The rest of the configuration sees the frame rate of the camera that is imitated.
-    seen_by = msgspec.structs.replace(config, camera=msgspec.structs.replace(camera, fps=fps))
-    with named_by_option(OPTION, source), open_source(camera, largest=largest) as feed:
-        pipeline = open_pipeline(seen_by, selector, continuous=True)
-        for frame in paced(feed, fps):
+    with named_by_option(OPTION, camera.source), open_source(camera, largest=largest) as feed:
+        for frame in paced(feed, config.camera.fps):
             update = pipeline.update(frame)
             yield Played(round(frame.monotonic_s - MONOTONIC_S, 3), update.seen, update.outcome)
 

@@ -46,11 +46,11 @@ def show(report: dict[str, Any]) -> None:
 def _facts(report: dict[str, Any]) -> Text:
     total = report["total"]
     minutes, seconds = divmod(round(total["duration_s"]), 60)
-    rate = f" at {report['fps']:g} per second" if report["fps"] and not report["recordings"] else ""
+    rate = f" at {report['fps']:g} per second" if report["fps"] else ""
     clips = f"{total['clips']} clip{'s' * (total['clips'] != 1)}"
     facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames{rate} · "
-    played = "recordings" if report["recordings"] else report["config"]["model"]["name"]
-    return Text(f" {facts}{played}", style="dim")
+    networks = {" + ".join(clip["networks"]) or "recordings": None for clip in report["clips"]}
+    return Text(f" {facts}{', '.join(networks)}", style="dim")
 
 
 def _people(people: dict[str, Any] | None) -> Iterator[Row]:

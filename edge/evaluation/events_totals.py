@@ -29,7 +29,8 @@ class ClipFigures:
     falls: ClipFalls | None
     gestures: ClipGestures | None
     expected: dict[RuleName, RuleFigures]  # rule -> its figures, for the rules that are measured
-    flaws: tuple[str, ...] = ()  # of the recording that was played
+    networks: tuple[str, ...] = ()  # the models that saw the frames; none if a recording was played
+    flaws: tuple[str, ...] = ()  # of the recording
 
 
 def totals(clips: Sequence[ClipFigures]) -> dict[str, Any]:

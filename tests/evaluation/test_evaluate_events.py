@@ -57,11 +57,12 @@ def test_painted_people_are_measured_from_the_command_line(clips: Path) -> None:
     report = json.loads(done.stdout)
     assert [one["name"] for one in report["clips"]] == ["two", "walk"]
     assert report["fps"] == 15
+    assert report["clips"][0]["networks"][0] == FAST_MODEL
     assert report["config"]["model"]["name"] == FAST_MODEL
     people = report["total"]["people"]
     assert (report["total"]["frames"], people["frames"], people["people"]) == (2 * FRAMES, 2 * FRAMES, 3)
     assert people["too_many"] == 0
-    assert 2 <= people["too_few"] <= 10  # before people have an ID
+    assert people["too_few"] <= 10  # before people have an ID
     assert (people["ids"], people["switches"], people["ghost_ids"], people["ids_per_person"]) == (3, 0, 0, 1.0)
 
 
@@ -75,7 +76,8 @@ def test_only_some_clips_are_played(clips: Path) -> None:
 
 
 def without_conditions(report: dict[str, Any]) -> dict[str, Any]:
-    return {name: report[name] for name in ("total", "clips")}
+    """The figures of a report."""
+    return {"total": report["total"], "clips": [one | {"networks": ()} for one in report["clips"]]}
 
 
 def test_recordings_give_the_same_figures_as_the_clips(clips: Path, tmp_path: Path) -> None:
@@ -143,8 +145,6 @@ def shown(*figures: ClipFigures) -> str:
     """The tables of these clips."""
     report = {
         "fps": 15.0,
-        "recordings": None,
-        "config": {"model": {"name": "posenet"}},
         "total": totals(figures),
         "clips": [asdict(one) for one in figures],
     }
@@ -175,7 +175,7 @@ def test_the_tables_show_everything_in_80_columns() -> None:
     ]
     text = shown(measure(of, played, Config()))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert text.startswith(" 1 clip · 0 min 20 s · 200 frames at 15 per second · posenet\n")
+    assert text.startswith(" 1 clip · 0 min 20 s · 200 frames at 15 per second · recordings\n")
     assert row(text, "frames with a person too many") == "frames with a person too many | 0.0% | 0 of 200"
     assert row(text, "IDs per person") == "IDs per person | 1.00 | 1 for 1 person"
     assert row(text, "Postures") == "Postures, 25.0% right | as standing | as sitting | as lying | as unknown"

@@ -9,11 +9,10 @@ import pytest
 
 from edge.config import Camera
 from edge.errors import UsageError
-from edge.evaluation.events_play import MONOTONIC_S, WALL_S, paced, play
-from edge.inference.fallback import OneNetwork
-from edge.inference.loading import open_network
+from edge.evaluation.events_play import MONOTONIC_S, WALL_S, Played, imitated, paced, play
 from edge.types import Frame
 from tests.support.models import fast_config
+from tests.support.pipelines import configured
 from tests.support.scenes import picture_of, scene
 from tests.support.videos import encode, plain
 
@@ -51,12 +50,16 @@ def test_frames_have_the_same_times_and_numbers_in_every_run() -> None:
     assert (second.sequence, second.monotonic_s, second.wall_s) == (1, MONOTONIC_S + 0.063, WALL_S + 0.063)
 
 
+def plays(file: Path, fps: float = 0, camera: Camera | None = None) -> list[Played]:
+    config = imitated(fast_config(camera=camera or Camera()), file, fps)
+    network, pipeline = configured(config)
+    return list(play(config, pipeline, network))
+
+
 def test_a_clip_plays_through_the_pipeline(tmp_path: Path) -> None:
     walk = scene("walk")
     encode(tmp_path / "a.mp4", [picture_of(walk, number) for number in range(30)], codec="mpeg4", rate=30)
-    config = fast_config(camera=Camera(rotation=90, mirror=True))  # of a sensor that looks at another room
-    network = open_network(config)
-    played = list(play(tmp_path / "a.mp4", config, OneNetwork(network, "cpu"), 10))
+    played = plays(tmp_path / "a.mp4", 10, Camera(rotation=90, mirror=True))  # of a sensor that looks at another room
     assert [one.at_s for one in played] == [round(number / 10, 3) for number in range(10)]
     assert [one.seen.monotonic_s for one in played] == [MONOTONIC_S + one.at_s for one in played]
     assert (played[0].seen.width, played[0].seen.height) == (640, 480)
@@ -69,15 +72,12 @@ def test_a_clip_plays_through_the_pipeline(tmp_path: Path) -> None:
 
 def test_a_damaged_clip_is_an_error_of_the_option(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
-    config = fast_config()
     with pytest.raises(UsageError) as caught:
-        list(play(tmp_path / "a.mp4", config, OneNetwork(open_network(config), "cpu"), 0))
+        plays(tmp_path / "a.mp4")
     assert caught.value.key == "--truth"
     assert "a.mp4" in caught.value.problem
 
 
 def test_a_clip_without_people_has_no_people(tmp_path: Path) -> None:
     encode(tmp_path / "a.mp4", [plain(120)] * 5, codec="mpeg4")
-    config = fast_config()
-    played = list(play(tmp_path / "a.mp4", config, OneNetwork(open_network(config), "cpu"), 0))
-    assert [one.seen.people for one in played] == [()] * 5
+    assert [one.seen.people for one in plays(tmp_path / "a.mp4")] == [()] * 5
