@@ -55,7 +55,7 @@ def _facts(report: dict[str, Any]) -> Text:
 
 def _people(people: dict[str, Any] | None) -> Iterator[Row]:
     if people is None:
-        yield "people", NOT_MEASURED, "unknown"
+        yield "people", NOT_MEASURED, "not in the truth"
         return
     frames = people["frames"]
     yield "frames with a person too many", _share(people["too_many_share"]), f"{people['too_many']} of {frames}"
@@ -83,7 +83,7 @@ def _expected(total: dict[str, Any]) -> Iterator[Row]:
     for rule, name in RULES.items():
         figures = total[rule]
         if figures is None:
-            yield f"events of {name}", NOT_MEASURED, "unknown"
+            yield f"events of {name}", NOT_MEASURED, "not in the truth"
         else:
             yield f"{name}: recall", _share(figures["recall"]), f"{figures['found']} of {figures['events']} events"
             yield f"{name}: precision", _share(figures["precision"]), f"{figures['false']} false"
@@ -99,14 +99,15 @@ def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
     yield "false alarms", _count(fall["false_alarms"]), f"{_number(fall['false_alarms_per_h'])} per hour"
     yield "false suspicions", _count(fall["false_suspicions"]), ""
     yield "delay", _seconds(fall["delay_median_s"]), f"median; p95 {_seconds(fall['delay_p95_s'])}"
-    yield "cleared", _share(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} who got up"
+    if fall["to_clear"]:
+        yield "cleared", _share(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} who got up"
     yield "cleared too early", _count(fall["cleared_early"]), ""
     yield "names another person", _count(fall["wrong_person"]), ""
     if fall["missed_in_short_clips"]:
         yield "missed in the last 5 s of a clip", _count(fall["missed_in_short_clips"]), ""
     for kind, counts in fall["apart"].items():
         if counts["happened"]:
-            yield f"apart: {APART[kind]}", str(counts["reported"]), f"alarms for {counts['happened']}"
+            yield f"apart: {APART[kind]}", f"{counts['reported']} of {counts['happened']}", "with an alarm"
 
 
 def _gestures(gesture: dict[str, Any] | None) -> Iterator[Row]:

@@ -182,7 +182,7 @@ def test_the_tables_show_everything_in_80_columns() -> None:
     assert row(text, "standing") == "standing | 50 | 150 | 0 | 0"
     assert row(text, "recall") == "recall | 50.0% | 1 of 2"
     assert row(text, "false alarms") == "false alarms | 1 | 180.90 per hour"
-    assert row(text, "apart: slow falls") == "apart: slow falls | 0 | alarms for 1"
+    assert row(text, "apart: slow falls") == "apart: slow falls | 0 of 1 | with an alarm"
     assert re.search(r"014_fall_with_a_long_name +12\.0 s +missed fall left\b", text)
 
 
