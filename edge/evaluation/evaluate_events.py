@@ -41,7 +41,8 @@ def run(  # noqa: PLR0913 - the keyword arguments are the options of the command
         clips = [replace(clip, file=_recording(clip.name, recordings)) for clip in clips]
     if record is not None:
         _check_folder(record)
-    jobs = min(jobs, len(clips))
+    # Only one process at a time can use an Edge TPU.
+    jobs = 1 if config.inference.device.startswith("edgetpu") else min(jobs, len(clips))
     threads = max(1, config.inference.thread_count // jobs)
     config = msgspec.structs.replace(config, inference=msgspec.structs.replace(config.inference, threads=threads))
     figures = measure_all(Plan(config, fps, record), clips, jobs)

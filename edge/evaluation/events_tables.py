@@ -95,7 +95,7 @@ def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
         return
     late = f", {fall['late']} late" if fall["late"] else ""
     yield "recall", _share(fall["recall"]), f"{fall['found']} of {fall['falls']}{late}"
-    yield "precision", _share(fall["precision"]), f"{fall['repeated']} repeated alarms"
+    yield "precision", _share(fall["precision"]), f"{fall['repeated']} repeated"
     yield "false alarms", _count(fall["false_alarms"]), f"{_number(fall['false_alarms_per_h'])} per hour"
     yield "false suspicions", _count(fall["false_suspicions"]), ""
     yield "delay", _seconds(fall["delay_median_s"]), f"median; p95 {_seconds(fall['delay_p95_s'])}"
