@@ -48,9 +48,9 @@ def _facts(report: dict[str, Any]) -> Text:
     minutes, seconds = divmod(round(total["duration_s"]), 60)
     rate = f" at {report['fps']:g} per second" if report["fps"] else ""
     clips = f"{total['clips']} clip{'s' * (total['clips'] != 1)}"
-    facts = f"{clips} · {minutes} min {seconds:02} s · {total['frames']} frames{rate} · "
     networks = {" + ".join(clip["networks"]) or "recordings": None for clip in report["clips"]}
-    return Text(f" {facts}{', '.join(networks)}", style="dim")
+    facts = f" {clips} · {minutes} min {seconds:02} s · {total['frames']} frames{rate}\n {', '.join(networks)}"
+    return Text(facts, style="dim")
 
 
 def _people(people: dict[str, Any] | None) -> Iterator[Row]:

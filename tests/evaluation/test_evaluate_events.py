@@ -175,7 +175,7 @@ def test_the_tables_show_everything_in_80_columns() -> None:
     ]
     text = shown(measure(of, played, Config()))
     assert max(len(line) for line in text.splitlines()) <= 80
-    assert text.startswith(" 1 clip · 0 min 20 s · 200 frames at 15 per second · recordings\n")
+    assert text.startswith(" 1 clip · 0 min 20 s · 200 frames at 15 per second\n recordings\n")
     assert row(text, "frames with a person too many") == "frames with a person too many | 0.0% | 0 of 200"
     assert row(text, "IDs per person") == "IDs per person | 1.00 | 1 for 1 person"
     assert row(text, "Postures") == "Postures, 25.0% right | as standing | as sitting | as lying | as unknown"
