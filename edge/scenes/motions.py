@@ -10,6 +10,8 @@ from edge.scenes.figure import Posture, make_posture
 
 STRIDE_FRAMES, STRIDE_LENGTH = 15, 0.5  # duration of two steps, and the statures that they cover in the picture
 
+CREEP_LENGTH, CREEP_WAIT = 0.002, 375  # statures per frame, about 5 cm/s at 15 fps; frames outside the picture
+
 MotionFrame: TypeAlias = tuple[Posture, float]  # and the distance to the right of the person's place, in statures
 Motion: TypeAlias = Callable[[float], list[MotionFrame]]  # makes a loop; takes the free statures on either side
 
@@ -52,6 +54,14 @@ def walk(room: float) -> list[MotionFrame]:
 
 
 STAND = make_posture((-12, 0, 0, 6))
+
+
+def creep(room: float) -> list[MotionFrame]:
+    """Stay outside the picture, shuffle in very slowly, stay, and leave."""
+    outside = -(room + 0.25 + 0.35)
+    inward = np.arange(outside, min(outside + 1.2, 0.0), CREEP_LENGTH).tolist()
+    xs = [outside] * CREEP_WAIT + inward + inward[-1:] * 150 + inward[::-8]
+    return [(STAND, x) for x in xs]
 
 
 def wave(_room: float) -> list[MotionFrame]:

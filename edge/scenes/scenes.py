@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge.errors import ConfigError
 from edge.scenes.figure import Colour, Outfit, Posture, mirrored, paint_figure
-from edge.scenes.motions import Motion, fall, lie, sit, walk, wave
+from edge.scenes.motions import Motion, creep, fall, lie, sit, walk, wave
 from edge.scenes.room import BRIGHTEST, DARKEST, Chair, paint_room
 from edge.types import Array, Floats, Image
 
@@ -44,6 +44,7 @@ SCENES: dict[str, tuple[Actor, ...]] = {
         Actor(wave, x=0.18, size=0.60),
         Actor(walk, size=0.55, stage=0.6),
     ),
+    "slow": (Actor(creep),),
     "empty": (),
 }  # the nearest person of each scene comes first
 

@@ -1,0 +1,99 @@
+"""Notice that nothing can be seen in the picture: the lens is covered, the room is dark, or all of it is overexposed.
+
+What counts is edges that are at least three cells of the coarse picture long. Noise has about the same strength all
+over a part of the picture, and edges stand out from it, whether the noise comes from the sensor, is a fixed pattern, or
+comes from compression. Vignetting and light that leaks around a cover are too smooth for edges.
+"""
+
+import numpy as np
+
+from edge.pipeline.coarse import coarse
+from edge.types import Floats, Image
+
+# All strengths are in levels of 0..255.
+EDGE = 5.0  # a weaker edge does not count. With a tenth of the normal contrast, PoseNet misses most people
+NOISES = 5.0  # neither does an edge below this many standard deviations of its part of the picture
+STRONG, GRAINS = 15.0, 2.0  # but one counts above STRONG and above so many standard deviations of single pixels,
+# because a tiled floor is no noise
+PARTS = 4  # along each side of the picture
+# A part that is darker than this counts with at most this share of edges: a small lamp in the dark lights no room.
+DARK, DARK_SHARE = 24.0, 0.02
+QUANTILE, IN_DEVIATIONS = 0.7, 1.036  # of the magnitude of normally distributed values
+# Shares of cells with an edge. Rooms have more than 2.5 %, and about 1 % at a fifth of their contrast.
+BLIND_BELOW, SEEING_FROM = 0.005, 0.007
+MEAN_S = 0.5  # time constant of the mean over pictures, in which noise that changes disappears
+OTHER = 12.0  # a picture that differs from the mean by more than this on average starts a new mean
+UNUSABLE_S = 1.0  # without enough edges, until pictures count as unusable
+BLIND_S = 10.0  # without enough edges, until the camera counts as blind
+
+
+class Blindness:
+    """Judges the pictures of a camera one after the other."""
+
+    def __init__(self) -> None:
+        self._mean: Floats | None = None
+        self._sees = True
+        self._since_s: float | None = None  # of the first picture without enough edges
+        self._now_s = 0.0
+
+    def update(self, image: Image, now_s: float, cells: Floats | None = None) -> None:
+        """Judge a picture. `cells` is the same picture as from `coarse`."""
+        cells = coarse(image) if cells is None else cells
+        passed_s, self._now_s = now_s - self._now_s, now_s
+        if passed_s < 0:
+            self._since_s = None
+        if self._mean is None or self._mean.shape != cells.shape or np.abs(cells - self._mean).mean() > OTHER:
+            self._mean = cells.copy()
+        else:
+            self._mean += np.float32(1 - np.exp(-max(passed_s, 0) / MEAN_S)) * (cells - self._mean)
+        self._sees = share_of_edges(self._mean, _grain(image)) >= (BLIND_BELOW if self._sees else SEEING_FROM)
+        if self._sees:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = now_s
+
+    @property
+    def unusable(self) -> bool:
+        """Whether nothing could be seen for UNUSABLE_S: what pictures do not show now proves nothing."""
+        return self._lasted(UNUSABLE_S)
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing could be seen for BLIND_S."""
+        return self._lasted(BLIND_S)
+
+    def _lasted(self, limit_s: float) -> bool:
+        return self._since_s is not None and self._now_s - self._since_s >= limit_s
+
+
+def share_of_edges(cells: Floats, grain: float) -> float:
+    """The share of cells with an edge; 1 if there are too few cells to judge.
+
+    `cells` is a picture as from `coarse`, and `grain` the standard deviation of its pixels.
+    """
+    if min(cells.shape) < 4 * PARTS:
+        return 1.0
+    shares = np.zeros(PARTS * PARTS)
+    for across, one in ((True, cells), (False, cells.T)):
+        bend = one[:, :-2] - 2 * one[:, 1:-1] + one[:, 2:]
+        strength = np.abs(bend[:-2] + bend[1:-1] + bend[2:]) / 3
+        parts = _parts(strength if across else strength.T)
+        noise = np.quantile(parts, QUANTILE, axis=1, keepdims=True) / IN_DEVIATIONS
+        shares += np.mean(parts > np.clip(NOISES * noise, EDGE, max(STRONG, GRAINS * grain)), axis=1) / 2
+    dark = np.median(_parts(cells), axis=1) < DARK
+    return float(np.where(dark, np.minimum(shares, DARK_SHARE), shares).mean())
+
+
+def _parts(values: Floats) -> Floats:
+    """The values in each part of the picture, (PARTS * PARTS, n); what is left over at the edges is left out."""
+    height, width = (side // PARTS for side in values.shape)
+    parts = values[: PARTS * height, : PARTS * width].reshape(PARTS, height, PARTS, width)
+    return parts.transpose(0, 2, 1, 3).reshape(PARTS * PARTS, height * width)
+
+
+def _grain(image: Image) -> float:
+    """The standard deviation of single pixels, from green pixels three columns apart in some rows."""
+    green = image[::8, :, 1].astype(np.int16)
+    if green.shape[1] < 4:
+        return 0.0
+    return float(np.quantile(np.abs(green[:, 3:] - green[:, :-3]), QUANTILE)) / IN_DEVIATIONS / 2**0.5

@@ -1,0 +1,72 @@
+"""Decide which frames of a fixed camera go to a network: none while it is blind, and few while the view is empty."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edge.pipeline.blindness import Blindness
+from edge.pipeline.coarse import coarse
+from edge.pipeline.idle import Idle
+from edge.types import Floats, Frame, Track
+
+JUDGE_S = 0.25  # how often a picture is judged while it is usable
+LOOKED_AT_KEPT = 10_000
+
+
+class Gate:
+    """Admits frames to the networks.
+
+    The inference thread calls `admits`; another one calls `observe`, and reads and empties `passed_over`.
+    """
+
+    def __init__(
+        self, *, idle_after_s: float, idle_check_s: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._idle = Idle(after_s=idle_after_s, check_s=idle_check_s)
+        self._blindness = Blindness()
+        self._judged_s = float("-inf")
+        self._monotonic = monotonic
+        # When each frame was looked at that no network saw, on the clock of time.monotonic().
+        self.passed_over: deque[float] = deque(maxlen=LOOKED_AT_KEPT)
+
+    @property
+    def idle(self) -> bool:
+        """Whether idle mode is on."""
+        return self._idle.active and not self._blindness.unusable
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing could be seen in the pictures for a while."""
+        return self._blindness.blind
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether a network should see this frame."""
+        admitted = self._admits(frame)
+        if not admitted:
+            self.passed_over.append(self._monotonic())
+        return admitted
+
+    def observe(self, people: list[Track], now_s: float, *, fall: bool) -> None:
+        """Note the people whom a network found in the frame of `now_s`, and whether a fall is open.
+
+        An open fall keeps idle mode off: the person on the floor may be out of sight.
+        """
+        known = fall or any(person.id is not None for person in people)
+        self._idle.observe(people=known, poses=bool(people), now_s=now_s)
+
+    def _admits(self, frame: Frame) -> bool:
+        now_s = frame.monotonic_s
+        cells: Floats | None = None
+
+        def reduced() -> Floats:
+            nonlocal cells
+            cells = coarse(frame.image) if cells is None else cells
+            return cells
+
+        if self._blindness.unusable or not 0 <= now_s - self._judged_s < JUDGE_S:
+            self._judged_s = now_s
+            self._blindness.update(frame.image, now_s, reduced())
+        if self._blindness.unusable:
+            self._idle.restart()
+            return False
+        return not self._idle.skips(reduced, now_s)
