@@ -9,6 +9,7 @@ from edge.config.schema import (
     Decode,
     Device,
     Filter,
+    Idle,
     Inference,
     InputPixels,
     Line,
@@ -24,7 +25,7 @@ from edge.config.schema import (
 )  # fmt: skip
 
 __all__ = [
-    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Inference", "InputPixels", "Line",
-    "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls", "Tracking", "Zone", "find_credential",
-    "host_and_port", "load", "password", "variable_of",
+    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Idle", "Inference", "InputPixels",
+    "Line", "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls", "Tracking", "Zone",
+    "find_credential", "host_and_port", "load", "password", "variable_of",
 ]  # fmt: skip

@@ -161,6 +161,11 @@ class Recording(Table, frozen=True):
     max_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
 
 
+class Idle(Table, frozen=True):
+    after_s: Annotated[float, Meta(ge=0, le=86400)] = 20.0
+    check_s: Annotated[float, Meta(ge=0.1, le=3)] = 2.0  # rules count at most 3 s between two frames
+
+
 class Tls(Table, frozen=True):
     enabled: bool = False
     ca_file: str = ""
@@ -202,6 +207,7 @@ class Config(Table, frozen=True):
     fall: Fall = field(default_factory=Fall)
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+    idle: Idle = field(default_factory=Idle)
     recording: Recording = field(default_factory=Recording)
     mqtt: Mqtt = field(default_factory=Mqtt)
 

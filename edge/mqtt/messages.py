@@ -5,7 +5,7 @@ Within `"v": 1`, fields may be added but never removed or changed.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,6 +21,9 @@ Time = Annotated[str, Meta(description="UTC, ISO 8601 with milliseconds",
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 Number = Annotated[float, Meta(ge=0)]
+
+
+Camera: TypeAlias = Literal["starting", "ok", "stalled", "blind"]
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -61,7 +64,9 @@ class Keypoints(Payload, frozen=True):
     v: Literal[1]
     seq: Annotated[
         int,
-        Meta(ge=0, description="number of the frame; a gap means frames that were dropped, unreadable or not sent"),
+        Meta(
+            ge=0, description="number of the frame; a gap means frames that were dropped, unreadable, idle or not sent"
+        ),
     ]
     time: Time
     frame: Size
@@ -138,7 +143,11 @@ class HealthLatency(Payload, frozen=True):
 
 
 class FrameCounts(Payload, frozen=True):
-    processed: Count
+    processed: Annotated[int, Meta(ge=0, description="seen by a network")]
+    idle: Annotated[
+        int,
+        Meta(ge=0, description="looked at, but shown to no network: nothing changed in them, or nothing is visible"),
+    ]
     dropped: Annotated[int, Meta(ge=0, description="skipped because a newer frame arrived first")]
     unreadable: Annotated[int, Meta(ge=0, description="pictures that could not be decoded")]
 
@@ -147,7 +156,7 @@ class Health(Payload, frozen=True):
     v: Literal[1]
     time: Time
     uptime_s: Number
-    fps: Annotated[float, Meta(ge=0, description="frames processed per second, recently")]
+    fps: Annotated[float, Meta(ge=0, description="frames looked at per second, recently, including idle ones")]
     latency_ms: Annotated[
         HealthLatency, Meta(description="recent; null before the first frame and while the camera is stalled")
     ]
@@ -162,7 +171,13 @@ class Health(Payload, frozen=True):
         float | None,
         Meta(description="age of the newest frame when it was received; null if the camera reports no time"),
     ]
-    camera: Literal["starting", "ok", "stalled"]
+    idle: Annotated[
+        bool, Meta(description="no person is in view, and only frames in which something changes go to a network")
+    ]
+    camera: Annotated[
+        Camera,
+        Meta(description="stalled: it delivers no frames; blind: nothing can be seen in them, e.g. because it is dark"),
+    ]
     camera_reopened: Annotated[
         int, Meta(ge=0, description="number of times that the camera was reopened after a failure")
     ]

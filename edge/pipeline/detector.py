@@ -6,7 +6,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -94,14 +94,18 @@ class Detector:
         self._source: FrameSource | None = None
         self._thread: threading.Thread | None = None
 
-    def results(self, source: FrameSource, views: Views) -> Iterator[Detection | None]:
-        """The poses of each frame until the source ends; None whenever `tick_s` passed without a frame.
+    def results(
+        self, source: FrameSource, views: Views, admits: Callable[[Frame], bool] = lambda _: True
+    ) -> Iterator[Detection | None]:
+        """The poses of each frame that `admits` allows, until the source ends; None whenever `tick_s` passed without.
 
         Raises any error of the source or the network, after the frames before it.
         """
         self._source = source
         # A daemon thread, because a camera driver that hangs must not keep the process from ending.
-        self._thread = threading.Thread(target=self._infer_all, args=(source, views), name="inference", daemon=True)
+        self._thread = threading.Thread(
+            target=self._infer_all, args=(source, views, admits), name="inference", daemon=True
+        )
         self._thread.start()
         while not self._stopping.is_set():
             try:
@@ -132,10 +136,18 @@ class Detector:
             self._thread.join(0.01)
         self._source.close(max(deadline_s - time.monotonic(), 0))
 
-    def _infer_all(self, source: FrameSource, views: Views) -> None:
+    def _infer_all(self, source: FrameSource, views: Views, admits: Callable[[Frame], bool]) -> None:
+        def is_admitted(frame: Frame) -> bool:
+            admitted = admits(frame)
+            if not admitted:
+                self._hand_over()
+            return admitted
+
         try:
             # `map` binds the frame to no name that outlives the call, so that its image is freed at once.
-            for inferred in map(lambda frame: self._infer(frame, views.next(frame.monotonic_s)), source):  # noqa: C417
+            for inferred in map(  # noqa: C417
+                lambda frame: self._infer(frame, views.next(frame.monotonic_s)), filter(is_admitted, source)
+            ):
                 self._done = inferred
                 # If the next frame is available already, hand over just before its invoke(): before that, the two
                 # threads would only compete for the GIL.

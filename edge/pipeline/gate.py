@@ -46,13 +46,13 @@ class Gate:
             self.passed_over.append(self._monotonic())
         return admitted
 
-    def observe(self, people: list[Track], now_s: float, *, fall: bool) -> None:
-        """Note the people whom a network found in the frame of `now_s`, and whether a fall is open.
+    def observe(self, tracks: list[Track], now_s: float, *, fall: bool) -> None:
+        """Note the tracks that were detected in the frame of `now_s`, and whether a fall is open.
 
         An open fall keeps idle mode off: the person on the floor may be out of sight.
         """
-        known = fall or any(person.id is not None for person in people)
-        self._idle.observe(people=known, poses=bool(people), now_s=now_s)
+        people = fall or any(track.id is not None for track in tracks)
+        self._idle.observe(people=people, poses=bool(tracks), now_s=now_s)
 
     def _admits(self, frame: Frame) -> bool:
         now_s = frame.monotonic_s

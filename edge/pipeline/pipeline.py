@@ -8,6 +8,7 @@ from edge.inference.second_opinion import SecondOpinion
 from edge.people.exclusion import ExcludedZone, split_excluded
 from edge.people.observing import observe
 from edge.pipeline.detector import Detection, Detector
+from edge.pipeline.gate import Gate
 from edge.pipeline.seams import FrameSource, Sink, Update
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
@@ -39,13 +40,15 @@ class Pipeline:
     rules: Rules
     second_opinion: SecondOpinion
     excluded: Sequence[ExcludedZone] = ()
+    gate: Gate | None = None  # None: every frame is processed
 
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
-        """Publish an update for each frame of the source; yields after each, and at each tick without a frame.
+        """Publish an update for each frame that passes the gate; yields after each, and at each tick without one.
 
         Raises any error of the source or the network, after the frames before it.
         """
-        for detection in self.detector.results(source, self.views):
+        admits = self.gate.admits if self.gate else lambda _: True
+        for detection in self.detector.results(source, self.views, admits):
             if detection is not None:
                 update = self._updated(detection)
                 for sink in sinks:
@@ -65,4 +68,6 @@ class Pipeline:
         rejected += [Rejected(track.pose, track.rejected) for track in tracks if track.rejected is not None]
         seen = observe(people, frame)
         outcome = self.rules.update(seen)
+        if self.gate:
+            self.gate.observe(tracks, now_s, fall=bool(outcome.state and outcome.state.fall))
         return Update(frame, people, seen, outcome, detection.started_s, detection.inference_s, rejected)

@@ -18,6 +18,7 @@ from edge.people.smoothing import Smoother
 from edge.people.tracking import Tracker
 from edge.people.untracked import Untracked
 from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector, SecondNetwork
+from edge.pipeline.gate import Gate
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
@@ -63,6 +64,7 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         open_rules(config),
         second_opinion,
         [ExcludedZone(zone.name, zone.points) for zone in config.zones if zone.kind == "exclude"],
+        Gate(idle_after_s=config.idle.after_s, idle_check_s=config.idle.check_s),
     )
 
 

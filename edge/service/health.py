@@ -28,6 +28,7 @@ class Meter:
     def __init__(self, now_s: float) -> None:
         self.started_s = now_s
         self.processed = 0
+        self.idle = 0  # frames that no network saw
         self.last_frame_s: float | None = None
         self.frame_age_ms: float | None = None  # of the newest frame when inference took it, by the sensor's clock
         self._done_s: deque[float] = deque()
@@ -44,6 +45,12 @@ class Meter:
         self._total_ms.append((now_s - update.started_s) * 1e3)
         age_ms = (update.started_s - update.frame.monotonic_s) * 1e3
         self.frame_age_ms = round(age_ms, 1) if update.frame.dated else None
+
+    def count_idle(self, at_s: float) -> None:
+        """Count a frame that was looked at then, and that no network saw."""
+        self.idle += 1
+        self.last_frame_s = at_s
+        self._done_s.append(at_s)
 
     def fps(self, now_s: float) -> float:
         """Frames per second over the last WINDOW_S; falls to 0 when no frames come."""
@@ -69,10 +76,12 @@ def assemble(  # noqa: PLR0913 - the sources of the message
     publisher: Publisher,
     recorder: Recorder | None,
     state: State,
-    stalled: bool,
+    camera: messages.Camera,
+    idle: bool,
     now_s: float,
 ) -> messages.Health:
     """The payload of `health`. While the camera is stalled, latencies are null: the old ones are out of date."""
+    stalled = camera == "stalled"
     age_s = None if meter.last_frame_s is None else now_s - meter.last_frame_s
     return messages.Health(
         v=messages.SCHEMA_VERSION,
@@ -82,13 +91,16 @@ def assemble(  # noqa: PLR0913 - the sources of the message
         latency_ms=messages.HealthLatency(
             inference=None if stalled else meter.inference(), total=None if stalled else meter.total()
         ),
-        frames=messages.FrameCounts(processed=meter.processed, dropped=source.dropped, unreadable=source.unreadable),
+        frames=messages.FrameCounts(
+            processed=meter.processed, idle=meter.idle, dropped=source.dropped, unreadable=source.unreadable
+        ),
         messages_dropped=publisher.dropped,
         connects=publisher.connection.connects,
         recording_dropped=recorder.dropped if recorder else None,
         last_frame_age_s=None if age_s is None else round(age_s, 3),
         frame_age_ms=None if stalled else meter.frame_age_ms,
-        camera="starting" if age_s is None else "stalled" if stalled else "ok",
+        idle=idle,
+        camera=camera,
         camera_reopened=source.reopened,
         backend=state.backend,
         backend_code=state.code,

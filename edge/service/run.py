@@ -183,6 +183,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
         recorder=recorder,
+        gate=pipeline.gate,
     )
     used = selector.selected.network
     log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)

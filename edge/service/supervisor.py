@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from edge.camera.feed import stall_timeout_s
 from edge.inference.network import Selector
+from edge.mqtt import messages
 from edge.mqtt.publisher import Publisher
+from edge.pipeline.gate import Gate
 from edge.pipeline.seams import FrameSource, Update
 from edge.recording.record import Recorder
 from edge.service import health, info
@@ -22,8 +24,8 @@ ROOM_POLL_S = 0.005
 class Supervisor:
     """A sink that counts frames, and that does what is due at each `tick`.
 
-    systemd gets READY after the first frame. It gets WATCHDOG with each frame, and while the daemon waits for a camera
-    or for an Edge TPU to be opened again.
+    systemd gets READY after the first frame. It gets WATCHDOG with each frame, whether a network sees it or not, and
+    while the daemon waits for a camera or for an Edge TPU to be opened again.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a sensor
@@ -37,6 +39,7 @@ class Supervisor:
         notifier: Notifier,
         states: StateReporter | None = None,
         recorder: Recorder | None = None,
+        gate: Gate | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Without `states`, no state is published, as the frames of the source are unrelated."""
@@ -48,13 +51,15 @@ class Supervisor:
         self._notifier = notifier
         self._states = states
         self._recorder = recorder
+        self._gate = gate
         self._monotonic = monotonic
         self._heartbeat_s = facts.config.mqtt.heartbeat_s
         self._stall_timeout_s = stall_timeout_s(facts.config.camera)
         # A stall counts only time in which this process ran.
         self._clock = RunningClock(monotonic)
         self._last_frame_s = 0.0  # on that clock
-        self._stalled = False  # as in the last health message
+        self._reported: tuple[messages.Camera, bool] = ("starting", False)  # as in the last health message
+        self._blind_at: int | None = None  # how many frames were processed when the camera was last blind
         self._mode: CameraMode | None = None
         self._selected = selector.selected
         self._ready = False
@@ -86,6 +91,7 @@ class Supervisor:
     def tick(self) -> None:
         """Do what is due; call this regularly, with or without frames."""
         now_s = self._monotonic()
+        self._count_idle(now_s)
         if not self._ready and self._meter.processed and self._publisher.connection.was_tried():
             self._ready = True
             self._notifier.send("READY=1", self._status(now_s))
@@ -102,11 +108,11 @@ class Supervisor:
         # Both waits have their own time limits, so the watchdog need not watch them.
         if self._ready and (self._source.waiting or self._selector.recovering):
             self._ping(now_s)
-        changed = self._stalled != self._is_stalled()
-        if (changed or now_s >= self._next_health_s) and self._publisher.connection.connected:
+        camera, idle = self._condition()
+        if ((camera, idle) != self._reported or now_s >= self._next_health_s) and self._publisher.connection.connected:
             self.publish_health()
         if self._states:
-            self._states.tick(known=bool(self._meter.processed) and not self._is_stalled())
+            self._states.tick(known=camera == "ok")
         self._publisher.send_kept()
 
     def end(self) -> None:
@@ -117,7 +123,7 @@ class Supervisor:
     def publish_health(self) -> None:
         health.trim_memory()
         now_s = self._monotonic()
-        self._stalled = self._is_stalled()
+        camera, idle = self._reported = self._condition()
         self._next_health_s = now_s + self._heartbeat_s
         payload = health.assemble(
             meter=self._meter,
@@ -125,7 +131,8 @@ class Supervisor:
             publisher=self._publisher,
             recorder=self._recorder,
             state=self._selector.selected.state,
-            stalled=self._stalled,
+            camera=camera,
+            idle=idle,
             now_s=now_s,
         )
         self._reporter.health(payload, self._heartbeat_s)
@@ -150,6 +157,29 @@ class Supervisor:
         """Publish `info`. Not before the first frame: until then, the problem of the last run may still exist."""
         self._reporter.info(info.assemble(self._facts))
 
+    def _count_idle(self, now_s: float) -> None:
+        """Count the frames that no network has seen since the last call."""
+        passed_over = self._gate.passed_over if self._gate else None
+        if not passed_over:
+            return
+        while passed_over:
+            self._meter.count_idle(passed_over.popleft())
+        self._last_frame_s = self._clock.now_s()
+        self._ping(now_s)
+
+    def _condition(self) -> tuple[messages.Camera, bool]:
+        """The condition of the camera, and whether the sensor is idle."""
+        if not self._meter.processed:
+            return "starting", False
+        if self._is_stalled():
+            return "stalled", False
+        if self._gate is None:
+            return "ok", False
+        if self._gate.blind:
+            self._blind_at = self._meter.processed
+        # Until a network has seen a frame again, the state is that of the time before.
+        return "blind" if self._blind_at == self._meter.processed else "ok", self._gate.idle
+
     def _is_stalled(self) -> bool:
         """Whether the camera keeps the sensor waiting, and not the network or the broker."""
         silent_s = self._clock.now_s() - self._last_frame_s  # every tick reads the clock, as RunningClock requires
@@ -164,5 +194,7 @@ class Supervisor:
         people = f"{self._people} {'person' if self._people == 1 else 'people'}"
         connection = self._publisher.connection
         broker = "online" if connection.connected else f"broker: {connection.failure or 'connecting'}"
-        seen = "the camera is silent" if self._is_stalled() else people
+        camera, idle = self._condition()
+        seen = {"stalled": "the camera is silent", "blind": "nothing can be seen"}.get(camera, people)
+        seen += ", idle" if idle else ""
         return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}{self._refusal}"

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.inference import loading
-from tests.bench import daemon, stages, steadiness, throughput
+from tests.bench import daemon, economy, stages, steadiness, throughput
 from tests.bench.sensors import configured
 from tests.support.brokers import MOSQUITTO, Mosquitto
 
@@ -51,6 +51,7 @@ def main() -> None:
             "throughput": [
                 throughput.measure(port, threads, wanted.rounds, wanted.frames, console) for threads in (1, 2)
             ],
+            "economy": economy.measure(port, console),
             "stages": stages.measure(port),
             "start_up": daemon.start_up(port, 5, console),
             "steadiness": steadiness.measure(),
@@ -73,6 +74,10 @@ def show(found: dict[str, Any]) -> None:
         cells = [f"{row['fps'][kind]:6.1f} fps  {row['ratio'][kind]:5.3f}" for kind in ("bare", "memory", "synthetic")]
         table.add_row(str(row["threads"]), *cells)
     out.print(table)
+    cores = Table("at 15 frames per second from memory, one thread", "of a core", "frames a network saw per second")
+    for name, one in found["economy"].items():
+        cores.add_row(name, f"{one['core']:6.1%}", f"{one['seen_fps']:6.1f}")
+    out.print(cores)
     parts = Table("stage, by itself on one thread", "median µs", "share of invoke")
     for name, one in found["stages"].items():
         parts.add_row(name, f"{one['us']:8.0f}", f"{one['share']:7.2%}")

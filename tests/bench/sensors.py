@@ -125,7 +125,7 @@ def assemble(config: Config, source: FrameSource) -> Assembled:
     reporter = Reporter(publisher, topics, max_rate_hz=0, wait_for_room=lambda: supervisor.wait_for_room(lambda: False))
     supervisor = Supervisor(
         facts=Facts(config, selector, source), source=source, selector=selector, publisher=publisher,
-        reporter=reporter, notifier=Notifier({}),
+        reporter=reporter, notifier=Notifier({}), gate=pipeline.gate,
     )  # fmt: skip
     publisher.open()
     supervisor.wait_for_room(lambda: False)

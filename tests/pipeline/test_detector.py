@@ -151,6 +151,26 @@ def test_an_error_of_the_source_is_raised_after_the_frames_before_it(ready: bool
     assert seen == [0, 1]
 
 
+@pytest.mark.parametrize("ready", [False, True])
+def test_frames_that_are_not_admitted_are_not_processed_and_hold_back_no_other(ready: bool) -> None:
+    runtime, network = cpu_network()
+    more = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield blank_frame(0, brightness=130)
+        yield blank_frame(1, brightness=131)
+        assert more.wait(LONG_S)
+        yield blank_frame(2, brightness=132)
+
+    source = ListSource(frames(), ready=ready)
+    running = pipeline(network).detector.results(source, Views(), lambda frame: frame.sequence != 1)
+    first = next(one for one in running if one)
+    assert first.frame.sequence == 0, "it comes although no frame follows that is processed"
+    more.set()
+    assert [one.frame.sequence for one in running if one] == [2]
+    assert runtime.seen == [130, 132]
+
+
 def test_a_frame_is_not_held_back_while_the_source_has_no_other() -> None:
     more = threading.Event()
 

@@ -1,15 +1,19 @@
-"""Which frames of a camera pass the gate, and what it says about itself."""
+"""Which frames of a camera pass the gate, what it says about itself, and how soon newcomers are seen through it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
 
+from edge.config import Config
 from edge.pipeline.blindness import BLIND_S, UNUSABLE_S
 from edge.pipeline.gate import Gate
 from edge.scenes.scenes import open_scene
 from edge.types import Frame, Image, Track
+from tests.support.fakes import ListSource
+from tests.support.pipelines import configured, updates
 from tests.support.poses import make_pose
-from tests.support.sights import EMPTY, SIZE, Camera, painted
+from tests.support.sights import EMPTY, SIZE, Camera, Visitor, painted
 
 FPS = 15
 AFTER_S = 3.0
@@ -106,3 +110,23 @@ def test_a_person_who_comes_in_very_slowly_passes_the_gate_often() -> None:
     assert watch.gate.idle
     answers = watch.admitted([painted(scene, n) for n in range(inside - 150, inside)], 10)
     assert sum(answers) > 30, "far more than the five checks of these seconds"
+
+
+def sequence_of_first_id(after_s: float, visitor: Visitor, frames: int) -> tuple[int, int]:
+    """The frame in which the visitor first has an ID, and how many frames the networks saw until then."""
+    _, pipeline = configured(msgspec.convert({"idle": {"after_s": after_s}, "inference": {"threads": 1}}, Config))
+
+    def pictures() -> Iterator[Frame]:
+        for n in range(frames):
+            yield Frame(painted(visitor, n), 640, 480, n, n / FPS, 0.0)
+
+    seen = updates(pipeline, ListSource(pictures()))
+    return next((one.frame.sequence, n) for n, one in enumerate(seen) if any(person.id for person in one.people))
+
+
+def test_a_person_who_walks_in_gets_an_id_as_soon_as_without_idle_mode() -> None:
+    visitor = Visitor(360, wait=75)
+    always, all_frames = sequence_of_first_id(0, visitor, 150)
+    idle, few_frames = sequence_of_first_id(2.0, visitor, 150)
+    assert idle - always <= 0.3 * FPS
+    assert few_frames < all_frames - 30, "idle mode was on"

@@ -1,6 +1,7 @@
 """What the supervisor publishes and reports, and when, to a fake broker and a fake systemd."""
 
 import json
+from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -67,10 +68,20 @@ class Listener:
         return [json.loads(message.payload) for message in self.messages if message.topic.endswith(f"/{topic}")]
 
 
+class FakeGate:
+    """A gate that is set by hand."""
+
+    def __init__(self) -> None:
+        self.idle = self.blind = False
+        self.passed_over: deque[float] = deque()
+
+
 class Running:
     """A supervisor and everything around it."""
 
     def __init__(self) -> None:
+        self.gate = FakeGate()
+        gate: Any = self.gate
         self.clock, self.listener, self.source = Clock(), Listener(), ListSource([])
         network = network_of(PaintedRuntime({}, (353, 481)), lambda _: pytest.fail("nothing is decoded here"))
         self.selector = OneNetwork(network, "cpu")
@@ -79,7 +90,7 @@ class Running:
         self.reporter = Reporter(fake, Topics("edge-pose", "test"), max_rate_hz=0, wait_for_room=None)
         self.supervisor = Supervisor(
             facts=Facts(config, self.selector, self.source), source=self.source, selector=self.selector,
-            publisher=fake, reporter=self.reporter, notifier=fake,
+            publisher=fake, reporter=self.reporter, notifier=fake, gate=gate,
             states=StateReporter(fake, Topics("edge-pose", "test"), HEARTBEAT_S, self.clock), monotonic=self.clock,
         )  # fmt: skip
 
@@ -91,6 +102,13 @@ class Running:
         for sink in (self.supervisor, self.reporter):
             sink.publish(update)
         self.supervisor.tick()
+
+    def pass_over(self, seconds: float) -> None:
+        """Frames come that no network sees, every 0.25 s."""
+        for _ in range(round(seconds / 0.25)):
+            self.clock.now_s += 0.25
+            self.gate.passed_over.append(self.clock.now_s)
+            self.supervisor.tick()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, with a tick every 0.25 s."""

@@ -38,6 +38,8 @@ class Visitor:
             return
         figure = self._stride[number % STRIDE_FRAMES]
         left = round((number - self._wait) * self._step - self._size * 0.25) + figure.left_px
+        if left >= WIDTH:
+            return
         top = self._ground + figure.top_px
         seen = figure.image[: HEIGHT - top, max(-left, 0) : WIDTH - left].astype(np.float32)
         place = into[top : top + seen.shape[0], max(left, 0) : max(left, 0) + seen.shape[1]]
