@@ -137,6 +137,11 @@ class Fall(Table, frozen=True):
     lost_clear_s: Annotated[float, Meta(ge=10, le=86400)] = 600.0
 
 
+class Gestures(Table, frozen=True):
+    enabled: bool = True
+    hold_s: Annotated[float, Meta(ge=0.3, le=60)] = 1.0
+
+
 class Zone(Table, frozen=True):
     name: Name
     points: Annotated[
@@ -205,6 +210,7 @@ class Config(Table, frozen=True):
     presence: Presence = field(default_factory=Presence)
     posture: Postures = field(default_factory=Postures)
     fall: Fall = field(default_factory=Fall)
+    gestures: Gestures = field(default_factory=Gestures)
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     idle: Idle = field(default_factory=Idle)

@@ -6,6 +6,7 @@ import msgspec
 
 from edge.config import Config
 from edge.rules.fall import Falls
+from edge.rules.gestures import Gestures
 from edge.rules.lines import Line, Lines
 from edge.rules.posture import PostureClassifier
 from edge.rules.presence import Presence
@@ -42,6 +43,8 @@ def open_rules(config: Config) -> Rules:
         rules.append(Lines([Line(line.name, line.start, line.to) for line in config.lines]))
     if config.fall.enabled:
         rules.append(_falls(config))
+    if config.gestures.enabled:
+        rules.append(Gestures(hold_s=config.gestures.hold_s))
     return Rules(
         rules,
         device_id=config.device.topic_id,

@@ -8,6 +8,7 @@ from edge.service.rules import open_rules
 from tests.support import bodies
 from tests.support.bodies import View
 from tests.support.models import fast_config as config
+from tests.support.people import STANDING, person
 from tests.support.pipelines import configured
 from tests.support.rules import Player, standing
 
@@ -52,6 +53,14 @@ def test_disabled_rules_leave_the_state_unknown() -> None:
 
 def test_postures_are_in_the_state() -> None:
     assert state(outcomes(config(), empty_s=0)).standing == 1
+
+
+@pytest.mark.parametrize(("table", "gestures"), [({}, 1), ({"hold_s": 5}, 0), ({"enabled": False}, 0)])
+def test_settings_of_gestures_reach_the_rule(table: dict[str, object], gestures: int) -> None:
+    player = Player(open_rules(config(gestures=table)))
+    raised = {**STANDING, "LEFT_ELBOW": (128.0, 20.0), "LEFT_WRIST": (130.0, -15.0)}
+    player.show(person(1, raised, at=(200, 200)), for_s=3)
+    assert [event.type for event in player.events if event.rule == "gesture"] == ["left_hand_raised"] * gestures
 
 
 def fallen(wanted: Config) -> Player:

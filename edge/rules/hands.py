@@ -1,0 +1,95 @@
+"""Where the hands of a person are, relative to the body."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from edge.skeleton import INDEX
+from edge.types import Person, Point
+
+Side: TypeAlias = Literal["left", "right"]  # the person's own
+SIDES: tuple[Side, Side] = ("left", "right")
+
+# The distance between the shoulders of an adult is about two thirds of that from shoulders to hips.
+TORSO_PER_SHOULDERS = 1.4
+LONGEST_ARM = 1.5  # in torso lengths; a wrist farther away belongs to another person
+LONGEST_BONE = 0.95  # upper arm or forearm
+LEAST_RISE = 0.1  # how far the wrist is above the elbow, if that is visible
+HIDDEN_ELBOW = 0.5  # so high above the shoulder a wrist must be without a visible elbow
+UPRIGHT = 0.5  # of the torso's length must be vertical
+
+_HEAD = [INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR")]
+_SHOULDERS = [INDEX[f"{side.upper()}_SHOULDER"] for side in SIDES]
+_HIPS = [INDEX[f"{side.upper()}_HIP"] for side in SIDES]
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A wrist in one frame. Lengths are in torso lengths."""
+
+    above: float  # above the shoulder
+    from_head: float  # distance from the nearest visible part of the head; inf if none is visible
+    place: float | None  # from the shoulder to the right on the picture; None if the shoulder is not visible
+    nose: float | None  # the nose likewise
+
+
+def torso_px(person: Person) -> float | None:
+    """The length from shoulders to hips, or what the width of the shoulders says of it, if that is more."""
+    left, right = (person.keypoints[part] for part in _SHOULDERS)
+    shoulders, hips = _middle(person, _SHOULDERS), _middle(person, _HIPS)
+    lengths = []
+    if shoulders and hips:
+        lengths.append(math.dist(shoulders, hips))
+    if left and right:
+        lengths.append(TORSO_PER_SHOULDERS * math.dist(left[:2], right[:2]))
+    return max(lengths, default=None)
+
+
+def is_upright(person: Person) -> bool:
+    """Whether shoulders are above hips, or the head is above the shoulders if the hips are hidden."""
+    shoulders, hips, head = (_middle(person, parts) for parts in (_SHOULDERS, _HIPS, _HEAD))
+    if not shoulders:
+        return False
+    if hips:
+        return hips[1] - shoulders[1] >= UPRIGHT * math.dist(shoulders, hips)
+    return head is not None and head[1] < shoulders[1]
+
+
+def find_hand(person: Person, side: Side, torso: float) -> Hand | None:
+    """A hand of a person whose torso is `torso` px long; None if it is hidden or implausible."""
+    wrist, elbow, shoulder = (
+        person.keypoints[INDEX[f"{side.upper()}_{part}"]] for part in ("WRIST", "ELBOW", "SHOULDER")
+    )
+    middle = _middle(person, _SHOULDERS)
+    if not wrist or not middle:
+        return None
+    origin = shoulder[:2] if shoulder else middle
+    above = (origin[1] - wrist.y) / torso
+    if math.dist(origin, wrist[:2]) > LONGEST_ARM * torso:
+        return None
+    if above > 0 and not _is_plausible(wrist, elbow, origin, torso):
+        return None
+    head = [math.dist(wrist[:2], point[:2]) / torso for part in _HEAD if (point := person.keypoints[part])]
+    nose = person.keypoints[INDEX["NOSE"]]
+    return Hand(
+        above,
+        min(head, default=math.inf),
+        place=(wrist.x - shoulder.x) / torso if shoulder else None,
+        nose=(nose.x - shoulder.x) / torso if shoulder and nose else None,
+    )
+
+
+def _is_plausible(wrist: Point, elbow: Point | None, shoulder: tuple[float, float], torso: float) -> bool:
+    """Whether an arm can be raised like this."""
+    if elbow is None:
+        return shoulder[1] - wrist.y >= HIDDEN_ELBOW * torso
+    longest = max(math.dist(wrist[:2], elbow[:2]), math.dist(elbow[:2], shoulder))
+    return elbow.y - wrist.y >= LEAST_RISE * torso and longest <= LONGEST_BONE * torso
+
+
+def _middle(person: Person, parts: Iterable[int]) -> tuple[float, float] | None:
+    points = [point for part in parts if (point := person.keypoints[part])]
+    if not points:
+        return None
+    return sum(point.x for point in points) / len(points), sum(point.y for point in points) / len(points)
