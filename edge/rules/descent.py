@@ -1,50 +1,37 @@
-"""How a person got down: the recent positions of one person, and the fastest way to the floor among them.
+"""How fast a person got to the floor."""
 
-Heights above the floor are measured in the picture, in heights of the person (see `edge.rules.body`), from the level of
-the feet when the person last stood. A camera that looks down shows a body that lies away from it above that level.
-"""
-
-import math
 from collections import deque
 from dataclasses import dataclass
 
-from edge.geometry import Position
-from edge.rules.body import LEG, NECK, Body, Stature, measure
-from edge.rules.values import Posture, Subject
-from edge.types import Box
+from edge.rules.values import Posture
 
+# All heights are above the floor, in heights of the person: see `edge.rules.trace`.
 # How long shoulders take from upright to the floor: 0.3 to 1 s in a fall, 1.3 s and more when a person lies down.
-# From a seat the way is shorter. Hips that lie down on a bed or sofa do not drop.
-UPRIGHT, SEATED = 0.7, 0.5
-FALL_S, SEAT_FALL_S = 1.15, 0.8
-SEAT_HIPS = 0.12  # the hips must drop by this
-# On the floor, shoulders and hips are lower. Shoulders of a person who squats, and hips of one who crawls are higher.
-FLOOR, FLOOR_HIPS = 0.37, 0.28
-FLAT_TORSO = 0.2  # shoulders of a person who sits on the floor are higher above the hips
-KNEELING_THIGH = 0.17  # hips above the knees
-SHOULDERS = 0.785  # height of the shoulders of a person who stands
-STANDING_S = 1.5  # how long measurements of a standing person count
-FLAT_DEG = 55.0
+UPRIGHT, FLOOR, FALL_S = 0.7, 0.37, 1.15
+LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, and from there to lying
+# From a seat the way is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
+SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
+SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.11  # shoulders and hips must drop, and feet not rise by so much
+SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
+SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still
 SHORTEST_S = 0.2  # a shorter descent is as good as this one
 STARTED = 0.05  # the descent begins when the shoulders are lower by this
 STEADY_S, STEADY_SHARE = 0.4, 0.6  # how long, and in how many of the samples, a person is upright before a fall
 
 FALLING_HZ, FALLING_S, FALLING_DROP = 0.6, 0.4, 0.2  # a person who drops at this rate, and by so much, is falling
-UP = 0.5  # shoulders of a person who is up again are higher
 HISTORY_S = 4.0
-LONGEST_STEP_S = 0.35  # a longer time between two samples counts as this: what happened meanwhile was not seen
-FLOOR_S = 0.3  # time constant of the level of the floor
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A person in one frame."""
+    """A person in one frame, in heights above the floor."""
 
     at_s: float  # time in which the person was seen
-    shoulders: float  # above the floor, heights: a median of three frames, because a single pose may be wrong
-    raw: float  # the same of this frame only
+    shoulders: float  # a median of three frames, because a single pose may be wrong
+    raw: float  # shoulders of this frame only
     hips: float | None
-    down: bool
+    feet: float | None
+    down: bool  # on the floor
     posture: Posture
 
 
@@ -60,181 +47,114 @@ class Descent:
 NO_DESCENT = Descent()
 
 
-class Trace:
-    """One person: size, floor, and the last seconds."""
+class Descents:
+    """The last seconds of a person, and the fastest way to the floor in them."""
 
-    def __init__(self, id_: int | None, now_s: float) -> None:
-        self.id = id_
-        self.seen_s = now_s
-        self.place: Position = (0.0, 0.0)  # where the person is: the middle of the trunk
-        self.box = Box(0.0, 0.0, 0.0, 0.0)
-        self.posture: Posture = "unknown"
-        self.body: Body | None = None
-        self.height_px: float | None = None
-        self.elevation: float | None = None  # of the shoulders above the floor, heights
-        self.hips: float | None = None  # above the floor, heights
-        self.upright_s = 0.0  # how long the person was seen upright in all
-        self.last_upright_s = -math.inf
-        self.fastest = NO_DESCENT  # of the last seconds
-        self._stature = Stature()
-        self._reaches: deque[tuple[float, float]] = deque()  # time, and px from feet to shoulders while standing
-        self._unit_px: float | None = None  # the height that makes the shoulders of this person `SHOULDERS` high
-        self._floor_y: float | None = None
+    def __init__(self) -> None:
+        self.fastest = NO_DESCENT
         self._samples: deque[Sample] = deque()
-        self._descents: deque[tuple[float, Descent]] = deque()
+        self._found: deque[tuple[float, Descent]] = deque()
 
     @property
-    def is_down(self) -> bool:
-        """Whether the person is on the floor, and not sitting, squatting or crawling there."""
-        if self.elevation is None or self.hips is None:
-            low = self.elevation is None or self.elevation < FLOOR
-            return low and self.posture == "lying"
-        if self.elevation > FLOOR or self.elevation - self.hips > FLAT_TORSO:
-            return False
-        return self._lies_flat if self.hips > FLOOR_HIPS else not self._kneels
-
-    @property
-    def _lies_flat(self) -> bool:
-        """Whether the torso lies across the view; on a bed, hips are higher than on the floor."""
-        lean_deg = self.body.lean_deg if self.body else None
-        return self.posture == "lying" and lean_deg is not None and lean_deg > FLAT_DEG
-
-    @property
-    def _kneels(self) -> bool:
-        """Whether the thighs stand upright, as those of a person on hands and knees."""
-        knees = self._above_floor(self.body.knees) if self.body else None
-        return knees is not None and self.hips is not None and self.hips - knees > KNEELING_THIGH
-
-    @property
-    def is_upright(self) -> bool:
-        """Whether the person stands or sits, and not on the floor."""
-        return self.posture in {"standing", "sitting"} and (self.elevation is None or self.elevation > UP)
-
-    @property
-    def has_risen(self) -> bool:
-        """Whether the person is not on the floor any more."""
-        return self.is_upright if self.elevation is None else self.elevation > UP
+    def at_s(self) -> float:
+        """The time of the last sample."""
+        return self._samples[-1].at_s if self._samples else 0.0
 
     @property
     def is_falling(self) -> bool:
-        """Whether the shoulders were dropping fast when the person was last seen."""
+        """Whether the shoulders were dropping fast in the last sample."""
         if not self._samples:
             return False
         last = self._samples[-1]
-        recent = [one for one in self._samples if last.at_s - one.at_s <= FALLING_S]
-        highest = max(recent, key=lambda one: one.shoulders)
+        highest = max(
+            (one for one in self._samples if last.at_s - one.at_s <= FALLING_S), key=lambda one: one.shoulders
+        )
         drop = highest.shoulders - last.raw
         return drop > FALLING_DROP and drop > FALLING_HZ * (last.at_s - highest.at_s)
 
-    def add(self, subject: Subject, now_s: float) -> None:
-        """Add a frame in which the person is seen."""
-        step_s = min(max(now_s - self.seen_s, 0.0), LONGEST_STEP_S)
-        body = self.body = measure(subject.person)
-        self.id, self.seen_s, self.box, self.posture = subject.id, now_s, subject.person.box, subject.posture
-        self.place = body.trunk or self.place
-        self.height_px = self._stature.update(body, now_s)
-        self._find_floor(body, step_s)
-        self._find_unit(body, now_s)
-        self.hips = self._above_floor(body.hips)
-        raw = self.elevation = self._elevation(body)
-        if raw is not None:
-            around = sorted([raw, *(self._samples[-k].raw for k in (1, 2) if len(self._samples) >= k)])
-            self.elevation = around[len(around) // 2]
-            self._add_sample(self.elevation, raw, step_s)
-        if self.is_upright:
-            self.upright_s += step_s
-            self.last_upright_s = now_s
+    def median(self, raw: float) -> float:
+        """The median of the shoulders of the next sample and the two before it."""
+        around = sorted([raw, *(self._samples[-k].raw for k in (1, 2) if len(self._samples) >= k)])
+        return around[len(around) // 2]
 
-    def forget(self) -> None:
-        """Forget the way down, after a fall has ended: the next one begins upright."""
-        self.last_upright_s = -math.inf
+    def add(self, sample: Sample) -> None:
+        self._samples.append(sample)
+        while sample.at_s - self._samples[0].at_s > HISTORY_S:
+            self._samples.popleft()
+        if sample.down:
+            samples = list(self._samples)
+            self._found += [(sample.at_s, way) for way in (_from_standing(samples), _from_seat(samples)) if way]
+        while self._found and sample.at_s - self._found[0][0] > HISTORY_S:
+            self._found.popleft()
+        # The second fastest, because a single pose may be wrong.
+        found = sorted((one for _, one in self._found), key=lambda one: (one.share, one.drop))
+        self.fastest = found[-2] if len(found) > 1 else NO_DESCENT
+
+    def clear(self) -> None:
         self._samples.clear()
-        self._descents.clear()
+        self._found.clear()
         self.fastest = NO_DESCENT
 
-    def _find_floor(self, body: Body, step_s: float) -> None:
-        level = None
-        if self.posture == "standing":
-            level = body.feet[1] if body.feet else None
-            if level is None and body.hips and self.height_px:
-                level = body.hips[1] + LEG * self.height_px
-        elif self.posture == "sitting" and self._floor_y is None and body.feet:
-            level = body.feet[1]
-        if level is not None:
-            weight = 1 - math.exp(-step_s / FLOOR_S)
-            self._floor_y = level if self._floor_y is None else self._floor_y + weight * (level - self._floor_y)
 
-    def _find_unit(self, body: Body, now_s: float) -> None:
-        if self.posture == "standing" and body.feet and body.shoulders:
-            self._reaches.append((now_s, body.feet[1] - body.shoulders[1]))
-            while now_s - self._reaches[0][0] > STANDING_S:
-                self._reaches.popleft()
-            self._unit_px = sorted(px for _, px in self._reaches)[len(self._reaches) * 3 // 4] / SHOULDERS
-        elif self._unit_px is None or not self._reaches:
-            self._unit_px = self.height_px
-
-    def _elevation(self, body: Body) -> float | None:
-        if body.shoulders:
-            return self._above_floor(body.shoulders)
-        head = self._above_floor(body.head)
-        return None if head is None else head - (NECK / 2 if self.posture == "lying" else NECK)
-
-    def _above_floor(self, point: Position | None) -> float | None:
-        if point is None or self._floor_y is None or not self._unit_px:
-            return None
-        return (self._floor_y - point[1]) / self._unit_px
-
-    def _add_sample(self, shoulders: float, raw: float, step_s: float) -> None:
-        samples = self._samples
-        at_s = samples[-1].at_s + step_s if samples else 0.0
-        samples.append(Sample(at_s, shoulders, raw, self.hips, self.is_down, self.posture))
-        while at_s - samples[0].at_s > HISTORY_S:
-            samples.popleft()
-        descent = self._descent()
-        if descent:
-            self._descents.append((at_s, descent))
-        while self._descents and at_s - self._descents[0][0] > HISTORY_S:
-            self._descents.popleft()
-        self.fastest = max(
-            (one for _, one in self._descents), key=lambda one: (one.share, one.drop), default=NO_DESCENT
-        )
-
-    def _descent(self) -> Descent | None:
-        """The way down to the floor that ends with the last sample; None if that is not on the floor."""
-        samples = list(self._samples)
-        if not samples[-1].down:
-            return None
-        found = (_way(samples, UPRIGHT, FALL_S), _way(samples, SEATED, SEAT_FALL_S))
-        return max((one for one in found if one), key=lambda one: one.share, default=None)
-
-
-def _way(samples: list[Sample], level: float, limit_s: float) -> Descent | None:
-    """The way from a level to the floor; None if the person was not steadily above it before."""
-    above = next((k for k in range(len(samples) - 2, -1, -1) if samples[k].shoulders >= level), None)
+def _from_standing(samples: list[Sample]) -> Descent | None:
+    """The way from upright to the floor; None if the person was not steadily upright."""
+    above = next((k for k in range(len(samples) - 2, -1, -1) if samples[k].shoulders >= UPRIGHT), None)
     if above is None:
         return None
-    before = [one for one in samples[: above + 1] if samples[above].at_s - one.at_s <= STEADY_S]
-    if sum(one.shoulders >= level - 0.1 for one in before) < STEADY_SHARE * len(before):
+    before = _before(samples, above)
+    if sum(one.shoulders >= UPRIGHT - 0.1 for one in before) < STEADY_SHARE * len(before):
         return None
-    if level == SEATED and not _hips_dropped(before, samples[-1]):
-        return None
-    down = next(k for k in range(above + 1, len(samples)) if samples[k].down)
-    end_s = samples[down].at_s
-    if samples[down - 1].shoulders > FLOOR:
-        end_s = _crossing(samples[down - 1], samples[down], FLOOR)
-    seconds = end_s - _crossing(samples[above], samples[above + 1], level)
+    left_s = _crossing(samples[above], samples[above + 1], UPRIGHT)
+    low = next(k for k in range(above + 1, len(samples)) if samples[k].shoulders < FLOOR or samples[k].down)
+    low_s = _crossing(samples[low - 1], samples[low], FLOOR)
+    down = next(k for k in range(low, len(samples)) if samples[k].down)
+    down_s = low_s if down == low else samples[down].at_s
+    share = FALL_S / max(down_s - left_s, SHORTEST_S)
+    if down_s - low_s < ROLLING_S:  # many people fall on their seat, and then roll over
+        share = max(share, LOW_FALL_S / max(low_s - left_s, SHORTEST_S))
     highest = max(one.shoulders for one in before)
     begin_s = max(one.at_s for one in before if one.shoulders > highest - STARTED)
-    drop = highest - samples[-1].shoulders
-    return Descent(drop, samples[down].at_s - begin_s, limit_s / max(seconds, SHORTEST_S))
+    return Descent(highest - samples[-1].shoulders, samples[down].at_s - begin_s, share)
 
 
-def _hips_dropped(before: list[Sample], last: Sample) -> bool:
-    """Whether the hips of a person who sat are clearly lower now."""
-    hips = [one.hips for one in before if one.hips is not None]
-    if before[-1].posture == "standing" or not hips or last.hips is None:
+def _from_seat(samples: list[Sample]) -> Descent | None:
+    """The way from a seat to the floor; None if the person was not steadily seated, or lay down on the seat."""
+    last = samples[-1]
+    for k in range(len(samples) - 2, -1, -1):
+        one, seconds = samples[k], last.at_s - samples[k].at_s
+        if seconds > SEAT_LONGEST_S:
+            break
+        drop = one.shoulders - last.shoulders
+        if drop < SEAT_DROP or not _left_seat(one, last):
+            continue
+        if _is_seated(samples, k):
+            return Descent(drop, seconds, SEAT_FALL_S / max(seconds, SHORTEST_S))
+    return None
+
+
+def _is_seated(samples: list[Sample], index: int) -> bool:
+    """Whether the person kept sitting for a while: a person who lies down passes the height of a seat."""
+    before = [one for one in samples[:index] if SEAT_BEGIN_S >= samples[index].at_s - one.at_s >= SEAT_END_S]
+    if not before:
         return False
-    return max(hips) - last.hips > SEAT_HIPS
+    seat = sorted(one.shoulders for one in before)[len(before) // 2]
+    sits = [one.posture == "sitting" and abs(one.shoulders - seat) < SEAT_STEADY for one in before]
+    return seat > SEATED and sum(sits) >= STEADY_SHARE * len(before)
+
+
+def _left_seat(seated: Sample, last: Sample) -> bool:
+    """Whether the hips are lower than on the seat. On a bed or sofa they are not, and the feet rise."""
+    if seated.hips is None or last.hips is None or last.hips > SEAT_FLOOR:
+        return False
+    drop = seated.hips - last.hips
+    if seated.feet is None or last.feet is None:
+        return drop > SEAT_HIPS
+    return drop > SEAT_HIPS / 2 and last.feet - seated.feet < SEAT_FEET
+
+
+def _before(samples: list[Sample], index: int) -> list[Sample]:
+    """The samples of a moment, up to one of them."""
+    return [one for one in samples[: index + 1] if samples[index].at_s - one.at_s <= STEADY_S]
 
 
 def _crossing(one: Sample, other: Sample, level: float) -> float:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from edge.geometry import Polygon, Position, distance
-from edge.rules.descent import LONGEST_STEP_S, NO_DESCENT, Descent, Trace
+from edge.rules.descent import NO_DESCENT, Descent
 from edge.rules.episode import Episode, begin
 from edge.rules.footing import in_pixels
+from edge.rules.trace import LONGEST_STEP_S, Trace
 from edge.rules.traces import Traces
 from edge.rules.values import Event, Moment, State
 
@@ -16,8 +17,10 @@ WAS_UPRIGHT_S = 0.15  # a person must have been upright for this long to fall
 SOON_S = 10.0  # a person on the floor so soon after being upright got down
 GONE_S = 0.3  # a person who is not seen for this long is lost
 LOST_S = 2.0  # a person who was lost on the way down counts as fallen so much later
-SEEN_DOWN_S = 0.15  # how long a person must be seen on the floor in all
+SEEN_DOWN_S, DOWN_SHARE = 0.15, 0.6  # how long a person must be seen on the floor in all, and how much of the time
 PATIENCE_S = 4.0  # how much longer than `confirm_s` a suspicion lasts
+SLOWER_SHARE = 0.8  # of the speed of a fall: enough if the person then keeps still
+STILL, STILL_S = 0.05, 0.8  # heights, seconds
 BRIEFLY_S = 0.3  # a person who is not on the floor for this long may be getting up
 RECOVERED_S = 0.5  # a person who is up for this long did not fall
 STOOD_S, SAT_S = 1.0, 3.0  # a fallen person who stands, or sits higher than the floor, for this long got up
@@ -55,8 +58,11 @@ class _Fall:
     lost_falling: bool = False
     down_since_s: float | None = None
     down_s: float = 0.0  # how long the person was seen on the floor
-    # How long the person was seen since then:
-    off_floor_s: float = 0.0  # not down
+    still_at: Position = (math.inf, math.inf)  # where the person has been on the floor
+    moved_s: float = math.inf  # since when
+    seen_s: float = 0.0  # how long the person was seen in all since first seen there
+    # How long the person was seen since last seen there:
+    off_floor_s: float = 0.0  # too high to be there
     risen_s: float = 0.0
     upright_s: float = 0.0  # standing or sitting
     stood_s: float = 0.0
@@ -64,6 +70,14 @@ class _Fall:
     @property
     def is_fast(self) -> bool:
         return self.descent.share >= 1
+
+    def is_slower_and_still(self, now_s: float) -> bool:
+        """Whether the person got down a little slower than in a fall, and does not move, as one who exercises."""
+        return self.descent.share >= SLOWER_SHARE and now_s - self.moved_s >= STILL_S
+
+    @property
+    def is_mostly_down(self) -> bool:
+        return self.down_s >= max(SEEN_DOWN_S, DOWN_SHARE * self.seen_s)
 
     def down_for(self, now_s: float) -> float:
         """Seconds since the person was first seen on the floor, or else since the suspicion."""
@@ -179,7 +193,7 @@ class Falls:
         if self._must_clear or fall.off_floor_s > BRIEFLY_S or self._in_bed(fall.trace, moment):
             return []
         down_s, lost_s = fall.down_for(moment.now_s), moment.now_s - fall.trace.seen_s
-        if fall.is_fast and fall.down_s >= SEEN_DOWN_S:
+        if (fall.is_fast or fall.is_slower_and_still(moment.now_s)) and fall.is_mostly_down:
             return [*_words(fall), f"down for {down_s:.1f} s"] if down_s >= self._confirm_s else []
         if lost_s >= self._confirm_s + LOST_S and (fall.is_fast or fall.lost_falling) and not _left(fall, moment):
             return [*_words(fall), f"not seen for {lost_s:.1f} s after a fast descent"]
@@ -223,26 +237,32 @@ def _is_suspicious(trace: Trace, now_s: float) -> bool:
         return False
     if trace.seen_s == now_s:
         return trace.is_down
-    return now_s - trace.seen_s >= GONE_S and trace.is_falling
+    return now_s - trace.seen_s >= GONE_S and trace.descents.is_falling
 
 
 def _observe(fall: _Fall, now_s: float) -> None:
     """Note what this frame shows of a person who may have fallen."""
     trace = fall.trace
     step_s, fall.watched_s = min(now_s - fall.watched_s, LONGEST_STEP_S), now_s
-    if fall.phase == "suspected" and trace.fastest.share > fall.descent.share:
-        fall.descent = trace.fastest
+    if fall.phase == "suspected" and trace.descents.fastest.share >= fall.descent.share:
+        fall.descent = trace.descents.fastest
     if trace.seen_s < now_s:
-        fall.lost_falling = fall.lost_falling or trace.is_falling
+        fall.lost_falling = fall.lost_falling or trace.descents.is_falling
         return
     fall.episode = replace(fall.episode, person=trace.id)
+    if fall.down_since_s is not None:
+        fall.seen_s += step_s
     if trace.is_down:
         fall.down_since_s = now_s if fall.down_since_s is None else fall.down_since_s
         fall.down_s += step_s
         fall.off_floor_s = fall.risen_s = fall.upright_s = fall.stood_s = 0.0
         fall.place = trace.place
+        if math.dist(trace.place, fall.still_at) > STILL * (trace.height_px or 0.0):
+            fall.still_at, fall.moved_s = trace.place, now_s
         return
-    fall.off_floor_s += step_s
+    if not trace.is_low:
+        fall.off_floor_s += step_s
+    fall.still_at = (math.inf, math.inf)
     if trace.has_risen:
         fall.risen_s += step_s
     if trace.is_upright:
@@ -265,6 +285,6 @@ def _words(fall: _Fall) -> list[str]:
         words.append(f"torso {body.lean_deg:.0f} degrees from upright")
     if descent.share:
         words.append(f"dropped {descent.drop:.1f} body heights in {descent.seconds:.1f} s")
-    if fall.trace.elevation is not None:
-        words.append(f"shoulders {max(fall.trace.elevation, 0.0):.1f} body heights above the floor")
+    if fall.trace.shoulders is not None:
+        words.append(f"shoulders {max(fall.trace.shoulders, 0.0):.1f} body heights above the floor")
     return words

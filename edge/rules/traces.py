@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection
 
 from edge.rules.body import measure
-from edge.rules.descent import Trace
+from edge.rules.trace import Trace
 from edge.rules.values import Moment, Subject
 
 LINK_S = 3.5  # a new person near the place where another was lost within this time is the same
