@@ -160,9 +160,11 @@ def _images(
             poses, at_s = pipeline.detector.detect(frame).poses, float(number / rate)
             drawn = draw_frame(frame, poses)
         else:
-            tracks, at_s = pipeline.update(frame).people, frame.monotonic_s - start_s
-            poses = [track.pose for track in tracks]
-            drawn = draw_frame(frame, poses, [track.id for track in tracks])
+            update, at_s = pipeline.update(frame), frame.monotonic_s - start_s
+            poses = [track.pose for track in update.people]
+            rejected = [one.pose for one in update.rejected]
+            ids = [track.id for track in update.people]
+            drawn = draw_frame(frame, poses + rejected, [*ids, *[None] * len(rejected)])
         people.append(len(poses))
         size = size or drawn.size
         yield np.asarray(drawn if drawn.size == size else ImageOps.pad(drawn, size)), at_s

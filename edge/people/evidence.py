@@ -11,6 +11,9 @@ from edge.types import Pose
 CLEAR_SCORE = 0.45
 FAINT_S = 2.0  # how long a fainter pose has to be detected, if several detections have this many visible keypoints
 DETAILED = 10
+# Of the second network. A person who lies still from the first frame scores 0.2 to 0.35 for minutes; bed posts and
+# bottles reach 0.2 in single frames.
+FAINT_SCORE, MIN_FAINT = 0.2, 8  # detections that are not weaker, with many visible keypoints, over `FAINT_S`
 MOVED = 0.5  # ... or how far it has to move, in sizes
 # A track is rejected after so many looks of the second network that did not show it, if that took this long.
 MAX_DENIALS, DENIED_S = 3, 1.5
@@ -31,6 +34,7 @@ class Evidence:
     detailed: int = 0  # detections with many keypoints
     clear: int = 0  # detections of the first network with a clear score
     strong: int = 0  # detections of the second network that are not weak
+    faint: int = 0  # detections of the second network that may be a person, with many keypoints
     agreed: bool = False  # whether both networks agreed once
     unsure: bool = False  # whether the second network could not tell at its last look
     moved: bool = False
@@ -42,13 +46,15 @@ class Evidence:
         """With one more detection, whose box has its centre at (x, y)."""
         denied = pose.opinion == "denies" and not pose.by_multipose
         supported = pose.opinion == "agrees" or pose.by_multipose
+        detailed = int(np.count_nonzero(pose.visible) >= DETAILED)
         denials = 0 if supported else self.denials + denied
         return replace(
             self,
             hits=self.hits + 1,
-            detailed=self.detailed + int(np.count_nonzero(pose.visible) >= DETAILED),
+            detailed=self.detailed + detailed,
             clear=self.clear + (not pose.by_multipose and pose.score >= CLEAR_SCORE),
             strong=self.strong + (pose.by_multipose and not pose.weak),
+            faint=self.faint + (pose.by_multipose and may_start(pose) and detailed),
             agreed=self.agreed or pose.opinion == "agrees",
             unsure=self.unsure if pose.opinion is None else pose.opinion == "unsure",
             moved=self.moved or abs(x - self.x) + abs(y - self.y) > MOVED * size_px,
@@ -69,12 +75,17 @@ class Evidence:
         return self, UNCONFIRMED if self.denials else NEW
 
     def _is_convincing(self, now_s: float, min_hits: int, *, second: bool) -> bool:
-        if self.strong >= MIN_STRONG:
+        if self.strong >= MIN_STRONG or (self.faint >= MIN_FAINT and now_s - self.started_s >= FAINT_S):
             return True
         if second and not self.unsure:
             return False
         lasting = self.detailed >= min_hits and now_s - self.started_s >= FAINT_S
         return self.clear >= min_hits or (self.moved and self.detailed >= min_hits) or lasting
+
+
+def may_start(pose: Pose) -> bool:
+    """Whether a pose may start a track, if it continues none."""
+    return not pose.weak or pose.score >= FAINT_SCORE
 
 
 def first_evidence(x: float, y: float, now_s: float) -> Evidence:

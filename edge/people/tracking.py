@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.people.evidence import Evidence, first_evidence
+from edge.people.evidence import Evidence, first_evidence, may_start
 from edge.people.motion import AREA_ROOT, POSITION_NOISE, Measurement, TrackState, initial_state, measure
 from edge.skeleton import OKS_SIGMAS
 from edge.types import Array, Floats, Pose, Track
@@ -71,7 +71,7 @@ class Tracker:
             match = matches.get(i)
             if match is not None:
                 self._states.append(self._continued(predictions[match.state], measurement, match, now_s))
-            elif not measurement.pose.weak:
+            elif may_start(measurement.pose):
                 self._states.append(self._started(measurement, now_s))
         tracks = [state.track for state in self._states]
         matched = {match.state for match in matches.values()}
