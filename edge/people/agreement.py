@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.people.motion import AREA_ROOT
-from edge.skeleton import OKS_SIGMAS
+from edge.skeleton import INDEX, OKS_SIGMAS
 from edge.types import Pose
 
 # Networks that see the same person agree on most keypoints; below, one of the poses is distorted.
@@ -18,6 +18,11 @@ MIN_COMMON = 5
 
 # One of two agreeing poses has to reach its score, because both networks may take the same furniture for a person.
 SURE_FIRST, SURE_SECOND = 0.5, 0.2
+
+# The first network often shows an arm that is stretched up as hanging down. Farther apart than this, in sizes of the
+# person, two networks show different arms.
+SAME_ARM = 0.1
+_ARMS = [[INDEX[f"{side}_{part}"] for part in ("SHOULDER", "ELBOW", "WRIST")] for side in ("LEFT", "RIGHT")]
 
 _VARIANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS)  # of keypoints, per size squared
 
@@ -46,7 +51,8 @@ def merge_networks(views: list[list[Pose]], checkable_px: float = 0.0) -> list[P
 
     The poses of the first view are kept where both agree, so that keypoints do not jump whenever the other network
     looks. Of two different poses in the same place, that of the second network is kept: it makes fewer mistakes. The
-    second network is unsure about poses smaller than `checkable_px`.
+    same holds if only the second network shows a raised arm. The second network is unsure about poses smaller than
+    `checkable_px`.
     """
     if len(views) == 1:
         return views[0]
@@ -76,9 +82,23 @@ def _merged(main: Pose, other: Pose, *, similar: bool) -> Pose:
     if not similar:
         return replace(main if main.by_multipose else other, opinion="denies")
     first, second = (other, main) if main.by_multipose else (main, other)
+    if any(_is_raised(second, arm) and not _shows(first, second, arm) for arm in _ARMS):
+        return replace(second, opinion="denies")
     # Both may take the same piece of furniture for a person, but neither is sure of it then.
     sure = first.score >= SURE_FIRST or second.score >= SURE_SECOND
     return replace(main, opinion="agrees" if sure else "unsure", weak=main.weak and not sure)
+
+
+def _is_raised(pose: Pose, arm: list[int]) -> bool:
+    """Whether an arm is visible with the wrist above the shoulder."""
+    shoulder, _, wrist = arm
+    return bool(pose.visible[arm].all() and pose.xy[wrist, 1] < pose.xy[shoulder, 1])
+
+
+def _shows(pose: Pose, other: Pose, arm: list[int]) -> bool:
+    """Whether a pose has an arm where the other one has it."""
+    apart = np.linalg.norm(pose.xy[arm] - other.xy[arm], axis=1)
+    return bool(pose.visible[arm].all() and apart.max() < SAME_ARM * other.box.size_px)
 
 
 def _likeness(one: Pose, two: Pose) -> float:

@@ -69,6 +69,28 @@ def test_of_two_different_poses_in_one_place_the_one_of_the_second_network_is_ke
         assert (pose.by_multipose, pose.opinion) == (True, "denies")
 
 
+def raised(pose: Pose, *, elbow: bool = True) -> Pose:
+    """The same person with the left wrist, and the elbow, stretched up."""
+    xy = pose.xy.copy()
+    xy[[7, 9] if elbow else [9]] = xy[5] + [[0, -40], [0, -75]] if elbow else xy[5] + [[0, -75]]
+    return make_pose(xy, by_multipose=pose.by_multipose, score=pose.score)
+
+
+@pytest.mark.parametrize("seen", [first(), raised(first(), elbow=False)], ids=["hanging", "impossible"])
+@pytest.mark.parametrize("main_is_second", [False, True])
+def test_of_two_different_arms_the_raised_one_of_the_second_network_is_kept(seen: Pose, main_is_second: bool) -> None:
+    right = raised(second(202))
+    (pose,) = merge_networks([[right], [seen]] if main_is_second else [[seen], [right]])
+    assert (pose.by_multipose, pose.opinion) == (True, "denies")
+    assert np.array_equal(pose.xy, right.xy)
+
+
+@pytest.mark.parametrize(("one", "two"), [(raised(first()), raised(second(202))), (raised(first()), second(202))])
+def test_a_raised_arm_that_the_first_network_sees_is_no_disagreement(one: Pose, two: Pose) -> None:
+    (pose,) = merge_networks([[one], [two]])
+    assert (pose.by_multipose, pose.opinion) == (False, "agrees")
+
+
 def test_a_pose_that_only_one_network_sees_is_denied_by_the_other() -> None:
     seen = merge_networks([[first(200)], [second(500)]])
     assert [(pose.by_multipose, pose.opinion) for pose in seen] == [(False, "denies"), (True, "denies")]
