@@ -16,6 +16,7 @@ from edge.types import Box
 # On the floor, hips and head are lower. Hips of a person who crawls, and the head of one who squats, are higher.
 FLOOR_HIPS, FLOOR_HEAD = 0.28, 0.47
 FLAT_FLOOR, FLAT_DEG = 0.45, 55.0  # shoulders of a torso that lies across the view may be higher, on a mattress
+LYING_SHOULDERS = 0.25  # shoulders of a person who sits on the floor are higher
 FLAT_TORSO, STRETCHED_TORSO = 0.15, 0.2  # shoulders of a person who sits or squats are higher above the hips
 CRAWLING_THIGH = 0.17  # hips of a person who crawls are higher above the knees
 UP = 0.5  # shoulders of a person who is up again are higher
@@ -59,6 +60,8 @@ class Trace:
             return self.posture == "lying" and (self.shoulders is None or self.shoulders < FLOOR)
         if self.posture == "lying" and self.body and (self.body.lean_deg or 0) > FLAT_DEG:
             return self.shoulders < FLAT_FLOOR
+        if self.posture == "lying" and self.shoulders < LYING_SHOULDERS:
+            return True
         if self.knees is not None and self.hips - self.knees > CRAWLING_THIGH:
             return False
         torso = self.shoulders - self.hips
