@@ -13,13 +13,13 @@ from edge.types import Floats, Image
 # All strengths are in levels of 0..255.
 EDGE = 5.0  # a weaker edge does not count. With a tenth of the normal contrast, PoseNet misses most people
 NOISES = 5.0  # neither does an edge below this many standard deviations of its part of the picture
-STRONG, GRAINS = 15.0, 2.0  # but one counts above STRONG and above so many standard deviations of single pixels,
-# because a tiled floor is no noise
+# But one counts above STRONG and above so many standard deviations of single pixels, because a tiled floor is no noise.
+STRONG, GRAINS = 20.0, 2.0
 PARTS = 4  # along each side of the picture
 # A part that is darker than this counts with at most this share of edges: a small lamp in the dark lights no room.
 DARK, DARK_SHARE = 24.0, 0.02
 QUANTILE, IN_DEVIATIONS = 0.7, 1.036  # of the magnitude of normally distributed values
-# Shares of cells with an edge. Rooms have more than 2.5 %, and about 1 % at a fifth of their contrast.
+# Shares of cells with an edge. Rooms have more than 4 %, and about 1 % at a fifth of their contrast.
 BLIND_BELOW, SEEING_FROM = 0.005, 0.007
 MEAN_S = 0.5  # time constant of the mean over pictures, in which noise that changes disappears
 OTHER = 12.0  # a picture that differs from the mean by more than this on average starts a new mean

@@ -15,8 +15,8 @@ from edge.rules.zones import Zone, Zones
 
 # Everything else is about rules.
 _NOT_ABOUT_RULES = (
-    "device", "camera", "model", "inference", "decode", "people", "filter", "tracking", "smoothing", "recording",
-    "mqtt",
+    "device", "camera", "model", "inference", "decode", "people", "filter", "tracking", "smoothing", "idle",
+    "recording", "mqtt",
 )  # fmt: skip
 
 
