@@ -9,7 +9,7 @@ from edge.rules.footing import FORGET_S, Footing, Footings, in_pixels
 from edge.rules.steady import Steady
 from edge.rules.values import Event, Moment, State, ZoneState
 
-HIDDEN_S = 1.0  # feet that are hidden for no longer than this are still assumed below the hips
+HIDDEN_S = 2.0  # feet that are hidden for no longer than this are still assumed below the hips
 STEADY_S = 0.3  # a person must be inside or outside for this long
 # A person who is inside must get this far outside to leave, in sizes of the person's box: about 8 cm for an adult.
 MARGIN = 0.05
