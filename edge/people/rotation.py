@@ -68,6 +68,10 @@ class RotationPlanner:
         self._tried_s[second] = now_s
         return [plan.first, second]
 
+    def rest(self) -> None:
+        """Count a frame that no network sees: it earns as much of a second view as any other."""
+        self._credit = min(self._credit + SHARE, MAX_CREDIT)
+
     def observe(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:
         """Plan the next frames from the tracks detected in the frame of `now_s` and the tracks lost by then."""
         confirmed = [track for track in tracks if track.id is not None]

@@ -52,6 +52,10 @@ class NetworkPlanner:
         self._looked_s = now_s
         return [plan.second, not plan.second]
 
+    def rest(self) -> None:
+        """Count a frame that no network sees: it earns as much of a second look as any other."""
+        self._credit = min(self._credit + SHARE, MAX_CREDIT)
+
     def observe(self, tracks: list[Track], lost: list[Track]) -> None:
         """Plan the next frames from the tracks detected in this one, and the tracks with an ID lost by then."""
         second = self._plan.second

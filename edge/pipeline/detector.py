@@ -140,6 +140,7 @@ class Detector:
         def is_admitted(frame: Frame) -> bool:
             admitted = admits(frame)
             if not admitted:
+                views.rest()
                 self._hand_over()
             return admitted
 

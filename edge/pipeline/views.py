@@ -49,6 +49,12 @@ class Views:
         turns = self._rotations.turns(now_s) if self._rotations else [0]
         return [View(turn, self._crop) for turn in turns]
 
+    def rest(self) -> None:
+        """Count a frame that no network sees."""
+        for planner in (self._networks, self._rotations):
+            if planner:
+                planner.rest()
+
     def observe(self, people: list[Track], lost: list[Track], frame: Frame) -> None:
         """Plan from the people detected in `frame`, best first, and the tracks that were expected but not detected."""
         if self._crop_around:

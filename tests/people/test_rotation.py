@@ -243,3 +243,12 @@ def test_without_rotations_a_lying_person_is_not_detected() -> None:
     """Without this, the test above could pass without rotations."""
     assert all(not ids for ids, _ in followed(pipeline(detect_lying=False), "lie", 0, range(10)))
     assert all(ids == {1} for ids, _ in followed(pipeline(), "lie", 0, range(10))[5:])
+
+
+def test_frames_that_no_network_sees_earn_second_views() -> None:
+    planner = RotationPlanner()
+    for check in range(50):
+        assert len(planner.turns(2.0 * check)) == 2
+        planner.observe([], [], 2.0 * check)
+        for _ in range(29):
+            planner.rest()

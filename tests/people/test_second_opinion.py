@@ -81,3 +81,13 @@ def test_a_clock_that_goes_back_does_not_stop_the_checks() -> None:
     planner.networks(1000.0)
     planner.observe([person()], [])
     assert planner.networks(1.0) == [FIRST, SECOND]
+
+
+def test_frames_that_no_network_sees_earn_second_looks() -> None:
+    """In idle mode a frame is shown every two seconds, and a newcomer then needs second looks at once."""
+    planner = NetworkPlanner()
+    for check in range(50):
+        assert len(planner.networks(2.0 * check)) == 2
+        planner.observe([], [])
+        for _ in range(29):
+            planner.rest()
