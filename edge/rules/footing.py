@@ -1,6 +1,5 @@
 """Where people stand on the picture, for zones and lines."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -58,7 +57,7 @@ class Footings:
 
     def _find(self, subject: Subject, now_s: float) -> tuple[Position, Anchor]:
         person = subject.person
-        feet, hips, box = _middle(person, _ANKLES), _middle(person, _HIPS), person.box
+        feet, hips, box = middle(person, _ANKLES), middle(person, _HIPS), person.box
         if subject.posture == "lying":
             # A person lies where the trunk is: the feet may reach out of a bed.
             return (hips, "hips") if hips else (((box.left + box.right) / 2, (box.top + box.bottom) / 2), "box")
@@ -79,9 +78,9 @@ def in_pixels(points: Iterable[Position], width: int, height: int) -> list[Posit
     return [(x * width - 0.5, y * height - 0.5) for x, y in points]
 
 
-def _middle(person: Person, parts: Sequence[int]) -> Position | None:
+def middle(person: Person, parts: Sequence[int]) -> Position | None:
     """The middle of those parts that are visible; None if none is."""
     points = [point for part in parts if (point := person.keypoints[part])]
     if not points:
         return None
-    return math.fsum(point.x for point in points) / len(points), math.fsum(point.y for point in points) / len(points)
+    return sum(point.x for point in points) / len(points), sum(point.y for point in points) / len(points)

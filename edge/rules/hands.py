@@ -1,10 +1,11 @@
 """Where the hands of a person are, relative to the body."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from edge.geometry import Position
+from edge.rules.footing import middle
 from edge.skeleton import INDEX
 from edge.types import Person, Point
 
@@ -37,7 +38,7 @@ class Hand:
 def torso_px(person: Person) -> float | None:
     """The length from shoulders to hips, or what the width of the shoulders says of it, if that is more."""
     left, right = (person.keypoints[part] for part in _SHOULDERS)
-    shoulders, hips = _middle(person, _SHOULDERS), _middle(person, _HIPS)
+    shoulders, hips = middle(person, _SHOULDERS), middle(person, _HIPS)
     lengths = []
     if shoulders and hips:
         lengths.append(math.dist(shoulders, hips))
@@ -48,7 +49,7 @@ def torso_px(person: Person) -> float | None:
 
 def is_upright(person: Person) -> bool:
     """Whether shoulders are above hips, or the head is above the shoulders if the hips are hidden."""
-    shoulders, hips, head = (_middle(person, parts) for parts in (_SHOULDERS, _HIPS, _HEAD))
+    shoulders, hips, head = (middle(person, parts) for parts in (_SHOULDERS, _HIPS, _HEAD))
     if not shoulders:
         return False
     if hips:
@@ -61,10 +62,10 @@ def find_hand(person: Person, side: Side, torso: float) -> Hand | None:
     wrist, elbow, shoulder = (
         person.keypoints[INDEX[f"{side.upper()}_{part}"]] for part in ("WRIST", "ELBOW", "SHOULDER")
     )
-    middle = _middle(person, _SHOULDERS)
-    if not wrist or not middle:
+    neck = middle(person, _SHOULDERS)
+    if not wrist or not neck:
         return None
-    origin = shoulder[:2] if shoulder else middle
+    origin = shoulder[:2] if shoulder else neck
     above = (origin[1] - wrist.y) / torso
     if math.dist(origin, wrist[:2]) > LONGEST_ARM * torso:
         return None
@@ -80,16 +81,9 @@ def find_hand(person: Person, side: Side, torso: float) -> Hand | None:
     )
 
 
-def _is_plausible(wrist: Point, elbow: Point | None, shoulder: tuple[float, float], torso: float) -> bool:
+def _is_plausible(wrist: Point, elbow: Point | None, shoulder: Position, torso: float) -> bool:
     """Whether an arm can be raised like this."""
     if elbow is None:
         return shoulder[1] - wrist.y >= HIDDEN_ELBOW * torso
     longest = max(math.dist(wrist[:2], elbow[:2]), math.dist(elbow[:2], shoulder))
     return elbow.y - wrist.y >= LEAST_RISE * torso and longest <= LONGEST_BONE * torso
-
-
-def _middle(person: Person, parts: Iterable[int]) -> tuple[float, float] | None:
-    points = [point for part in parts if (point := person.keypoints[part])]
-    if not points:
-        return None
-    return sum(point.x for point in points) / len(points), sum(point.y for point in points) / len(points)

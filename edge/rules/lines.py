@@ -1,4 +1,4 @@
-"""Lines: people who cross, and in which direction."""
+"""Lines: people cross them, in one direction or the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class _Path:
 
 
 class Lines:
-    """Reports each crossing as one event. A person who was lost meanwhile went straight on."""
+    """Reports each crossing as one event. A person lost on the way is assumed to have gone straight on."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = tuple(lines)

@@ -1,4 +1,4 @@
-"""Zones: who enters, leaves or stays in a part of the picture."""
+"""Zones: people enter, leave and stay in parts of the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
