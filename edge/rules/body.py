@@ -22,7 +22,7 @@ STANDING_TORSO, STANDING_THIGH, STANDING_SHANK = 0.75, 0.68, 0.5
 # as those of a person who walks away.
 BROAD = 1.3  # shoulders, as a share of `SHOULDER_WIDTH`
 SHRINK = 0.05  # of the height; less is noise
-FEET_RISE, HIPS_RISE = 0.5, 0.2  # of a person who walks away, as a share of the loss of height
+FEET_RISE = 0.5  # of a person who walks away, as a share of the loss of height
 STANDING_S, BONES_S = 1.0, 4.0  # how long measurements of a standing person, and of bones in any posture, count
 
 _FACE = tuple(INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR"))
@@ -88,6 +88,13 @@ class Stature:
         self._bones: deque[tuple[float, float]] = deque()  # time, px
         self._height_px: float | None = None
 
+    @property
+    def standing(self) -> tuple[Position, float] | None:
+        """Where the feet were when the person last stood, and how far the shoulders were above them, px."""
+        bodies = [body for _, _, body in list(self._stood)[-3:]]
+        found = [(body.feet, body.feet[1] - body.shoulders[1]) for body in bodies if body.feet and body.shoulders]
+        return (found[-1][0], _quantile([reach for _, reach in found], 0.5)) if found else None
+
     def update(self, body: Body, now_s: float) -> float | None:
         """The height with this frame, px; None while unknown."""
         standing_px = standing_height(body)
@@ -106,7 +113,12 @@ class Stature:
 
 def standing_height(body: Body) -> float | None:
     """The height of a person whose bones stand upright, px; None in other postures, or if too little is visible."""
-    if not body.bones_px or not _stands(body, STANDING_TORSO, STANDING_THIGH, STANDING_SHANK):
+    if not (body.bones_px and body.torso and body.hips and body.knees):
+        return None
+    drops = [(-body.torso[1], STANDING_TORSO * TORSO), (body.knees[1] - body.hips[1], STANDING_THIGH * THIGH)]
+    if body.feet:
+        drops.append((body.feet[1] - body.knees[1], STANDING_SHANK * SHANK))
+    if any(drop_px < share * body.bones_px for drop_px, share in drops):
         return None
     if body.width_px and body.width_px > BROAD * SHOULDER_WIDTH * body.bones_px:
         return None
@@ -119,21 +131,11 @@ def _may_follow(body: Body, height_px: float, before_px: float, before: Body) ->
     lost_px = before_px - height_px
     if lost_px < SHRINK * before_px:
         return True
-    if body.feet and before.feet:
-        return before.feet[1] - body.feet[1] > FEET_RISE * lost_px
-    if body.hips and before.hips:
-        return before.hips[1] - body.hips[1] > HIPS_RISE * lost_px
-    return False
-
-
-def _stands(body: Body, torso: float, thigh: float, shank: float) -> bool:
-    """Whether torso, thighs and, if visible, shanks point down by at least these shares of their length."""
-    if not (body.bones_px and body.torso and body.hips and body.knees):
+    if not (body.hips and before.hips):
         return False
-    drops = [(-body.torso[1], torso * TORSO), (body.knees[1] - body.hips[1], thigh * THIGH)]
-    if body.feet:
-        drops.append((body.feet[1] - body.knees[1], shank * SHANK))
-    return all(drop_px >= share * body.bones_px for drop_px, share in drops)
+    # The feet may be hidden, or at the edge of the picture. They are below the hips of a person who stands.
+    risen_px = before.hips[1] + LEG * before_px - (body.hips[1] + LEG * height_px)
+    return risen_px > FEET_RISE * lost_px
 
 
 def _torso(points: tuple[Point | None, ...]) -> Position | None:

@@ -12,6 +12,7 @@ LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, a
 # From a seat the way is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
 SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
 SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.11  # shoulders and hips must drop, and feet not rise by so much
+HIPS_OFF_SEAT = 0.2  # hips that drop by this are off the seat, wherever the feet are
 SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
 SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still
 SHORTEST_S = 0.2  # a shorter descent is as good as this one
@@ -143,13 +144,13 @@ def _is_seated(samples: list[Sample], index: int) -> bool:
 
 
 def _left_seat(seated: Sample, last: Sample) -> bool:
-    """Whether the hips are lower than on the seat. On a bed or sofa they are not, and the feet rise."""
+    """Whether the hips are lower than on the seat. On a bed or sofa they hardly are, and the feet rise."""
     if seated.hips is None or last.hips is None or last.hips > SEAT_FLOOR:
         return False
     drop = seated.hips - last.hips
     if seated.feet is None or last.feet is None:
         return drop > SEAT_HIPS
-    return drop > SEAT_HIPS / 2 and last.feet - seated.feet < SEAT_FEET
+    return drop > HIPS_OFF_SEAT or (drop > SEAT_HIPS / 2 and last.feet - seated.feet < SEAT_FEET)
 
 
 def _before(samples: list[Sample], index: int) -> list[Sample]:

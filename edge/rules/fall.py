@@ -17,6 +17,7 @@ WAS_UPRIGHT_S = 0.15  # a person must have been upright for this long to fall
 SOON_S = 10.0  # a person on the floor so soon after being upright got down
 GONE_S = 0.3  # a person who is not seen for this long is lost
 LOST_S = 2.0  # a person who was lost on the way down counts as fallen so much later
+SETTLING_S = 0.6  # a person whose shoulders were low already was on the floor for at most so much longer
 SEEN_DOWN_S, DOWN_SHARE = 0.15, 0.6  # how long a person must be seen on the floor in all, and how much of the time
 PATIENCE_S = 4.0  # how much longer than `confirm_s` a suspicion lasts
 SLOWER_SHARE = 0.8  # of the speed of a fall: enough if the person then keeps still
@@ -253,7 +254,9 @@ def _observe(fall: _Fall, now_s: float) -> None:
     if fall.down_since_s is not None:
         fall.seen_s += step_s
     if trace.is_down:
-        fall.down_since_s = now_s if fall.down_since_s is None else fall.down_since_s
+        if fall.down_since_s is None:
+            low_since_s = now_s if trace.low_since_s is None else trace.low_since_s
+            fall.down_since_s = max(low_since_s, now_s - SETTLING_S)
         fall.down_s += step_s
         fall.off_floor_s = fall.risen_s = fall.upright_s = fall.stood_s = 0.0
         fall.place = trace.place

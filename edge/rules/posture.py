@@ -23,6 +23,7 @@ UPRIGHT_TORSO = 0.75  # with more, the torso is upright
 FLAT_TORSO = 0.55  # with less, the torso lies
 LOW_TORSO, LOW_TOTAL = 0.75, 0.55  # with less of both, the person lies along the view of a camera mounted high
 BENT_LEGS, BENT_THIGH = 0.62, 0.7  # with more, a person with a flat torso bends or kneels
+SITTING_LOWERED, LOWERED_WEIGHT = 0.93, 12.0
 SITTING_THIGH, SITTING_LEGS, SITTING_TOTAL = 0.63, 0.77, 0.83  # halfway between people who sit and who stand
 
 
@@ -56,7 +57,7 @@ class PostureClassifier:
 def _posture(subject: _Subject, person: Person, now_s: float) -> Posture:
     body = measure(person)
     height_px = subject.stature.update(body, now_s)
-    seen = classify(body, height_px) if height_px else None
+    seen = classify(body, height_px, subject.stature.standing) if height_px else None
     if seen is None and height_px and subject.body and _is_still(body, subject.body, height_px):
         seen = subject.known
     elif seen == "lying" and height_px and now_s - subject.upright_s < BENT_S and _only_bent(body, subject, height_px):
@@ -73,10 +74,10 @@ def _posture(subject: _Subject, person: Person, now_s: float) -> Posture:
     return max(subject.votes, key=subject.votes.__getitem__)
 
 
-def classify(body: Body, height_px: float) -> Posture | None:
+def classify(body: Body, height_px: float, standing: tuple[Position, float] | None = None) -> Posture | None:
     """The posture that one frame shows, of a person who is `height_px` high while standing; None if too little shows.
 
-    It is "unknown" if enough is visible, but the posture is none of the others.
+    It is "unknown" if enough is visible, but the posture is none of the others. `standing` is `Stature.standing`.
     """
     torso = -body.torso[1] / (height_px * TORSO) if body.torso else None
     thigh = _drop(body.hips, body.knees, height_px * THIGH)
@@ -85,7 +86,7 @@ def classify(body: Body, height_px: float) -> Posture | None:
     if total is None:
         total = _drop(body.head, body.feet, height_px * (NECK + TORSO + LEG))
     if torso is not None and torso < FLAT_TORSO:
-        is_bent = (legs or 0) > BENT_LEGS or (thigh or 0) > BENT_THIGH
+        is_bent = (thigh or 0) > BENT_THIGH if legs is None else legs > BENT_LEGS
         return "unknown" if is_bent else "lying"
     if total is not None and total < LOW_TOTAL and (torso is None or torso < LOW_TORSO):
         return "lying"
@@ -93,6 +94,9 @@ def classify(body: Body, height_px: float) -> Posture | None:
     signs = [value / limit - 1 for value, limit in limits if value is not None]
     if not signs:
         return None
+    lowered = _lowered(body, standing, height_px)
+    if lowered is not None:
+        signs.append(LOWERED_WEIGHT * (lowered / SITTING_LOWERED - 1))
     return "standing" if sum(signs) > 0 else "sitting"
 
 
@@ -101,6 +105,19 @@ def _only_bent(body: Body, subject: _Subject, height_px: float) -> bool:
     if body.knees or body.feet or not body.hips:
         return False
     return body.hips[1] - subject.upright_hips_y < STILL * height_px
+
+
+def _lowered(body: Body, standing: tuple[Position, float] | None, height_px: float) -> float | None:
+    """How high the shoulders are above feet that are where they were when the person stood, as a share of then.
+
+    Seen from a camera mounted high, a person who sits in front of it looks like a smaller one who stands.
+    """
+    if not (standing and body.feet and body.shoulders):
+        return None
+    feet, reach_px = standing
+    if math.dist(body.feet, feet) > STILL * height_px or reach_px <= 0:
+        return None
+    return (body.feet[1] - body.shoulders[1]) / reach_px
 
 
 def _drop(upper: Position | None, lower: Position | None, length_px: float) -> float | None:

@@ -15,8 +15,9 @@ from edge.types import Box
 
 # On the floor, hips and head are lower. Hips of a person who crawls, and the head of one who squats, are higher.
 FLOOR_HIPS, FLOOR_HEAD = 0.28, 0.47
-FLAT_FLOOR, FLAT_DEG = 0.45, 55.0  # shoulders of a torso that lies across the view may be higher, on a mattress
 LYING_SHOULDERS = 0.25  # shoulders of a person who sits on the floor are higher
+# Shoulders and hips of a torso that lies across the view may be higher, on a mattress; hips of one who bends are not.
+FLAT_FLOOR, FLAT_HIPS, FLAT_DEG = 0.45, 0.38, 55.0
 FLAT_TORSO, STRETCHED_TORSO = 0.15, 0.2  # shoulders of a person who sits or squats are higher above the hips
 CRAWLING_THIGH = 0.17  # hips of a person who crawls are higher above the knees
 UP = 0.5  # shoulders of a person who is up again are higher
@@ -45,6 +46,7 @@ class Trace:
         self.feet: float | None = None
         self.upright_s = 0.0  # how long the person was seen upright in all
         self.last_upright_s = -math.inf
+        self.low_since_s: float | None = None  # since when the shoulders have been as low as on the floor
         self.descents = Descents()
         self._stature = Stature()
         self._reaches: deque[tuple[float, float]] = deque()  # time, and px from feet to shoulders while standing
@@ -58,12 +60,12 @@ class Trace:
             return False
         if self.shoulders is None or self.hips is None:
             return self.posture == "lying" and (self.shoulders is None or self.shoulders < FLOOR)
-        if self.posture == "lying" and self.body and (self.body.lean_deg or 0) > FLAT_DEG:
-            return self.shoulders < FLAT_FLOOR
-        if self.posture == "lying" and self.shoulders < LYING_SHOULDERS:
-            return True
         if self.knees is not None and self.hips - self.knees > CRAWLING_THIGH:
             return False
+        if self.posture == "lying" and self.body and (self.body.lean_deg or 0) > FLAT_DEG:
+            return self.shoulders < FLAT_FLOOR and self.hips < FLAT_HIPS
+        if self.posture == "lying" and self.shoulders < LYING_SHOULDERS:
+            return True
         torso = self.shoulders - self.hips
         is_stretched_along_view = self.feet is not None and self.hips - self.feet > torso
         is_flat = torso < (STRETCHED_TORSO if is_stretched_along_view else FLAT_TORSO)
@@ -102,6 +104,10 @@ class Trace:
             self.shoulders = self.descents.median(raw)
             at_s = self.descents.at_s + step_s
             self.descents.add(Sample(at_s, self.shoulders, raw, self.hips, self.feet, self.is_down, self.posture))
+        if not self.is_low:
+            self.low_since_s = None
+        elif self.low_since_s is None:
+            self.low_since_s = now_s
         if self.is_upright:
             self.upright_s += step_s
             self.last_upright_s = now_s
