@@ -82,10 +82,10 @@ def _merged(main: Pose, other: Pose, *, similar: bool) -> Pose:
     if not similar:
         return replace(main if main.by_multipose else other, opinion="denies")
     first, second = (other, main) if main.by_multipose else (main, other)
-    if any(_is_raised(second, arm) and not _shows(first, second, arm) for arm in _ARMS):
-        return replace(second, opinion="denies")
     # Both may take the same piece of furniture for a person, but neither is sure of it then.
     sure = first.score >= SURE_FIRST or second.score >= SURE_SECOND
+    if sure and any(_is_raised(second, arm) and not _shows(first, second, arm) for arm in _ARMS):
+        return replace(second, opinion="denies", weak=False)
     return replace(main, opinion="agrees" if sure else "unsure", weak=main.weak and not sure)
 
 

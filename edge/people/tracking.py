@@ -29,6 +29,7 @@ MAX_DISTANCE_SD, MAX_DISTANCE = 6.0, 1.0
 # is within SLACK and MAX_DISTANCE_SD; or no other one is within NEAR, and the pose is within EXPECTED.
 APART, SLACK = 0.6, 0.3
 NEAR, EXPECTED = 0.35, 0.1
+LAST_PLACE = 0.6  # sizes; a lost person is taken to be this near the place where last seen
 
 _TOLERANCES = np.square(2 * AREA_ROOT * OKS_SIGMAS) / np.array(((HORIZONTAL_WEIGHT,), (1.0,)), np.float32)  # (2, 17)
 
@@ -66,6 +67,7 @@ class Tracker:
         predictions = [state.predicted(now_s) for state in recent]
         measurements = [measure(pose) for pose in poses]
         matches = _match(predictions, measurements)
+        matches |= _near_last_place(recent, measurements, matches)
         self._states = []
         for i, measurement in enumerate(measurements):
             match = matches.get(i)
@@ -121,6 +123,31 @@ def _match(states: list[TrackState], measurements: list[Measurement]) -> dict[in
         for i, j in _assign(np.where(similarity > 0, 1 + similarity + has_id, nearness)).items():
             matches[poses[i]] = _Match(others[j], shift[j, i].astype(np.float32), float(similarity[j, i]))
     return matches
+
+
+def _near_last_place(
+    states: list[TrackState], measurements: list[Measurement], matches: dict[int, _Match]
+) -> dict[int, _Match]:
+    """The matches of poses of MultiPose that no person explains with lost people who were last seen there.
+
+    A person who falls stops where the floor is, and not where the prediction leads. In its place, MultiPose sees the
+    lying person too faintly to start a new track.
+    """
+    taken = {match.state for match in matches.values()}
+    lost = [j for j, state in enumerate(states) if j not in taken and state.track.id is not None]
+    known = {i for i, match in matches.items() if states[match.state].track.id is not None}
+    found: dict[int, _Match] = {}
+    for i, one in enumerate(measurements):
+        if i in known or not one.pose.by_multipose or not lost:
+            continue
+        distance, j = min(
+            (math.hypot(one.x - states[j].x, one.y - states[j].y) / max(one.size_px, states[j].size_px), j)
+            for j in lost
+        )
+        if distance < LAST_PLACE:
+            found[i] = _Match(j, (one.pose.xy - states[j].xy).mean(axis=0), 0.0)
+            lost.remove(j)
+    return found
 
 
 def _unambiguous(states: list[TrackState], measurements: list[Measurement]) -> dict[int, _Match]:

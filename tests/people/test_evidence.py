@@ -112,3 +112,22 @@ def test_without_a_second_network_a_faint_person_is_accepted_after_moving() -> N
     tracks = tracked(Tracker(), [posenet(200 + step_px * number, score=0.3) for number in range(15)])
     accepted = reasons(tracks).index(None)
     assert 8 <= accepted <= 10
+
+
+def test_a_faint_pose_where_a_person_was_lost_is_that_person() -> None:
+    """A person falls fast, is lost, and lies below: the prediction has gone on through the floor."""
+    tracker = Tracker(second=True)
+    falling = [make_pose(body(200, 200, y=200 + 12 * number), opinion="agrees") for number in range(8)]
+    tracked(tracker, falling)
+    lying = body(0, 200, y=0)[:, ::-1] + (230, 330)
+    faint = make_pose(lying, by_multipose=True, weak=True, score=0.13)
+    tracks = tracked(tracker, [None] * 8 + [faint], 8 / FPS)
+    assert tracks[-1] is not None
+    assert (tracks[-1].id, tracks[-1].rejected) == (1, None)
+
+
+def test_a_faint_pose_elsewhere_is_no_person() -> None:
+    tracker = Tracker(second=True)
+    tracked(tracker, [posenet(opinion="agrees")] * 8)
+    elsewhere = multipose(600, weak=True, score=0.13)
+    assert tracked(tracker, [None] * 8 + [elsewhere], 8 / FPS)[-1] is None
