@@ -48,7 +48,6 @@ class Plan:
 def measure(clip: Clip, played: Sequence[Played], config: Config) -> ClipFigures:
     """All figures of a clip that was played with this configuration."""
     matching = Matching(clip, played) if clip.frames else None
-    gestures = getattr(config, "gestures", None)
     return ClipFigures(
         name=clip.name,
         duration_s=played[-1].at_s if played else 0.0,
@@ -56,7 +55,7 @@ def measure(clip: Clip, played: Sequence[Played], config: Config) -> ClipFigures
         people=measure_people(clip, played, matching),
         presence=measure_presence(clip, played, matching, config.presence),
         falls=measure_falls(clip, played, matching),
-        gestures=measure_gestures(clip, played, matching) if gestures and gestures.enabled else None,
+        gestures=measure_gestures(clip, played, matching) if config.gestures.enabled else None,
         expected=measure_expected(clip, played),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import Config, Model
+from edge.config import Config, Gestures, Model
 from edge.errors import UsageError
 from edge.evaluation import events_tables
 from edge.evaluation.clip_players import measure
@@ -188,7 +188,8 @@ def test_the_tables_show_everything_in_80_columns() -> None:
 
 def test_what_is_not_measured_is_no_zero() -> None:
     of = clip(people=None, gestures=(Gesture(name="waving", on_s=1, off_s=2),))
-    text = shown(measure(of, [said(t, fall=None) for t in times(1)], Config()))
+    config = Config(gestures=Gestures(enabled=False))
+    text = shown(measure(of, [said(t, fall=None) for t in times(1)], config))
     for name in ("people", "present while", "events of zones", "postures", "falls", "gestures"):
         assert row(text, name).split(" | ")[1] == "not measured"
     assert not re.search(r"\d%|\b0\b", text.partition("\n")[2])
