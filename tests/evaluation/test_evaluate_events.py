@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.config import Config, Gestures, Model
+from edge.config import Config, Model
+from edge.config.schema import Gestures
 from edge.errors import UsageError
 from edge.evaluation import events_tables
 from edge.evaluation.clip_players import measure
