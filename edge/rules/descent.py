@@ -12,7 +12,7 @@ LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, a
 # From a seat the way is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
 SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
 SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.11  # shoulders and hips must drop, and feet not rise by so much
-HIPS_OFF_SEAT = 0.2  # hips that drop by this are off the seat, wherever the feet are
+HIPS_OFF_SEAT = 0.26  # hips that drop by this are off the seat, wherever the feet are
 SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
 SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still
 SHORTEST_S = 0.2  # a shorter descent is as good as this one
@@ -122,35 +122,38 @@ def _from_seat(samples: list[Sample]) -> Descent | None:
     """The way from a seat to the floor; None if the person was not steadily seated, or lay down on the seat."""
     last = samples[-1]
     for k in range(len(samples) - 2, -1, -1):
-        one, seconds = samples[k], last.at_s - samples[k].at_s
+        seconds = last.at_s - samples[k].at_s
         if seconds > SEAT_LONGEST_S:
             break
-        drop = one.shoulders - last.shoulders
-        if drop < SEAT_DROP or not _left_seat(one, last):
+        if samples[k].shoulders - last.shoulders < SEAT_DROP:
             continue
-        if _is_seated(samples, k):
+        seated = _seated(samples, k)
+        if seated and _left_seat(seated, last):
+            drop = seated[len(seated) // 2].shoulders - last.shoulders
             return Descent(drop, seconds, SEAT_FALL_S / max(seconds, SHORTEST_S))
     return None
 
 
-def _is_seated(samples: list[Sample], index: int) -> bool:
-    """Whether the person kept sitting for a while: a person who lies down passes the height of a seat."""
+def _seated(samples: list[Sample], index: int) -> list[Sample]:
+    """The samples in which the person kept sitting for a while. A person who lies down only passes such a height."""
     before = [one for one in samples[:index] if SEAT_BEGIN_S >= samples[index].at_s - one.at_s >= SEAT_END_S]
     if not before:
-        return False
+        return []
     seat = sorted(one.shoulders for one in before)[len(before) // 2]
-    sits = [one.posture == "sitting" and abs(one.shoulders - seat) < SEAT_STEADY for one in before]
-    return seat > SEATED and sum(sits) >= STEADY_SHARE * len(before)
+    seated = [one for one in before if one.posture == "sitting" and abs(one.shoulders - seat) < SEAT_STEADY]
+    return seated if seat > SEATED and len(seated) >= STEADY_SHARE * len(before) else []
 
 
-def _left_seat(seated: Sample, last: Sample) -> bool:
+def _left_seat(seated: list[Sample], last: Sample) -> bool:
     """Whether the hips are lower than on the seat. On a bed or sofa they hardly are, and the feet rise."""
-    if seated.hips is None or last.hips is None or last.hips > SEAT_FLOOR:
+    hips = sorted(one.hips for one in seated if one.hips is not None)
+    feet = sorted(one.feet for one in seated if one.feet is not None)
+    if not hips or last.hips is None or last.hips > SEAT_FLOOR:
         return False
-    drop = seated.hips - last.hips
-    if seated.feet is None or last.feet is None:
+    drop = hips[-1] - last.hips
+    if not feet or last.feet is None:
         return drop > SEAT_HIPS
-    return drop > HIPS_OFF_SEAT or (drop > SEAT_HIPS / 2 and last.feet - seated.feet < SEAT_FEET)
+    return drop > HIPS_OFF_SEAT or (drop > SEAT_HIPS / 2 and last.feet - feet[len(feet) // 2] < SEAT_FEET)
 
 
 def _before(samples: list[Sample], index: int) -> list[Sample]:
