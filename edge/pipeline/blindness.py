@@ -93,7 +93,7 @@ def _parts(values: Floats) -> Floats:
 
 def _grain(image: Image) -> float:
     """The standard deviation of single pixels, from green pixels three columns apart in some rows."""
-    green = image[::8, :, 1].astype(np.int16)
+    green = image[::32, :, 1].astype(np.int16)
     if green.shape[1] < 4:
         return 0.0
     return float(np.quantile(np.abs(green[:, 3:] - green[:, :-3]), QUANTILE)) / IN_DEVIATIONS / 2**0.5

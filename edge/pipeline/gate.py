@@ -9,7 +9,7 @@ from edge.pipeline.coarse import coarse
 from edge.pipeline.idle import Idle
 from edge.types import Floats, Frame, Track
 
-JUDGE_S = 0.25  # how often a picture is judged while it is usable
+JUDGE_S = 0.5  # how often a picture is judged while it is usable
 LOOKED_AT_KEPT = 10_000
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.pipeline.coarse import ROWS, coarse
+from edge.pipeline.coarse import ROWS, SAMPLED, coarse
 
 
 @pytest.mark.parametrize("size", [(352, 470), (480, 640), (353, 481), (640, 480), (48, 64), (1, 1), (3, 200)])
@@ -13,7 +13,7 @@ def test_each_cell_is_the_mean_of_its_pixels(size: tuple[int, int]) -> None:
     assert cells.shape == (rows, columns)
     assert cells.dtype == np.float32
     whole = image[: rows * side, : columns * side].reshape(rows, side, columns, side, 3)
-    expected = whole[:, :: -(-side // 6)].mean(axis=(1, 3, 4))
+    expected = whole[:, :: -(-side // SAMPLED)].mean(axis=(1, 3, 4))
     np.testing.assert_allclose(cells, expected, rtol=1e-5)
 
 
