@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from edge.people.agreement import overlap
 from edge.skeleton import INDEX
 from edge.types import Pose, Track
 
@@ -97,7 +98,7 @@ class RotationPlanner:
     def _remember_lost(self, confirmed: list[Track], lost: list[Track]) -> None:
         """Note which tracks were lost behind another person: most likely, no rotation shows them."""
         new = [track for track in lost if track.id not in self._lost]
-        behind = {track.id for track in new if any(_overlap(track.pose, other.pose) >= HIDDEN for other in confirmed)}
+        behind = {track.id for track in new if any(overlap(track.pose, other.pose) >= HIDDEN for other in confirmed)}
         self._lost = {track.id for track in lost}
         self._hidden = (self._hidden | behind) & self._lost
 
@@ -163,15 +164,6 @@ def merge_views(views: list[list[Pose]]) -> list[Pose]:
         return views[0]
     kept: list[Pose] = []
     for pose in sorted((pose for view in views for pose in view), key=lambda pose: -pose.score):
-        if not any(pose.turn != other.turn and _overlap(pose, other) >= SAME_PERSON for other in kept):
+        if not any(pose.turn != other.turn and overlap(pose, other) >= SAME_PERSON for other in kept):
             kept.append(pose)
     return kept
-
-
-def _overlap(one: Pose, other: Pose) -> float:
-    """Share of the smaller box of visible keypoints that lies in the other one, 0..1."""
-    a, b = one.box, other.box
-    width = min(a.right, b.right) - max(a.left, b.left) + 1
-    height = min(a.bottom, b.bottom) - max(a.top, b.top) + 1
-    smaller = min((box.width + 1) * (box.height + 1) for box in (a, b))
-    return max(width, 0) * max(height, 0) / smaller
