@@ -46,13 +46,13 @@ def overlap(one: Pose, other: Pose) -> float:
     return max(width, 0) * max(height, 0) / smaller
 
 
-def merge_networks(views: list[list[Pose]], checkable_px: float = 0.0) -> list[Pose]:
+def merge_networks(views: list[list[Pose]], checkable_px: float = 0.0, most: float = math.inf) -> list[Pose]:
     """The poses of one frame as one or both networks see them, best first; one pose per person.
 
     The poses of the first view are kept where both agree, so that keypoints do not jump whenever the other network
     looks. Of two different poses in the same place, that of the second network is kept: it makes fewer mistakes. The
     same holds if only the second network shows a raised arm. The second network is unsure about poses smaller than
-    `checkable_px`.
+    `checkable_px`. A network that shows `most` poses cannot show more, so it does not deny the other poses.
     """
     if len(views) == 1:
         return views[0]
@@ -71,9 +71,10 @@ def merge_networks(views: list[list[Pose]], checkable_px: float = 0.0) -> list[P
     for likeness, i, j in pairs:
         if i in main_left and j in other_left:
             merged.append(_merged(main_left.pop(i), other_left.pop(j), similar=likeness > 1))
-    for pose in (*main_left.values(), *other_left.values()):
-        small = not pose.by_multipose and pose.box.size_px < checkable_px
-        merged.append(replace(pose, opinion="unsure" if small else "denies"))
+    for poses, opposite in ((main_left, other), (other_left, main)):
+        for pose in poses.values():
+            small = not pose.by_multipose and pose.box.size_px < checkable_px
+            merged.append(replace(pose, opinion="unsure" if small or len(opposite) >= most else "denies"))
     return sorted(merged, key=lambda pose: -pose.score)
 
 

@@ -207,7 +207,7 @@ class Detector:
             scale = (
                 inferred.views[-1].letterbox.scale if inferred.views[-1].second else inferred.views[0].letterbox.scale
             )
-            poses = merge_networks(seen, MIN_CHECKABLE_PX / scale)
+            poses = merge_networks(seen, MIN_CHECKABLE_PX / scale, self._max_people)
         else:
             poses = merge_views(seen)
         return Detection(inferred.frame, poses[: self._max_people], inferred.started_s, inferred.inference_s)

@@ -113,3 +113,9 @@ def test_two_people_side_by_side_are_matched_one_to_one() -> None:
 def test_overlap_is_the_share_of_the_smaller_box() -> None:
     assert overlap(first(), make_pose(body(200, 100))) == pytest.approx(1)
     assert overlap(first(), first(400)) == 0
+
+
+@pytest.mark.parametrize(("most", "opinion"), [(2, "denies"), (1, "unsure")])
+def test_a_network_that_shows_as_many_people_as_it_may_denies_no_other(most: int, opinion: str) -> None:
+    merged = merge_networks([[first(200)], [second(600)]], most=most)
+    assert [pose.opinion for pose in merged] == [opinion, opinion]
