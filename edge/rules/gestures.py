@@ -54,7 +54,9 @@ class _Arm:
             self.down_s += step_s
         if hand and hand.above > 0 and (hand.from_head > AT_HEAD or hand.above > HIGH):
             self.sunk_s = 0.0
-            if hand.place is not None:
+            if hand.place is None:
+                self.waving.pause(now_s)
+            else:
                 self.waving.update(hand.place, hand.nose, now_s)
         else:
             self.sunk_s += step_s

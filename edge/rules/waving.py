@@ -63,7 +63,11 @@ class Waving:
         swing = fit(np.array(self._path))
         if swing and swing.reaches(GOES_ON if self.swing else BEGINS):
             self.swing, self._waved_s = swing, now_s
-        elif now_s - self._waved_s >= PAUSE_S:
+        self.pause(now_s)
+
+    def pause(self, now_s: float) -> None:
+        """Note a frame that does not show where the hand is."""
+        if now_s - self._waved_s >= PAUSE_S:
             self.swing = None
 
 

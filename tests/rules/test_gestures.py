@@ -265,3 +265,14 @@ def test_every_gesture_ends(fps: float, seed: int) -> None:
             going_on = event.id
     assert room.events
     assert going_on is None
+
+
+@pytest.mark.parametrize("fps", FPS)
+def test_waving_ends_although_the_hand_stays_up_and_its_shoulder_is_hidden(fps: float) -> None:
+    room = player(fps)
+    begun = room.play(waving(4, fps))
+    points = {part: at for part, at in STANDING.items() if part != "RIGHT_SHOULDER"}
+    held = person(1, points | {"RIGHT_ELBOW": (52, 60), "RIGHT_WRIST": (50, 0)})
+    ended = room.show(held, for_s=3)
+    assert "waving" in types(begun)
+    assert "ended" in types(ended)
