@@ -49,9 +49,10 @@ class Gate:
     def observe(self, tracks: list[Track], now_s: float, *, fall: bool) -> None:
         """Note the tracks that were detected in the frame of `now_s`, and whether a fall is open.
 
-        An open fall keeps idle mode off: the person on the floor may be out of sight.
+        An open fall keeps idle mode off: the person on the floor may be out of sight. A track that is not reported as
+        a person does not, because the second network may deny a piece of furniture for hours.
         """
-        people = fall or any(track.id is not None for track in tracks)
+        people = fall or any(track.rejected is None for track in tracks)
         self._idle.observe(people=people, poses=bool(tracks), now_s=now_s)
 
     def _admits(self, frame: Frame) -> bool:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 import numpy as np
+import pytest
 
 from edge.config import Config
+from edge.people.evidence import NEW, UNCONFIRMED
 from edge.pipeline.blindness import BLIND_S, UNUSABLE_S
 from edge.pipeline.gate import Gate
 from edge.scenes.scenes import open_scene
@@ -22,8 +24,8 @@ DARK = [Camera(5, seed=n)(ROOM[0] * 0.01) for n in range(3)]
 POSE = make_pose(np.zeros((17, 2)), visible=np.ones(17, np.bool_), confidence=0.8, score=0.7)
 
 
-def track(number: int | None) -> Track:
-    return Track(number, POSE, 0, 0)
+def track(number: int | None, rejected: str | None = None) -> Track:
+    return Track(number, POSE, 0, 0, rejected)
 
 
 class Watch:
@@ -63,8 +65,9 @@ def test_an_empty_room_becomes_idle_and_frames_that_no_network_saw_are_counted()
     assert 50 + AFTER_S < watch.gate.passed_over[-1] < watch.now_s
 
 
-def test_a_person_keeps_idle_mode_off_and_a_pose_without_an_id_does_not() -> None:
-    for people, is_idle in (([track(1)], False), ([track(None)], True)):
+@pytest.mark.parametrize("rejected", [track(None, NEW), track(1, UNCONFIRMED)])
+def test_a_person_keeps_idle_mode_off_and_a_pose_that_is_not_reported_does_not(rejected: Track) -> None:
+    for people, is_idle in (([track(1)], False), ([rejected], True), ([rejected, track(2)], False)):
         watch = Watch()
         watch.admitted(ROOM, 2 * AFTER_S, people)
         assert watch.gate.idle is is_idle
