@@ -11,7 +11,7 @@ UPRIGHT, FLOOR, FALL_S = 0.7, 0.37, 1.15
 LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, and from there to lying
 # From a seat the way is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
 SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
-SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.11  # shoulders and hips must drop, and feet not rise by so much
+SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.13  # shoulders and hips must drop, and feet not rise by so much
 HIPS_OFF_SEAT = 0.26  # hips that drop by this are off the seat, wherever the feet are
 SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
 SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still

@@ -122,7 +122,10 @@ def test_falls_are_found_at_any_frame_rate(fps: float, towards: float) -> None:
 @pytest.mark.parametrize("towards", [0, 90, 270])
 def test_a_person_falls_from_a_chair(towards: float) -> None:
     chair = motion(
-        (1, bodies.STANDING), (2.5, bodies.SITTING), (5, bodies.SITTING), (5.6, bodies.lying(towards=towards))
+        (1, bodies.STANDING),
+        (2.5, bodies.SITTING),
+        (5, bodies.SITTING),
+        (5.6, bodies.lying(towards=towards, forward=0.35)),
     )
     assert phases(play(show(chair, 9, VIEWS["front"])).events) == ["suspected", "confirmed"]
 

@@ -75,7 +75,10 @@ def test_a_person_who_sits_down_on_the_floor_and_lies_down_later_does_not_fall()
 def test_from_a_seat_hips_must_drop_too(height: float, falls: bool) -> None:
     """A person who lies down on a bed keeps the hips at its height, and takes the feet up."""
     lies_down = motion(
-        (1, bodies.STANDING), (2, bodies.SITTING), (3.5, bodies.SITTING), (4.1, bodies.lying(towards=90, height=height))
+        (1, bodies.STANDING),
+        (2, bodies.SITTING),
+        (3.5, bodies.SITTING),
+        (4.1, bodies.lying(towards=90, height=height, forward=0.35)),
     )
     assert (traced(lies_down, 5.5, View()).descents.fastest.share >= 1) == falls
 

@@ -67,9 +67,9 @@ def tilted(joints: Joints, degrees: float, *, towards: float = 180.0) -> Joints:
     return turned
 
 
-def lying(*, towards: float = 180.0, height: float = 0.0) -> Joints:
-    """A body that lies as after a fall in this direction, on something of this height."""
-    return {name: (x, y, z + height) for name, (x, y, z) in tilted(STANDING, 90, towards=towards).items()}
+def lying(*, towards: float = 180.0, height: float = 0.0, forward: float = 0.0) -> Joints:
+    """A body that lies as after a fall in this direction, on something of this height, and so much farther forward."""
+    return {name: (x + forward, y, z + height) for name, (x, y, z) in tilted(STANDING, 90, towards=towards).items()}
 
 
 def between(one: Joints, other: Joints, share: float) -> Joints:
