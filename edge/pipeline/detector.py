@@ -204,10 +204,8 @@ class Detector:
             for view in inferred.views
         ]
         if self._second:
-            scale = (
-                inferred.views[-1].letterbox.scale if inferred.views[-1].second else inferred.views[0].letterbox.scale
-            )
-            poses = merge_networks(seen, MIN_CHECKABLE_PX / scale, self._max_people)
+            checkable_px = sum(MIN_CHECKABLE_PX / view.letterbox.scale for view in inferred.views if view.second)
+            poses = merge_networks(seen, checkable_px, self._max_people)
         else:
             poses = merge_views(seen)
         return Detection(inferred.frame, poses[: self._max_people], inferred.started_s, inferred.inference_s)

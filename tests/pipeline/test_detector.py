@@ -4,7 +4,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 
 import numpy as np
@@ -14,12 +14,14 @@ from edge.decode.argmax import decode_argmax
 from edge.decode.posenet_outputs import PoseNetOutputs
 from edge.errors import AcceleratorError, CameraError
 from edge.inference.fallback import OneNetwork
+from edge.inference.letterbox import Letterboxer
 from edge.inference.network import Network, Selected
+from edge.people.filtering import Thresholds
 from edge.people.rotation import RotationPlanner
-from edge.pipeline.detector import Detection
+from edge.pipeline.detector import Detection, Detector, SecondNetwork
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.seams import FrameSource
-from edge.pipeline.views import Views
+from edge.pipeline.views import View, Views
 from edge.types import Backend, Floats, Frame, Tensor
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.support.leaks import nothing_left_behind
@@ -117,6 +119,22 @@ def test_all_views_of_a_frame_come_from_one_network() -> None:
     update = pipeline_of(NextNetwork(accelerated, plain), views=Views(RotationPlanner())).update(blank_frame(0))
     assert (len(tpu.seen), len(cpu.seen)) == (1, 2)
     assert len(update.people) == 1
+
+
+@pytest.mark.parametrize("second_comes_first", [False, True])
+def test_if_the_first_network_fails_between_two_views_each_network_still_sees_the_frame(
+    second_comes_first: bool,
+) -> None:
+    (tpu, accelerated), (cpu, plain), (checking, other) = tpu_network(), cpu_network(), cpu_network()
+    tpu.fails_at = 0
+    thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
+    second = SecondNetwork(other, replace(thresholds, by_multipose=True))
+    selector = NextNetwork(accelerated, plain)
+    detector = Detector(selector, Letterboxer(), thresholds, max_people=10, second=second)
+    views = [View(second=second_comes_first), View(second=not second_comes_first)]
+    (pose,) = detector.detect(blank_frame(0, brightness=130), views).poses
+    assert (tpu.seen, cpu.seen, set(checking.seen)) == ([], [130], {130})
+    assert (pose.by_multipose, pose.opinion) == (second_comes_first, "agrees")
 
 
 @pytest.mark.parametrize("only_one", [False, True])
