@@ -5,6 +5,7 @@ from collections.abc import Callable
 from edge.pipeline.change import ChangeMeter
 from edge.types import Floats
 
+COMPARE_S = 0.09  # pictures closer together than this are not compared: a newcomer takes longer to be detected
 AWAKE_S = 1.0  # how long frames go to a network after a change, or after a pose without an ID
 CANDIDATE_S = 5.0  # poses without an ID for longer than this are no reason to look: nothing about them changes
 
@@ -24,6 +25,7 @@ class Idle:
         self._awake_s = 0.0  # when there was last a reason to look
         self._shown_s = 0.0  # when a frame last went to a network
         self._candidate_s: float | None = None  # since when a network has found poses, but no person
+        self._compared_s = 0.0  # when a picture was last compared
         self._meter: ChangeMeter | None = None  # learns only while no person is in view
         self.active = False  # whether idle mode is on
 
@@ -50,12 +52,13 @@ class Idle:
             self._person_s = self._awake_s = now_s
             self._meter = None
         self.active = self._after_s > 0 and now_s - self._person_s >= self._after_s
-        if self._after_s > 0 and not self._people:
+        if self._after_s == 0 or self._people:
+            self._meter = None
+        elif self._meter is None or now_s - self._compared_s >= COMPARE_S:
             self._meter = self._meter or ChangeMeter()
+            self._compared_s = now_s
             if self._meter.changed(cells(), now_s):
                 self._awake_s = now_s
-        else:
-            self._meter = None
         if self.active and now_s - self._awake_s >= AWAKE_S and now_s - self._shown_s < self._check_s:
             return True
         self._shown_s = now_s

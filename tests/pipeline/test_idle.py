@@ -114,3 +114,16 @@ def test_restart_shows_every_frame_again() -> None:
     watch = idling(Watch(after_s=5.0))
     watch.idle.restart()
     assert len(watch.shown(4.9)) == 49
+
+
+def test_pictures_of_a_fast_camera_are_compared_a_dozen_times_a_second_at_most() -> None:
+    idle, reduced = Idle(after_s=1.0, check_s=3.0), 0
+
+    def reduce() -> Floats:
+        nonlocal reduced
+        reduced += 1
+        return ROOM
+
+    for n in range(60 * 10):
+        idle.skips(reduce, n / 60)
+    assert 8 * 10 < reduced < 12 * 10
