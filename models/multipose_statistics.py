@@ -24,7 +24,7 @@ from edge.inference.letterbox import Letterboxer
 from edge.types import Frame
 
 MODEL = Path(__file__).resolve().parent / "movenet_multipose_192_256_float16.tflite"
-EVERY = 40  # one frame of so many
+EVERY = 40  # one frame in this many is used
 BACKBONE = "model/"
 CONSTANTS = ("/weights_float16", "/weights", "/bias")
 

@@ -1,11 +1,12 @@
 """MoveNet MultiPose: several people, each found by the centre of the body (CenterNet, Zhou et al. 2019).
 
-The network gives six maps with a cell for every 4 px. `center` says where bodies have their centre. A cell there has
-the box of the body and a guess of its keypoints. `kpt_heatmap` and `kpt_offset` locate each keypoint near its guess.
+The network has six output maps with a cell for every 4 px. `center` is high at the centres of bodies. The cell of a
+centre has the box of the body and a guess of its keypoints. `kpt_heatmap` and `kpt_offset` locate each keypoint near
+its guess.
 
 The steps and constants are those of the decoder in Google's graph, and so are the keypoints, with one difference: the
-confidence of a keypoint is how well it fits this body. Google takes the body among all candidates that it fits best, so
-the wrist of a neighbour would count in full.
+confidence of a keypoint says how well it fits this body. Google uses the candidate body that it fits best, so a wrist
+that belongs to a neighbour gets full confidence.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ _CHANNELS = {
     "kpt_heatmap": KEYPOINT_COUNT,  # logits
     "kpt_offset": 2 * KEYPOINT_COUNT,  # from the cell to the keypoint
 }
-_REACH = 2  # a centre is the highest of its neighbours up to so many cells away
+_REACH = 2  # a centre is the highest of its neighbours up to this many cells away
 _PLATEAU = 1.0132789611816406e-06  # or is lower than the highest by less than this
 _SPREAD = 0.300048828125  # twice the variance of the weights around a guess, in cells, per cell of the shorter side
 _COUNTED = 0.126953125  # keypoints above this confidence count in the score

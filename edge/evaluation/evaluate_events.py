@@ -1,4 +1,4 @@
-"""`edge-pose evaluate-events`: what the product reports about clips, compared with what happens in them."""
+"""`edge-pose evaluate-events`: compare what the product reports about clips with what happens in them."""
 
 import platform
 from collections.abc import Sequence

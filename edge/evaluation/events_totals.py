@@ -14,7 +14,7 @@ from edge.evaluation.people_figures import PeopleFigures
 from edge.evaluation.presence_figures import PresenceFigures
 
 APART = ("slow", "deliberate", "bed")  # kinds of falls that are not counted in recall and precision
-SHORT_S = 5.0  # a clip that ends so soon after the start of a fall may be too short to confirm it
+SHORT_S = 5.0  # a clip that ends sooner after the start of a fall may be too short to confirm it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What really happens in a clip, and the file `truth.json` or `truth.toml` that says it about the clips beside it.
+"""What happens in a clip, as the file `truth.json` or `truth.toml` beside the clips describes it.
 
 docs/evaluate-events.md documents the format. Rendered clips may have a file each: `edge.evaluation.scenes_truth`.
 """

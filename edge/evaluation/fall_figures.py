@@ -11,8 +11,8 @@ from edge.rules.values import Event
 
 EARLY_S = 0.5  # times of falls are annotated by eye
 DOWN_S = 2.0  # from the start of a fall to the floor, if that is not known
-FOUND_S = 10.0  # a fall counts as found if it is confirmed at most so long after the person was down
-CLEAR_S = 5.0  # it counts as cleared if that is reported at most so long after the person was up
+FOUND_S = 10.0  # a fall counts as found if it is confirmed at most this long after the person was down
+CLEAR_S = 5.0  # it counts as cleared if that is reported at most this long after the person was up
 WATCHED_S = 2.0  # how long the clip must show the person upright
 
 
@@ -103,7 +103,7 @@ def _episodes(played: Sequence[Played]) -> list[_Episode]:
 def _fall_of(
     episode: _Episode, falls: Sequence[Fall], figures: Sequence[FallFigures], matching: Matching | None
 ) -> int | None:
-    """The index of the fall that an event is about: rather of the same person, without an alarm yet, and the latest."""
+    """The index of the fall that an event reports: best of the same person, then without an alarm, then the latest."""
     possible = [
         n
         for n, fall in enumerate(falls)

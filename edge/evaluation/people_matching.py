@@ -105,7 +105,7 @@ def _distances(person: Person, xy: Floats) -> tuple[float, float]:
     """How far a pose is from a true person, and how much it differs; relative to the size of the true person.
 
     These are medians over the reported keypoints: of the distance from the nearest true keypoint, and from the true one
-    of the same name. A pose that lies on the person but has the limbs wrong is near all the same.
+    of the same name. A pose that lies on the person but has the limbs wrong is still near.
     """
     visible = [k for k, point in enumerate(person.keypoints) if point]
     reported = np.array([point[:2] for point in person.keypoints if point])

@@ -1,4 +1,4 @@
-"""The payloads of `event/<rule>` and `state`: what the rules say, as it is sent."""
+"""The payloads of `event/<rule>` and `state`."""
 
 from typing import Annotated, Any, Literal
 
@@ -22,7 +22,7 @@ class EventOut(Payload, frozen=True):
     started: Annotated[Time, Meta(description="of the frame in which the event began")]
     duration_s: Annotated[float, Meta(ge=0, description="since the event began")]
     confidence: Annotated[Share | None, Meta(description="null where a rule cannot be unsure")]
-    reasons: Annotated[tuple[str, ...], Meta(description="in words, with the figures that decided")]
+    reasons: Annotated[tuple[str, ...], Meta(description="in words, with the figures behind the decision")]
 
 
 class ZoneOut(Payload, frozen=True):

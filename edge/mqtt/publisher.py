@@ -111,7 +111,7 @@ class Publisher:
 
     def _send_one_kept(self, kept: _Kept, now_s: float) -> None:
         message = kept.message
-        if message.expiry_s is not None:  # it ages here, too
+        if message.expiry_s is not None:  # the time that it waited here counts
             message = replace(message, expiry_s=math.ceil(kept.expires_s - now_s))
         info = self._send_answered(self.connection.client, message)
         if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:

@@ -1,4 +1,4 @@
-"""Combine the poses of one frame from two networks: which of them show the same person."""
+"""Combine the poses that two networks detect in one frame: one pose per person."""
 
 import math
 from dataclasses import replace
@@ -9,14 +9,14 @@ from edge.people.motion import AREA_ROOT
 from edge.skeleton import INDEX, OKS_SIGMAS
 from edge.types import Pose
 
-# Networks that see the same person agree on most keypoints; below, one of the poses is distorted.
+# Least similarity of two poses that agree; below it, one of them is distorted.
 AGREEMENT = 0.5
 # Share of the smaller of two boxes that lies in the other one, from which two poses are of one person.
 SAME_PLACE = 0.6
 # With fewer keypoints in common, two poses are similar by chance.
 MIN_COMMON = 5
 
-# One of two agreeing poses has to reach its score, because both networks may take the same furniture for a person.
+# One of two agreeing poses must reach the score for its network: both may take the same furniture for a person.
 SURE_FIRST, SURE_SECOND = 0.5, 0.2
 
 # The first network often shows an arm that is stretched up as hanging down. Farther apart than this, in sizes of the
@@ -83,7 +83,7 @@ def _merged(main: Pose, other: Pose, *, similar: bool) -> Pose:
     if not similar:
         return replace(main if main.by_multipose else other, opinion="denies")
     first, second = (other, main) if main.by_multipose else (main, other)
-    # Both may take the same piece of furniture for a person, but neither is sure of it then.
+    # Both may take the same furniture for a person, but then both scores are low.
     sure = first.score >= SURE_FIRST or second.score >= SURE_SECOND
     if sure and any(_is_raised(second, arm) and not _shows(first, second, arm) for arm in _ARMS):
         return replace(second, opinion="denies", weak=False)

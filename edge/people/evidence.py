@@ -6,16 +6,16 @@ import numpy as np
 
 from edge.types import Pose
 
-# Of poses of the first network when no second one confirms them. In real rooms, half of the ghosts score below 0.3 and
-# five in six below 0.45; 95 % of the people score above 0.37.
+# The first network's score from which a pose is clear, where the second network cannot judge. In real rooms, half of
+# the ghosts score below 0.3 and five in six below 0.45; 95 % of the people score above 0.37.
 CLEAR_SCORE = 0.45
 FAINT_S = 2.0  # how long a fainter pose has to be detected, if several detections have this many visible keypoints
 DETAILED = 10
-# Of the second network. A person who lies still from the first frame scores 0.2 to 0.35 for minutes; bed posts and
+# For the second network. A person who lies still from the first frame scores 0.2 to 0.35 for minutes; bed posts and
 # bottles reach 0.2 in single frames.
-FAINT_SCORE, MIN_FAINT = 0.2, 8  # detections that are not weaker, with many visible keypoints, over `FAINT_S`
+FAINT_SCORE, MIN_FAINT = 0.2, 8  # least score and number of detections with many visible keypoints, over `FAINT_S`
 MOVED = 0.5  # ... or how far it has to move, in sizes
-# A track is rejected after so many looks of the second network that did not show it, if that took this long.
+# A track is rejected after this many consecutive looks of the second network without it, over at least this time.
 MAX_DENIALS, DENIED_S = 3, 1.5
 MIN_STRONG = 2  # strong detections of the second network that need no agreement
 
@@ -25,7 +25,7 @@ UNCONFIRMED = "not confirmed by the second network"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for and against a track, since its start."""
+    """The evidence for and against a track, since its start."""
 
     started_s: float
     x: float  # centre of the first box, frame px

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edge.geometry import Polygon, contains
 from edge.types import Frame, Pose, Rejected
 
-# A reflection lies inside the mirror with all it shows. Of a person in front of the mirror, the legs do not.
+# All keypoints of a reflection lie inside the mirror. The legs of a person in front of the mirror lie outside.
 MIN_SHARE = 0.8
 
 

@@ -70,7 +70,7 @@ class RotationPlanner:
         return [plan.first, second]
 
     def rest(self) -> None:
-        """Count a frame that no network sees: it earns as much of a second view as any other."""
+        """Count a frame that no network sees: it counts towards the next second view like any other."""
         self._credit = min(self._credit + SHARE, MAX_CREDIT)
 
     def observe(self, tracks: list[Track], lost: list[Track], now_s: float) -> None:

@@ -25,7 +25,7 @@ class _Plan:
     """Replaced as a whole, because one thread writes it and another reads it."""
 
     second: bool = False  # whether the second network looks at every frame
-    reason: bool = False  # for a look of the other network
+    reason: bool = False  # whether there is a reason for a second look
 
 
 class NetworkPlanner:
@@ -53,7 +53,7 @@ class NetworkPlanner:
         return [plan.second, not plan.second]
 
     def rest(self) -> None:
-        """Count a frame that no network sees: it earns as much of a second look as any other."""
+        """Count a frame that no network sees: it counts towards the next second look like any other."""
         self._credit = min(self._credit + SHARE, MAX_CREDIT)
 
     def observe(self, tracks: list[Track], lost: list[Track]) -> None:

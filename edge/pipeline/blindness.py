@@ -1,6 +1,6 @@
 """Notice that nothing can be seen in the picture: the lens is covered, the room is dark, or all of it is overexposed.
 
-What counts is edges that are at least three cells of the coarse picture long. Noise has about the same strength all
+Only edges that are at least three cells of the coarse picture long count. Noise has about the same strength all
 over a part of the picture, and edges stand out from it, whether the noise comes from the sensor, is a fixed pattern, or
 comes from compression. Vignetting and light that leaks around a cover are too smooth for edges.
 """
@@ -10,13 +10,13 @@ import numpy as np
 from edge.pipeline.coarse import coarse
 from edge.types import Floats, Image
 
-# All strengths are in levels of 0..255.
+# All strengths of edges are in levels of 0..255.
 EDGE = 5.0  # a weaker edge does not count. With a tenth of the normal contrast, PoseNet misses most people
 NOISES = 5.0  # neither does an edge below this many standard deviations of its part of the picture
-# But one counts above STRONG and above so many standard deviations of single pixels, because a tiled floor is no noise.
+# An edge also counts above STRONG and above GRAINS standard deviations of single pixels: tiles have edges everywhere.
 STRONG, GRAINS = 20.0, 2.0
 PARTS = 4  # along each side of the picture
-# A part that is darker than this counts with at most this share of edges: a small lamp in the dark lights no room.
+# A part darker than this counts with at most this share of edges: a small lamp in the dark does not light a room.
 DARK, DARK_SHARE = 24.0, 0.02
 QUANTILE, IN_DEVIATIONS = 0.7, 1.036  # of the magnitude of normally distributed values
 # Shares of cells with an edge. Rooms have more than 4 %, and about 1 % at a fifth of their contrast.

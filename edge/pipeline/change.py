@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from edge.types import Floats
 
-MEMORY_S = 10.0  # time constant of means and deviations: someone who moves less than a cell in this time is missed
+MEMORY_S = 10.0  # time constant of means and deviations: a person who moves less than a cell in this time is missed
 LEARNING_S = 1.0  # from the first picture until changes are reported
 CONTRAST = 0.03  # a smaller change of brightness, relative to the surroundings, does not count
 DEVIATIONS = 4.0  # neither does one below this many mean deviations of the cell
 CLUSTER = 3  # cells within 3 x 3
 SURROUNDINGS = 6  # cells, side of the squares in which brightness is relative
-DARK = 24.0  # 0..255, added to brightness, so that noise in the dark is no contrast
+DARK = 24.0  # 0..255, added to brightness, so that noise in the dark gives no contrast
 
 
 class ChangeMeter:

@@ -4,7 +4,7 @@ import numpy as np
 
 from edge.types import Floats, Image
 
-ROWS = 58  # about so many cells along the shorter side: someone 40 px tall in 640 x 480 px covers five of them
+ROWS = 58  # about this many cells along the shorter side: a person 40 px tall in 640 x 480 px covers five of them
 SAMPLED = 6  # at most this many rows of pixels of each cell are read
 
 

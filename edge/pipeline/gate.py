@@ -26,7 +26,7 @@ class Gate:
         self._blindness = Blindness()
         self._judged_s = float("-inf")
         self._monotonic = monotonic
-        # When each frame was looked at that no network saw, on the clock of time.monotonic().
+        # For each frame that no network saw: when the gate judged it, on the clock of time.monotonic().
         self.passed_over: deque[float] = deque(maxlen=LOOKED_AT_KEPT)
 
     @property

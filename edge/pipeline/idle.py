@@ -7,7 +7,7 @@ from edge.types import Floats
 
 COMPARE_S = 0.09  # pictures closer together than this are not compared: a newcomer takes longer to be detected
 AWAKE_S = 1.0  # how long frames go to a network after a change, or after a pose without an ID
-CANDIDATE_S = 5.0  # poses without an ID for longer than this are no reason to look: nothing about them changes
+CANDIDATE_S = 5.0  # poses without an ID for longer than this no longer keep the networks on
 
 
 class Idle:
@@ -22,7 +22,7 @@ class Idle:
         self._check_s = check_s
         self._people = False  # in the last frame that a network saw
         self._person_s: float | None = None  # when a person was last in view, or watching began
-        self._awake_s = 0.0  # when there was last a reason to look
+        self._awake_s = 0.0  # when a frame last had to go to a network
         self._shown_s = 0.0  # when a frame last went to a network
         self._candidate_s: float | None = None  # since when a network has found poses, but no person
         self._compared_s = 0.0  # when a picture was last compared
@@ -43,7 +43,7 @@ class Idle:
             self._awake_s = now_s
 
     def restart(self) -> None:
-        """Watch every frame again for `after_s`, because the scene may be another one."""
+        """Show every frame for `after_s` again, because the scene may have changed."""
         self._person_s = None
 
     def skips(self, cells: Callable[[], Floats], now_s: float) -> bool:

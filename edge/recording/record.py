@@ -1,4 +1,4 @@
-"""Record what the sensor observes. No picture ever gets here: updates have none."""
+"""Record what the sensor observes. Updates contain no pictures, so recordings cannot either."""
 
 import logging
 import os
@@ -119,9 +119,9 @@ class Recorder:
         )
 
     def _failed(self, exc: OSError) -> None:
-        """Report it once, drop the frame, and start another file after a while."""
+        """Log the error once, drop the frame, and start another file after a while."""
         if self._next_try_s is None:
-            remedy = "recording goes on as soon as it can be written"
+            remedy = "recording continues as soon as the folder is writable"
             log.error("recording.folder: cannot write to %s (%s); %s", self._folder, exc.strerror or exc, remedy)
         self._missing += 1
         self.dropped += 1

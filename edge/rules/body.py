@@ -13,13 +13,13 @@ from edge.geometry import Position
 from edge.skeleton import INDEX
 from edge.types import Person, Point
 
-# Lengths of an adult's bones, as shares of the height; of arms and shoulders, the greatest that are usual.
+# Lengths of an adult's bones, as shares of the height; for arms and shoulders, the upper end of the usual range.
 TORSO, THIGH, SHANK, UPPER_ARM, SHOULDER_WIDTH, NECK = 0.315, 0.255, 0.255, 0.19, 0.26, 0.165
 LEG = THIGH + SHANK
 # A person stands if these shares of the bones are in the picture's vertical. From above, legs look shorter.
 STANDING_TORSO, STANDING_THIGH, STANDING_SHANK = 0.75, 0.68, 0.5
-# A person who lies along the view looks like one who stands far away, but broad; their feet do not rise in the picture,
-# as those of a person who walks away.
+# A person who lies along the line of sight looks like a broad one who stands far away. When a person walks away, their
+# feet rise in the picture; when a person lies down, they do not.
 BROAD = 1.3  # shoulders, as a share of `SHOULDER_WIDTH`
 SHRINK = 0.05  # of the height; less is noise
 FEET_RISE = 0.5  # of a person who walks away, as a share of the loss of height

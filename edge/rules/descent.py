@@ -1,4 +1,4 @@
-"""How fast a person got to the floor."""
+"""Measure how fast a person reached the floor."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from edge.rules.values import Posture
 # How long shoulders take from upright to the floor: 0.3 to 1 s in a fall, 1.3 s and more when a person lies down.
 UPRIGHT, FLOOR, FALL_S = 0.7, 0.37, 1.15
 LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, and from there to lying
-# From a seat the way is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
+# From a seat the distance is shorter. When a person lies down on a bed or sofa, hips do not drop, but feet rise.
 SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
-SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.13  # shoulders and hips must drop, and feet not rise by so much
+SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.13  # shoulders and hips must drop by more, and feet must rise by less
 HIPS_OFF_SEAT = 0.26  # hips that drop by this are off the seat, wherever the feet are
 SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
 SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still
-SHORTEST_S = 0.2  # a shorter descent is as good as this one
+SHORTEST_S = 0.2  # a shorter descent counts as this long
 STARTED = 0.05  # the descent begins when the shoulders are lower by this
 STEADY_S, STEADY_SHARE = 0.4, 0.6  # how long, and in how many of the samples, a person is upright before a fall
 
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """A way down."""
+    """The movement of a person down to the floor."""
 
     drop: float = 0.0  # of the shoulders, heights
     seconds: float = 0.0
@@ -49,7 +49,7 @@ NO_DESCENT = Descent()
 
 
 class Descents:
-    """The last seconds of a person, and the fastest way to the floor in them."""
+    """The last seconds of a person, and the fastest descent to the floor in them."""
 
     def __init__(self) -> None:
         self.fastest = NO_DESCENT
@@ -98,7 +98,7 @@ class Descents:
 
 
 def _from_standing(samples: list[Sample]) -> Descent | None:
-    """The way from upright to the floor; None if the person was not steadily upright."""
+    """The descent from upright to the floor; None if the person was not steadily upright."""
     above = next((k for k in range(len(samples) - 2, -1, -1) if samples[k].shoulders >= UPRIGHT), None)
     if above is None:
         return None
@@ -119,7 +119,7 @@ def _from_standing(samples: list[Sample]) -> Descent | None:
 
 
 def _from_seat(samples: list[Sample]) -> Descent | None:
-    """The way from a seat to the floor; None if the person was not steadily seated, or lay down on the seat."""
+    """The descent from a seat to the floor; None if the person was not steadily seated, or lay down on the seat."""
     last = samples[-1]
     for k in range(len(samples) - 2, -1, -1):
         seconds = last.at_s - samples[k].at_s

@@ -1,4 +1,4 @@
-"""Events that are going on: one ID through all phases."""
+"""Events that have begun and not ended: one ID through all phases."""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Falls: a person who was upright gets to the floor fast, and stays there."""
+"""Falls: a person who was upright reaches the floor fast, and stays there."""
 
 import math
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from edge.rules.traces import Traces
 from edge.rules.values import Event, Moment, State
 
 WAS_UPRIGHT_S = 0.15  # a person must have been upright for this long to fall
-SOON_S = 10.0  # a person on the floor so soon after being upright got down
-GONE_S = 0.3  # a person who is not seen for this long is lost
-LOST_S = 2.0  # a person who was lost on the way down counts as fallen so much later
-SETTLING_S = 0.6  # a person whose shoulders were low already was on the floor for at most so much longer
-SEEN_DOWN_S, DOWN_SHARE = 0.15, 0.6  # how long a person must be seen on the floor in all, and how much of the time
+SOON_S = 10.0  # a person is on the floor at most this long after being upright, to have got down there
+GONE_S = 0.3  # a person who is not detected for this long is lost
+LOST_S = 2.0  # added to `confirm_s` for a person who was lost on the way down
+SETTLING_S = 0.6  # low shoulders before a person is on the floor count as time on the floor, up to this
+SEEN_DOWN_S, DOWN_SHARE = 0.15, 0.6  # total time detected on the floor, and its least share of the time detected
 PATIENCE_S = 4.0  # how much longer than `confirm_s` a suspicion lasts
-SLOWER_SHARE = 0.8  # of the speed of a fall: enough if the person then keeps still
-STILL, STILL_S = 0.05, 0.8  # heights, seconds
+SLOWER_SHARE = 0.8  # of the speed of a fall, which is enough if the person then keeps still
+STILL, STILL_S = 0.05, 0.8  # a person who moves less than this, in heights, for this long keeps still
 BRIEFLY_S = 0.3  # a person who is not on the floor for this long may be getting up
 RECOVERED_S = 0.5  # a person who is up for this long did not fall
 STOOD_S, SAT_S = 1.0, 3.0  # a fallen person who stands, or sits higher than the floor, for this long got up
-MOVED = 0.7  # heights; a person who was lost at the edge of the picture, so far from the fall, left
+MOVED = 0.7  # heights; a person who was lost at the edge of the picture, this far from the fall, left
 EDGE = 0.06  # of the picture
 BED_MARGIN = 0.15  # heights
 
@@ -153,7 +153,7 @@ class Falls:
         ] + self._saved
 
     def restore(self, falls: Sequence[OpenFall]) -> None:
-        """Go on with falls from before a restart, under their IDs, with the next frame."""
+        """Continue falls from before a restart, under their IDs, from the next frame."""
         self._saved = list(falls)
 
     def _resume(self, moment: Moment) -> None:

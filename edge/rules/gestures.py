@@ -11,13 +11,13 @@ from edge.rules.waving import Waving
 Gesture: TypeAlias = Literal["left", "right", "both", "waving"]
 
 # In torso lengths: a hand is raised when it is RAISED above the shoulder and FROM_HEAD away from the head, unlike one
-# with a telephone. Then it may sink to LOWERED and come as near as AT_HEAD. One above HIGH is raised in any case.
+# that holds a telephone. Then it may sink to LOWERED and come as near as AT_HEAD. One above HIGH is raised in any case.
 RAISED, LOWERED, HIGH = 0.35, 0.25, 0.75
 FROM_HEAD, AT_HEAD = 0.42, 0.35
-RELEASE_S = 0.4  # a hand is down after so long
-SUNK_S = 0.25  # a hand below the shoulder or at the head for so long does not wave
-HIDDEN_S = 0.6  # a hand that is not visible is assumed to stay where it was for so long
-LOST_S = 1.0  # a gesture of a person who is not seen ends after so long
+RELEASE_S = 0.4  # a hand that is not raised for this long is down
+SUNK_S = 0.25  # a hand below the shoulder or at the head for this long does not wave
+HIDDEN_S = 0.6  # a hidden hand is assumed to stay in place for this long
+LOST_S = 1.0  # the gesture of a person who is not detected for this long ends
 LONGEST_STEP_S = 0.5  # between frames; more does not count as time held
 TORSO_WEIGHT = 0.2  # of the last frame in the length of the torso
 
@@ -166,7 +166,7 @@ def _reasons(person: _Gesturer) -> list[str]:
     swing = person.arms[person.waving_side].waving.swing
     if person.gesture == "waving" and swing:
         rate, width = swing.frequency_hz, 2 * swing.amplitude
-        return [f"{person.waving_side} hand to and fro {rate:.1f} times per second, {width:.2f} torso lengths wide"]
+        return [f"{person.waving_side} hand waves {rate:.1f} times per second, {width:.2f} torso lengths wide"]
     return [
         f"{side} wrist {person.arms[side].above:.2f} torso lengths above the shoulder"
         for side in _raised_sides(person.gesture)

@@ -17,7 +17,7 @@ TORSO_PER_SHOULDERS = 1.4
 LONGEST_ARM = 1.5  # in torso lengths; a wrist farther away belongs to another person
 LONGEST_BONE = 0.95  # upper arm or forearm
 LEAST_RISE = 0.1  # how far the wrist is above the elbow, if that is visible
-HIDDEN_ELBOW = 0.5  # so high above the shoulder a wrist must be without a visible elbow
+HIDDEN_ELBOW = 0.5  # how far the wrist is above the shoulder if the elbow is hidden
 UPRIGHT = 0.5  # of the torso's length must be vertical
 
 _HEAD = [INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR")]

@@ -13,7 +13,7 @@ FEWEST = 3  # poses that are compared, however slow the camera is
 # advances by 0.2 has 0.06.
 MOVES, RESTS = 0.045, 0.03
 MOST = 0.7  # of the poses; the others may be wrong, such as one with left and right exchanged
-PARTS = 2  # so many keypoints must move: a single one may be unsteady
+PARTS = 2  # at least this many keypoints must move, because a single one may be unsteady
 
 
 @dataclass(slots=True)

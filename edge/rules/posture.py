@@ -29,7 +29,7 @@ SITTING_THIGH, SITTING_LEGS, SITTING_TOTAL = 0.63, 0.77, 0.83  # halfway between
 
 @dataclass(slots=True)
 class _Subject:
-    """What is known of a person from earlier frames."""
+    """The state of a person from earlier frames."""
 
     stature: Stature = field(default_factory=Stature)
     votes: dict[Posture, float] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Protocol
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from edge.types import Observation, Person
 
-# A longer gap between two frames counts as this much time watched. While no frame comes, absence proves nothing.
+# A longer gap between two frames counts as this much time watched. Without frames, absence proves nothing.
 LONGEST_GAP_S = 3.0
 FORGET_S = 60.0  # how long an absent person keeps the time of the first observation
 

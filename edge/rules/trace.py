@@ -13,7 +13,7 @@ from edge.rules.descent import FLOOR, Descents, Sample
 from edge.rules.values import Posture, Subject
 from edge.types import Box
 
-# On the floor, hips and head are lower. Hips of a person who crawls, and the head of one who squats, are higher.
+# Hips and head of a person on the floor are lower; hips of one who crawls, and the head of one who squats, are higher.
 FLOOR_HIPS, FLOOR_HEAD = 0.28, 0.47
 LYING_SHOULDERS = 0.25  # shoulders of a person who sits on the floor are higher
 # Shoulders and hips of a torso that lies across the view may be higher, on a mattress; hips of one who bends are not.
@@ -24,7 +24,7 @@ UP = 0.5  # shoulders of a person who is up again are higher
 SHOULDERS = 0.785  # height of the shoulders of a person who stands
 STANDING_S = 1.5  # how long measurements of a standing person count
 FLOOR_S = 0.3  # time constant of the level of the floor
-LONGEST_STEP_S = 0.35  # a longer time between two samples counts as this: what happened meanwhile was not seen
+LONGEST_STEP_S = 0.35  # a longer time between two samples counts as this, because the person was not observed meanwhile
 
 
 class Trace:

@@ -1,4 +1,4 @@
-"""Follow people through changes of their ID: a falling person is often lost, and found again as somebody new."""
+"""Follow people through changes of their ID: a falling person is often lost, and detected again as a new track."""
 
 import math
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from edge.rules.values import Moment, Subject
 
 LINK_S = 3.5  # a new person near the place where another was lost within this time is the same
 LINK_DISTANCE = 1.2  # heights
-# An ID that moves farther between two frames has gone over to another person: heights, and heights per second.
+# An ID that moves farther between two frames has passed to another person: heights, and heights per second.
 JUMP, JUMP_HZ = 0.8, 2.5
 
 

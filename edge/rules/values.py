@@ -43,7 +43,7 @@ class Event:
     person: int | None = None
     zone: str | None = None  # of a zone or a line
     confidence: float | None = None  # 0..1; None where a rule cannot be unsure
-    reasons: tuple[str, ...] = ()  # in words, with the figures that decided
+    reasons: tuple[str, ...] = ()  # in words, with the figures behind the decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Waving: a hand that goes to and fro evenly.
+"""Waving: a hand that swings evenly from side to side.
 
 A sinusoid is fitted to the path of the wrist by least squares. Two tests protect against unsteady keypoints, at any
 frame rate: the sinusoid must explain more than noise as large as that of the nose would, and it must fit well compared
@@ -13,12 +13,12 @@ import numpy as np
 from edge.types import Array
 
 WINDOW_S = 2.5
-CYCLES = 1.75  # the hand has turned three times
+CYCLES = 1.75  # the hand has changed direction three times
 FREQUENCIES_HZ = np.arange(0.8, 3.3, 0.2)
 FARTHEST = 0.5  # torso lengths; a single wrong frame must not count for more
 NOISE = 0.03  # torso lengths; the standard deviation of a wrist at rest is assumed to be at least this
-SHARE = 0.4  # of the variance that must be to and fro: the rest is noise, or a movement in one direction
-PAUSE_S = 1.0  # a hand that has not waved for so long has stopped
+SHARE = 0.4  # of the variance that the sinusoid must explain: the rest is noise, or a movement in one direction
+PAUSE_S = 1.0  # a hand that has not waved for this long has stopped
 PERIOD_S = 0.1  # between two fits
 
 

@@ -47,7 +47,7 @@ class Meter:
         self.frame_age_ms = round(age_ms, 1) if update.frame.dated else None
 
     def count_idle(self, at_s: float) -> None:
-        """Count a frame that was looked at then, and that no network saw."""
+        """Count a frame that the gate judged at this time, and that no network saw."""
         self.idle += 1
         self.last_frame_s = at_s
         self._done_s.append(at_s)

@@ -31,7 +31,7 @@ class Reporter:
         self._next_s = float("-inf")
 
     def publish(self, update: Update) -> None:
-        """Publish the events and the people of a frame. Events are logged, too."""
+        """Publish the events and the people of a frame. Events are also logged."""
         for event in map(event_out, update.outcome.events):
             self._publisher.publish_kept(self._topics.event_message(event))
             log.info("%s", in_words(event))

@@ -38,7 +38,7 @@ def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosq
         for line in lines():
             topic, *properties = line.split("\t")
             if "/event/" in topic:
-                # An event from before the connection has waited, and its time ran meanwhile.
+                # An event from before the connection has waited, so less time is left until it expires.
                 assert 200 < int(properties[2]) <= 300
                 topic, properties[2] = "edge-pose/test/event", "300"
             seen.setdefault(topic, set()).add(tuple(properties))

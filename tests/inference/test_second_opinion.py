@@ -37,7 +37,7 @@ def test_posenet_gets_a_second_opinion_from_multipose() -> None:
         ({"model": {"name": "movenet-multipose-float16"}}, "movenet-multipose"),
     ],
 )
-def test_the_configuration_can_make_it_needless(tables: dict[str, Any], reason: str) -> None:
+def test_some_configurations_need_none(tables: dict[str, Any], reason: str) -> None:
     wanted = config(**tables)
     opinion = open_second_opinion(wanted, open_network(wanted))
     assert opinion.network is None

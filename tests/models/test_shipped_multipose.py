@@ -85,14 +85,14 @@ def test_float16_finds_what_google_finds_to_a_tenth_of_a_pixel() -> None:
             expected = np.array(person["keypoints"], np.float32)
             number = nearest(decoded, expected[:, :2])
             np.testing.assert_allclose(decoded.keypoints[number], expected[:, :2], atol=0.1, err_msg=case["scene"])
-            # Google lets other bodies vouch for a keypoint, so its confidences are as high or higher.
+            # Google rates a keypoint by the body that it fits best, so its confidences are as high or higher.
             assert (decoded.confidences[number] <= expected[:, 2] + 0.001).all()
             assert np.isclose(decoded.confidences[number], expected[:, 2], atol=0.001).mean() > 0.5
             assert decoded.scores[number] == pytest.approx(person["score"], abs=0.03)
 
 
 @pytest.mark.parametrize("name", INT8)
-def test_int8_finds_whom_google_finds_to_half_a_pixel(name: str) -> None:
+def test_int8_finds_the_people_that_google_finds_to_half_a_pixel(name: str) -> None:
     distances: list[float] = []
     for case in cases(name):
         decoded = detect(name, painted(case))
@@ -109,7 +109,7 @@ def test_int8_finds_whom_google_finds_to_half_a_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "people"), [("walk", 1), ("three", 3)])
-def test_the_sensor_follows_painted_people_with_this_network_alone(name: str, people: int) -> None:
+def test_the_sensor_follows_painted_people_with_only_this_network(name: str, people: int) -> None:
     model = "movenet-multipose" if FAST_MODEL == "posenet" else "movenet-multipose-float16"
     _, sensor = configured(fast_config(model={"name": model}))
     painter, ids, distances = scene(name), set(), []

@@ -39,7 +39,7 @@ def test_poses_with_few_keypoints_in_common_are_not_similar() -> None:
     assert similarity(first(visible=upper), second(visible=lower)) == 0
 
 
-def test_one_network_alone_has_no_opinion() -> None:
+def test_without_the_other_network_a_pose_is_neither_confirmed_nor_denied() -> None:
     poses = [first()]
     assert merge_networks([poses]) is poses
 

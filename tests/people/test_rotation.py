@@ -245,7 +245,7 @@ def test_without_rotations_a_lying_person_is_not_detected() -> None:
     assert all(ids == {1} for ids, _ in followed(pipeline(), "lie", 0, range(10))[5:])
 
 
-def test_frames_that_no_network_sees_earn_second_views() -> None:
+def test_frames_that_no_network_sees_count_towards_second_views() -> None:
     planner = RotationPlanner()
     for check in range(50):
         assert len(planner.turns(2.0 * check)) == 2

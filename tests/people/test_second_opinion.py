@@ -83,7 +83,7 @@ def test_a_clock_that_goes_back_does_not_stop_the_checks() -> None:
     assert planner.networks(1.0) == [FIRST, SECOND]
 
 
-def test_frames_that_no_network_sees_earn_second_looks() -> None:
+def test_frames_that_no_network_sees_count_towards_second_looks() -> None:
     """In idle mode a frame is shown every two seconds, and a newcomer then needs second looks at once."""
     planner = NetworkPlanner()
     for check in range(50):

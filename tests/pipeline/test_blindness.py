@@ -1,4 +1,4 @@
-"""Pictures in which nothing can be seen are told apart from dim, foggy and plain rooms."""
+"""Pictures in which nothing is visible are distinguished from dim, foggy and plain rooms."""
 
 import os
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Which frames of a camera pass the gate, what it says about itself, and how soon newcomers are seen through it."""
+"""Which frames of a camera pass the gate, what it reports, and how soon a new person gets an ID."""
 
 from collections.abc import Iterable, Iterator
 

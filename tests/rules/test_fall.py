@@ -209,7 +209,7 @@ def lost_on_the_way(after_s: float = 2.8) -> list[list[Person]]:
     return list(show(fall(), after_s))
 
 
-def test_a_person_who_was_lost_on_the_way_down_is_taken_for_fallen() -> None:
+def test_a_person_who_was_lost_on_the_way_down_counts_as_fallen() -> None:
     player = play([*lost_on_the_way(), *[[]] * 200])
     assert phases(player.events) == ["suspected", "confirmed"]
     assert 2.8 + CONFIRM_S + 2 - 0.3 < at_s(player, "confirmed") < 2.8 + CONFIRM_S + 2.3

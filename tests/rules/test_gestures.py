@@ -42,7 +42,7 @@ def posed(*arms: Arms, id_: int = 1, at: tuple[float, float] = (100, 100)) -> Pe
 
 
 def waving(seconds: float, fps: float, *, hz: float = 1.6, width: float = 32, id_: int = 1) -> Iterator[list[Person]]:
-    """The right forearm goes to and fro."""
+    """The right forearm swings from side to side."""
     for number in range(round(seconds * fps)):
         x = 50 + width / 2 * math.sin(2 * math.pi * hz * number / fps)
         yield [posed({"RIGHT_ELBOW": (52, 60), "RIGHT_WRIST": (x, 22)}, id_=id_)]
@@ -177,7 +177,7 @@ def test_single_wrong_frames_do_not_matter(fps: float) -> None:
 
 @pytest.mark.parametrize("fps", FPS)
 @pytest.mark.parametrize(("hz", "width"), [(1.0, 40), (1.6, 32), (2.3, 25)])
-def test_a_hand_that_goes_to_and_fro_waves(fps: float, hz: float, width: float) -> None:
+def test_a_hand_that_swings_from_side_to_side_waves(fps: float, hz: float, width: float) -> None:
     rng = random.Random(3)
     room = player(fps)
     room.show(posed(), for_s=1)
@@ -188,7 +188,7 @@ def test_a_hand_that_goes_to_and_fro_waves(fps: float, hz: float, width: float) 
     assert types(room.events) == [*begun, "ended"]
     assert len({event.id for event in room.events}) == 1
     wave = room.events[len(begun) - 1]
-    side, rate = wave.reasons[0].split(" hand to and fro ")
+    side, rate = wave.reasons[0].split(" hand waves ")
     assert side == "right"
     if fps > 5:
         assert float(rate.split()[0]) == pytest.approx(hz, abs=0.2)
@@ -226,7 +226,7 @@ def test_a_stall_is_no_time_held() -> None:
     assert room.show(posed(LEFT_UP), for_s=0.1) == []
 
 
-def test_everyone_has_gestures_of_their_own() -> None:
+def test_each_person_has_their_own_gestures() -> None:
     room = player()
     arms = [[], [LEFT_UP], [RIGHT_UP], [LEFT_UP, RIGHT_UP]] * 2
     people = [posed(*one, id_=number, at=(70 * number, 100)) for number, one in enumerate(arms)]

@@ -97,7 +97,7 @@ def test_feet_that_are_hidden_do_not_jump_over_the_line() -> None:
     assert events == []
 
 
-def test_everyone_crosses_every_line() -> None:
+def test_each_person_crosses_each_line() -> None:
     lines = [Line(f"at_{x}", (x / 10, 1.0), (x / 10, 0.4)) for x in (3, 5, 7)]
     room = player(*lines)
     walks = [walk(number, (50, 400 + number), (600, 400 + number), speed=90 + 10 * number) for number in range(8)]

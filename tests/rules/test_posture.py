@@ -41,7 +41,7 @@ def seen_from(camera: str, side: str) -> View:
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("camera", CAMERAS)
-def test_standing_and_sitting_people_are_told_apart_from_every_side(camera: str, side: str) -> None:
+def test_standing_and_sitting_are_distinguished_from_every_side(camera: str, side: str) -> None:
     view = seen_from(camera, side)
     assert postures([view.person(1, bodies.STANDING)] * 10)[-1] == "standing"
     assert after_standing(view, bodies.SITTING) == "sitting"

@@ -1,4 +1,4 @@
-"""Presence: arrived, left, and whether anyone moves."""
+"""Presence: arrived, left, and whether any person moves."""
 
 import math
 import random
@@ -127,7 +127,7 @@ def test_arms_that_move_count_as_movement() -> None:
     assert all(moving(room)[15:])
 
 
-def test_someone_who_is_gone_does_not_move() -> None:
+def test_a_person_who_left_does_not_move() -> None:
     room = player()
     room.play(walk(1, (100, 400), (500, 400)))
     room.show(for_s=2)
