@@ -87,6 +87,7 @@ class Stature:
         self._stood: deque[tuple[float, float, Body]] = deque()  # time, px
         self._bones: deque[tuple[float, float]] = deque()  # time, px
         self._height_px: float | None = None
+        self.stands = False  # whether the person stood in the last frame, for certain
 
     @property
     def standing(self) -> tuple[Position, float] | None:
@@ -98,7 +99,9 @@ class Stature:
     def update(self, body: Body, now_s: float) -> float | None:
         """The height with this frame, px; None while unknown."""
         standing_px = standing_height(body)
+        self.stands = False
         if standing_px and (not self._stood or _may_follow(body, standing_px, *self._stood[0][1:])):
+            self.stands = True
             self._stood.append((now_s, standing_px, body))
             while now_s - self._stood[0][0] > STANDING_S:
                 self._stood.popleft()

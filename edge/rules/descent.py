@@ -20,6 +20,7 @@ STARTED = 0.05  # the descent begins when the shoulders are lower by this
 STEADY_S, STEADY_SHARE = 0.4, 0.6  # how long, and in how many of the samples, a person is upright before a fall
 
 FALLING_HZ, FALLING_S, FALLING_DROP = 0.6, 0.4, 0.2  # a person who drops at this rate, and by so much, is falling
+HIGHEST = 0.95  # higher shoulders are a mistake
 HISTORY_S = 4.0
 
 
@@ -63,15 +64,16 @@ class Descents:
 
     @property
     def is_falling(self) -> bool:
-        """Whether the shoulders were dropping fast in the last sample."""
-        if not self._samples:
+        """Whether the shoulders were dropping fast in the last sample, or got lower than on a seat a moment before."""
+        if len(self._samples) < 2:
             return False
-        last = self._samples[-1]
-        highest = max(
-            (one for one in self._samples if last.at_s - one.at_s <= FALLING_S), key=lambda one: one.shoulders
-        )
+        before, last = self._samples[-2], self._samples[-1]
+        recent = [one for one in self._samples if last.at_s - one.at_s <= FALLING_S]
+        highest = max(recent, key=lambda one: one.shoulders)
         drop = highest.shoulders - last.raw
-        return drop > FALLING_DROP and drop > FALLING_HZ * (last.at_s - highest.at_s)
+        if highest.shoulders > HIGHEST or drop < max(FALLING_DROP, FALLING_HZ * (last.at_s - highest.at_s)):
+            return False
+        return last.raw < SEATED or before.raw - last.raw > FALLING_HZ * (last.at_s - before.at_s)
 
     def median(self, raw: float) -> float:
         """The median of the shoulders of the next sample and the two before it."""

@@ -175,7 +175,7 @@ class Falls:
             reasons = self._why_confirmed(fall, moment)
             if reasons:
                 fall.phase = "confirmed"
-                confidence = round(min(0.5 * fall.descent.share, 0.99), 2)
+                confidence = round(min(0.5 * fall.descent.share, 0.99), 2) if fall.descent.share else 0.5
                 return fall.episode.phase("confirmed", moment, confidence=confidence, reasons=reasons)
             type_, reasons = "dismissed", self._why_dismissed(fall, moment)
         else:
@@ -238,7 +238,7 @@ def _is_suspicious(trace: Trace, now_s: float) -> bool:
         return False
     if trace.seen_s == now_s:
         return trace.is_down
-    return now_s - trace.seen_s >= GONE_S and trace.descents.is_falling
+    return now_s - trace.seen_s >= GONE_S and trace.was_lost_falling
 
 
 def _observe(fall: _Fall, now_s: float) -> None:
@@ -248,7 +248,7 @@ def _observe(fall: _Fall, now_s: float) -> None:
     if fall.phase == "suspected" and trace.descents.fastest.share >= fall.descent.share:
         fall.descent = trace.descents.fastest
     if trace.seen_s < now_s:
-        fall.lost_falling = fall.lost_falling or trace.descents.is_falling
+        fall.lost_falling = fall.lost_falling or trace.was_lost_falling
         return
     fall.episode = replace(fall.episode, person=trace.id)
     if fall.down_since_s is not None:

@@ -20,6 +20,7 @@ LYING_SHOULDERS = 0.25  # shoulders of a person who sits on the floor are higher
 FLAT_FLOOR, FLAT_HIPS, FLAT_DEG = 0.45, 0.38, 55.0
 FLAT_TORSO, STRETCHED_TORSO = 0.15, 0.2  # shoulders of a person who sits or squats are higher above the hips
 CRAWLING_THIGH = 0.17  # hips of a person who crawls are higher above the knees
+FELL_S = 0.5  # a person who was dropping fast so long before being lost may still be falling
 UP = 0.5  # shoulders of a person who is up again are higher
 SHOULDERS = 0.785  # height of the shoulders of a person who stands
 STANDING_S = 1.5  # how long measurements of a standing person count
@@ -46,6 +47,7 @@ class Trace:
         self.feet: float | None = None
         self.upright_s = 0.0  # how long the person was seen upright in all
         self.last_upright_s = -math.inf
+        self.fell_s = -math.inf  # when the person was last dropping fast
         self.low_since_s: float | None = None  # since when the shoulders have been as low as on the floor
         self.descents = Descents()
         self._stature = Stature()
@@ -82,6 +84,11 @@ class Trace:
         return self.posture == "lying" if self.shoulders is None else self.shoulders < FLOOR
 
     @property
+    def was_lost_falling(self) -> bool:
+        """Whether the person was dropping fast when last seen, or a moment before and is not up again."""
+        return self.fell_s == self.seen_s or (self.seen_s - self.fell_s < FELL_S and not self.has_risen)
+
+    @property
     def has_risen(self) -> bool:
         """Whether the person is not on the floor any more."""
         return self.is_upright if self.shoulders is None else self.shoulders > UP
@@ -104,6 +111,8 @@ class Trace:
             self.shoulders = self.descents.median(raw)
             at_s = self.descents.at_s + step_s
             self.descents.add(Sample(at_s, self.shoulders, raw, self.hips, self.feet, self.is_down, self.posture))
+        if self.descents.is_falling:
+            self.fell_s = now_s
         if not self.is_low:
             self.low_since_s = None
         elif self.low_since_s is None:
@@ -119,18 +128,16 @@ class Trace:
 
     def _find_floor(self, body: Body, step_s: float) -> None:
         level = None
-        if self.posture == "standing":
+        if self._stature.stands or (self._floor_y is None and self.posture in {"standing", "sitting"}):
             level = body.feet[1] if body.feet else None
-            if level is None and body.hips and self.height_px:
+            if level is None and body.hips and self.height_px and self.posture == "standing":
                 level = body.hips[1] + LEG * self.height_px
-        elif self.posture == "sitting" and self._floor_y is None and body.feet:
-            level = body.feet[1]
         if level is not None:
             weight = 1 - math.exp(-step_s / FLOOR_S)
             self._floor_y = level if self._floor_y is None else self._floor_y + weight * (level - self._floor_y)
 
     def _find_unit(self, body: Body, now_s: float) -> None:
-        if self.posture == "standing" and body.feet and body.shoulders:
+        if self._stature.stands and body.feet and body.shoulders:
             self._reaches.append((now_s, body.feet[1] - body.shoulders[1]))
             while now_s - self._reaches[0][0] > STANDING_S:
                 self._reaches.popleft()

@@ -212,6 +212,8 @@ def lost_on_the_way(after_s: float = 2.8) -> list[list[Person]]:
 def test_a_person_who_was_lost_on_the_way_down_counts_as_fallen() -> None:
     player = play([*lost_on_the_way(), *[[]] * 200])
     assert phases(player.events) == ["suspected", "confirmed"]
+    assert player.events[1].confidence == 0.5
+    assert player.events[1].reasons[-1].endswith("after a fast descent")
     assert 2.8 + CONFIRM_S + 2 - 0.3 < at_s(player, "confirmed") < 2.8 + CONFIRM_S + 2.3
 
 
@@ -219,6 +221,12 @@ def test_a_person_who_was_lost_on_the_way_down_and_stands_again_did_not_fall() -
     standing = [[VIEWS["side"].person(2, STANDING)]] * 60
     player = play([*lost_on_the_way(), *[[]] * 15, *standing])
     assert phases(player.events) == ["suspected", "dismissed"]
+
+
+@pytest.mark.parametrize("lost_s", [2.2, 2.4, 2.6, 3.0])
+def test_a_person_who_is_lost_while_sitting_down_fast_did_not_fall(lost_s: float) -> None:
+    sits = list(show(DAILY_LIFE["sit down fast"], lost_s, VIEWS["front"]))
+    assert "confirmed" not in phases(play([*sits, *[[]] * 200]).events)
 
 
 def test_a_person_who_is_lost_while_standing_did_not_fall() -> None:

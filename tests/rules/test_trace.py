@@ -88,3 +88,18 @@ def test_a_person_who_drops_fast_is_falling() -> None:
     assert traced(falls, 1.6, View()).descents.is_falling
     assert not traced(falls, 1.0, View()).descents.is_falling
     assert not traced(falls, 3.0, View()).descents.is_falling
+
+
+def test_hidden_feet_do_not_move_the_floor() -> None:
+    """A person who folds up on the floor has hips where a person farther away would have them."""
+    trace, postures = Trace(1, 0.0), PostureClassifier()
+    folds = motion((1, bodies.STANDING), (1.5, bodies.SQUATTING))
+    heights = []
+    for number in range(60):
+        now_s = number / FPS
+        hidden = ["LEFT_ANKLE", "RIGHT_ANKLE"] if now_s > 1 else []
+        someone = View().person(1, folds(now_s), hidden=hidden)
+        trace.add(Subject(someone, 1, postures.update([someone], now_s)[0]), now_s)
+        heights.append(trace.hips)
+    assert heights[-1] == pytest.approx(heights[25], abs=0.02)
+    assert heights[-1] == pytest.approx(0.12, abs=0.06)
