@@ -7,7 +7,9 @@ from edge.types import Floats
 
 COMPARE_S = 0.09  # pictures closer together than this are not compared: a newcomer takes longer to be detected
 AWAKE_S = 1.0  # how long frames go to a network after a change, or after a pose without an ID
-CANDIDATE_S = 5.0  # poses without an ID for longer than this no longer keep the networks on
+# Poses without an ID keep the networks on for so long only: after that they belong to the room, such as a coat that is
+# taken for a person now and then. They count again after ABSENT_S without any.
+CANDIDATE_S, ABSENT_S = 5.0, 10.0
 
 
 class Idle:
@@ -24,7 +26,7 @@ class Idle:
         self._person_s: float | None = None  # when a person was last in view, or watching began
         self._awake_s = 0.0  # when a frame last had to go to a network
         self._shown_s = 0.0  # when a frame last went to a network
-        self._candidate_s: float | None = None  # since when a network has found poses, but no person
+        self._candidate_s = self._pose_s = float("-inf")  # when poses without an ID were first and last found
         self._compared_s = 0.0  # when a picture was last compared
         self._meter: ChangeMeter | None = None  # learns only while no person is in view
         self.active = False  # whether idle mode is on
@@ -35,10 +37,10 @@ class Idle:
         if people:
             self._person_s = now_s
         if not poses or people:
-            self._candidate_s = None
             return
-        if self._candidate_s is None:
+        if not 0 <= now_s - self._pose_s < ABSENT_S:
             self._candidate_s = now_s
+        self._pose_s = now_s
         if now_s - self._candidate_s < CANDIDATE_S:
             self._awake_s = now_s
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge.pipeline.idle import AWAKE_S, CANDIDATE_S, Idle
+from edge.pipeline.idle import ABSENT_S, AWAKE_S, CANDIDATE_S, Idle
 from edge.types import Floats
 
 FPS = 10
@@ -91,6 +91,8 @@ def test_a_pose_that_gets_no_id_prolongs_the_look_for_some_seconds_only() -> Non
     late = [one for one in times if one > first + looked_s + 0.2]
     assert len(late) <= 7, "one at each check"
     watch.shown(2.5, poses=False)
+    assert len(watch.shown(4, poses=True)) < 5, "a coat that is taken for a person now and then"
+    watch.shown(ABSENT_S + 2.5, poses=False)
     assert len(watch.shown(4, poses=True)) > 2 * FPS, "another pose is looked at again"
 
 
