@@ -13,6 +13,7 @@ LOW_FALL_S, ROLLING_S = 0.75, 1.5  # to the level of the floor in any posture, a
 SEATED, SEAT_FALL_S, SEAT_LONGEST_S = 0.42, 0.8, 1.5
 SEAT_DROP, SEAT_HIPS, SEAT_FEET = 0.22, 0.12, 0.13  # shoulders and hips must drop by more, and feet must rise by less
 HIPS_OFF_SEAT = 0.26  # hips that drop by this are off the seat, wherever the feet are
+SEAT_LEFT = 0.1  # hips that were lower by this had left the seat before
 SEAT_FLOOR = 0.22  # hips on the floor are lower, hips on a bed are higher
 SEAT_BEGIN_S, SEAT_END_S, SEAT_STEADY = 1.2, 0.3, 0.07  # when, before a fall, a person kept sitting, and how still
 SHORTEST_S = 0.2  # a shorter descent counts as this long
@@ -20,7 +21,7 @@ STARTED = 0.05  # the descent begins when the shoulders are lower by this
 STEADY_S, STEADY_SHARE = 0.4, 0.6  # how long, and in how many of the samples, a person is upright before a fall
 
 FALLING_HZ, FALLING_S, FALLING_DROP = 0.6, 0.4, 0.2  # a person who drops at this rate, and by so much, is falling
-HIGHEST = 0.95  # higher shoulders are a mistake
+LOWEST, HIGHEST = 0.5, 0.95  # shoulders before a fall: lower ones are on the floor, higher ones are a mistake
 HISTORY_S = 4.0
 
 
@@ -71,7 +72,9 @@ class Descents:
         recent = [one for one in self._samples if last.at_s - one.at_s <= FALLING_S]
         highest = max(recent, key=lambda one: one.shoulders)
         drop = highest.shoulders - last.raw
-        if highest.shoulders > HIGHEST or drop < max(FALLING_DROP, FALLING_HZ * (last.at_s - highest.at_s)):
+        if not LOWEST < highest.shoulders < HIGHEST or drop < max(
+            FALLING_DROP, FALLING_HZ * (last.at_s - highest.at_s)
+        ):
             return False
         return last.raw < SEATED or before.raw - last.raw > FALLING_HZ * (last.at_s - before.at_s)
 
@@ -130,7 +133,7 @@ def _from_seat(samples: list[Sample]) -> Descent | None:
         if samples[k].shoulders - last.shoulders < SEAT_DROP:
             continue
         seated = _seated(samples, k)
-        if seated and _left_seat(seated, last):
+        if seated and _left_seat(seated, samples[k], last):
             drop = seated[len(seated) // 2].shoulders - last.shoulders
             return Descent(drop, seconds, SEAT_FALL_S / max(seconds, SHORTEST_S))
     return None
@@ -146,11 +149,16 @@ def _seated(samples: list[Sample], index: int) -> list[Sample]:
     return seated if seat > SEATED and len(seated) >= STEADY_SHARE * len(before) else []
 
 
-def _left_seat(seated: list[Sample], last: Sample) -> bool:
-    """Whether the hips are lower than on the seat. On a bed or sofa they hardly are, and the feet rise."""
+def _left_seat(seated: list[Sample], leaving: Sample, last: Sample) -> bool:
+    """Whether the hips are lower than on the seat. On a bed or sofa they hardly are, and the feet rise.
+
+    Hips that were lower before the shoulders dropped are those of a person who sat down on the floor first.
+    """
     hips = sorted(one.hips for one in seated if one.hips is not None)
     feet = sorted(one.feet for one in seated if one.feet is not None)
     if not hips or last.hips is None or last.hips > SEAT_FLOOR:
+        return False
+    if leaving.hips is not None and leaving.hips < hips[len(hips) // 2] - SEAT_LEFT:
         return False
     drop = hips[-1] - last.hips
     if not feet or last.feet is None:

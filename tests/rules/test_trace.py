@@ -103,3 +103,22 @@ def test_hidden_feet_do_not_move_the_floor() -> None:
         heights.append(trace.hips)
     assert heights[-1] == pytest.approx(heights[25], abs=0.02)
     assert heights[-1] == pytest.approx(0.12, abs=0.06)
+
+
+@pytest.mark.parametrize("seconds", [2.5, 3.5, 4.5])
+@pytest.mark.parametrize("heading", [-90, -30, 0])
+def test_kneeling_is_no_seat_to_fall_from(seconds: float, heading: float) -> None:
+    lies_down = motion(
+        (1, bodies.STANDING), (1 + 0.3 * seconds, bodies.KNEELING), (1 + 0.6 * seconds, bodies.SITTING_ON_FLOOR),
+        (1 + seconds, bodies.lying(towards=180)),
+    )  # fmt: skip
+    assert traced(lies_down, 3 + seconds, View(heading=heading)).descents.fastest.share < 1
+
+
+def test_a_dip_on_the_floor_is_no_fall() -> None:
+    """Such as in push-ups."""
+    low, lower = bodies.lying(height=0.35), bodies.lying()
+    dips = motion((1, bodies.STANDING), (3.5, low), (4, lower))
+    trace = traced(dips, 3.9, View(heading=0))
+    assert trace.is_low
+    assert not trace.descents.is_falling
