@@ -1,4 +1,4 @@
-"""Renamed keys. The old names work through version 0.2, with a warning."""
+"""Renamed keys. The old names work through version 0.3, with a warning."""
 
 import logging
 from typing import Any
@@ -34,7 +34,7 @@ def rename_keys(tables: dict[str, Any]) -> dict[str, str]:
 
 def warn(origin: str, old: str, new: str) -> None:
     """Log that an old name is used; the names are keys or environment variables."""
-    log.warning("%s: %s is now called %s; the old name will stop working after version 0.2", origin, old, new)
+    log.warning("%s: %s is now called %s; the old name will stop working after version 0.3", origin, old, new)
 
 
 def contradiction(old: str, new: str) -> ConfigError:

@@ -154,7 +154,7 @@ cp -r /checkout /tmp/newer
 sed -i 's/^__version__ = .*/__version__ = "9.9.9"/' /tmp/newer/edge/__init__.py
 use_old_keys() { # FILE: rename its keys to those of version 0.1
     sed -i -e 's/^retry_s = /probe_s = /' -e '/^\[people\]/d' -e '/^\[decode\]/d' -e '/^mode = /d' -e '/^max_people = /d' \
-        -e '/^nms_radius_px = /d' -e 's/^detect_lying = .*/[decode]\nturned = true  # mine/' "$1"
+        -e '/^nms_radius_px = /d' -e '/^second_opinion = /d' -e 's/^detect_lying = .*/[decode]\nturned = true  # mine/' "$1"
 }
 use_old_keys $config
 use_old_keys /etc/edge-pose/door.toml
