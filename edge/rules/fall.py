@@ -15,14 +15,14 @@ from edge.rules.values import Event, Moment, State
 
 WAS_UPRIGHT_S = 0.15  # a person must have been upright for this long to fall
 SOON_S = 10.0  # a person is on the floor at most this long after being upright, to have got down there
-GONE_S = 0.3  # a person who is not detected for this long is lost
+GONE_S = 0.3  # time without a detection until a person counts as lost
 LOST_S = 2.0  # added to `confirm_s` for a person who was lost on the way down
 SETTLING_S = 0.6  # low shoulders before a person is on the floor count as time on the floor, up to this
 SEEN_DOWN_S, DOWN_SHARE = 0.15, 0.6  # total time detected on the floor, and its least share of the time detected
 PATIENCE_S = 4.0  # how much longer than `confirm_s` a suspicion lasts
 SLOWER_SHARE = 0.8  # of the speed of a fall, which is enough if the person then keeps still
 STILL, STILL_S = 0.05, 0.8  # a person who moves less than this, in heights, for this long keeps still
-BRIEFLY_S = 0.3  # a person who is not on the floor for this long may be getting up
+BRIEFLY_S = 0.3  # time off the floor after which a person may be getting up
 RECOVERED_S = 0.5  # a person who is up for this long did not fall
 STOOD_S, SAT_S = 1.0, 3.0  # a fallen person who stands, or sits higher than the floor, for this long got up
 MOVED = 0.7  # heights; a person who was lost at the edge of the picture, this far from the fall, left

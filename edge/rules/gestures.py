@@ -17,7 +17,7 @@ FROM_HEAD, AT_HEAD = 0.42, 0.35
 RELEASE_S = 0.4  # a hand that is not raised for this long is down
 SUNK_S = 0.25  # a hand below the shoulder or at the head for this long does not wave
 HIDDEN_S = 0.6  # a hidden hand is assumed to stay in place for this long
-LOST_S = 1.0  # the gesture of a person who is not detected for this long ends
+LOST_S = 1.0  # time without a detection until a person's gesture ends
 LONGEST_STEP_S = 0.5  # between frames; more does not count as time held
 TORSO_WEIGHT = 0.2  # of the last frame in the length of the torso
 

@@ -97,7 +97,7 @@ class Zones:
         return replace(state, zones=zones)
 
     def _reason_to_leave(self, visitor: _Visitor, name: str, zones: tuple[str, ...] | None) -> str:
-        """Why a visit ends; empty if it does not. `zones` is None for a person who is not in view."""
+        """Why a visit ends; empty if it goes on. `zones` is None if the person is out of view."""
         if zones is not None:
             return "" if name in zones else visitor.footing
         unseen_s = self._now_s - visitor.seen_s
