@@ -13,17 +13,13 @@ from edge.rules.presence import Presence
 from edge.rules.rules import Rule, Rules
 from edge.rules.zones import Zone, Zones
 
-# Everything else is about rules.
-_NOT_ABOUT_RULES = (
-    "device", "camera", "model", "inference", "decode", "people", "filter", "tracking", "smoothing", "idle",
-    "recording", "mqtt",
-)  # fmt: skip
+_TABLES = ("presence", "posture", "fall", "gestures", "zones", "lines")
 
 
 def tables_of_rules(config: Config) -> dict[str, Any]:
     """The tables from which the rules are built, as a recording keeps them."""
     tables: dict[str, Any] = msgspec.to_builtins(config)
-    return {name: table for name, table in tables.items() if name not in _NOT_ABOUT_RULES}
+    return {name: tables[name] for name in _TABLES}
 
 
 def config_of_rules(tables: dict[str, Any], device_id: str) -> Config:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec import field
 
-from edge.config import Config
+from edge.config import Config, Mqtt
 from edge.errors import UsageError
 from edge.recording.format import Header
 from edge.recording.read import Flaw
@@ -163,6 +164,13 @@ def test_the_recorded_tables_are_those_that_the_rules_read() -> None:
     spy: Config = Spy()  # type: ignore[assignment]
     open_rules(spy)
     assert set(tables_of_rules(config)) == read - {"device"}
+
+
+def test_a_new_table_of_the_configuration_is_not_recorded() -> None:
+    class NewerConfig(Config, frozen=True):
+        web: Mqtt = field(default_factory=Mqtt)
+
+    assert tables_of_rules(NewerConfig()) == tables_of_rules(Config())
 
 
 def test_observations_of_other_devices_and_sizes_do_not_mix(tmp_path: Path) -> None:
