@@ -54,7 +54,7 @@ class Connection:
     The connection's own thread opens the socket, reads, and keeps the connection alive. A publishing thread writes its
     message itself. Every use of the socket except opening it needs `lock`.
     `on_connected` runs in the connection's thread each time the broker accepts the login, and `on_message` for each
-    message, both with `lock` held. `on_lost` runs in the thread that notices the loss.
+    message. `on_lost` runs in the thread that notices that such a connection is lost. All run with `lock` held.
     """
 
     def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None, waits: Waits | None = None) -> None:
@@ -221,7 +221,8 @@ class Connection:
 
     def _disconnected(self, _client: Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         was_connected, self.connected = self.connected, False
-        self.on_lost()
+        if was_connected:  # before that, nothing was sent, and `_begin` does not hold `lock`
+            self.on_lost()
         if self._closed.is_set():
             self._disconnected_after_close.set()
             return

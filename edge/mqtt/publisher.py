@@ -174,7 +174,7 @@ class Publisher:
     def _forget_sent(self) -> None:
         """Forget what was sent on the lost connection: the broker may not have it."""
         self._pending.clear()
-        for kept in tuple(self._kept):  # another thread may add one
+        for kept in self._kept:
             if kept.sent is not None and not kept.sent.is_published():
                 kept.sent = None
 

@@ -21,12 +21,17 @@ Start = Callable[..., Mosquitto]
 TOPICS = Topics("edge-pose", "test")
 
 
+def unopened(port: int, waits: Waits | None = None, **settings: object) -> Publisher:
+    """A publisher that does not connect yet; `settings` are keys of the table [mqtt]."""
+    mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
+    online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
+    return Publisher(mqtt, "test", online=online, offline=offline, waits=waits)
+
+
 @contextmanager
 def publisher(port: int, waits: Waits | None = None, **settings: object) -> Iterator[Publisher]:
     """An open publisher; `settings` are keys of the table [mqtt]."""
-    mqtt = msgspec.convert({"host": LOOPBACK, "port": port, **settings}, Mqtt)
-    online, offline = TOPICS.status_message(online=True), TOPICS.status_message(online=False)
-    sensor = Publisher(mqtt, "test", online=online, offline=offline, waits=waits)
+    sensor = unopened(port, waits, **settings)
     sensor.open()
     try:
         yield sensor

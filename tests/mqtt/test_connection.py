@@ -8,12 +8,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from paho.mqtt.client import Client
 
 from edge.mqtt.connection import Waits
 from edge.types import Message
-from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, serving
+from tests.mqtt.clients import TOPICS, Start, failure_of, listener, next_of, publisher, serving, unopened
 from tests.support.brokers import LOOPBACK, free_port
 from tests.support.waiting import LONG_S, until
 
@@ -54,6 +56,35 @@ def test_mqtt_3_1_1_is_tried_if_the_broker_refuses_mqtt_5(refusal: bytes) -> Non
         until(lambda: sensor.connection.connected)
         assert sensor.connection.protocol == "MQTT 3.1.1"
         done.set()
+
+
+def test_only_a_connection_can_be_lost_and_its_loss_is_reported_with_the_lock_held(mosquitto: Start) -> None:
+    """Connecting takes long and must not hold the lock, so an attempt that fails in it would report without."""
+    lost: list[bool] = []
+
+    def note() -> None:
+        """Whether another thread has to wait for the lock."""
+        other = threading.Thread(target=lambda: lost.append(not sensor.connection.lock.acquire(blocking=False)))
+        other.start()
+        other.join(LONG_S)
+
+    def hang_up(_client: Client, _userdata: Any, sock: Any) -> None:
+        """Let CONNECT fail at once."""
+        sock.shutdown(socket.SHUT_WR)
+
+    server = mosquitto()
+    sensor = unopened(server.port, Waits(shortest_backoff_s=0.1, longest_backoff_s=0.1))
+    sensor.connection.on_lost = note
+    sensor.connection.client.on_socket_open = hang_up
+    sensor.open()
+    try:
+        until(lambda: sensor.connection.connected)
+        assert lost == []
+        server.stop()
+        until(lambda: lost)
+    finally:
+        sensor.close()
+    assert lost == [True]
 
 
 def test_a_refused_connection_names_host_and_port() -> None:
