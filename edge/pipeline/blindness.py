@@ -25,6 +25,9 @@ MEAN_S = 0.5  # time constant of the mean over pictures, in which noise that cha
 OTHER = 12.0  # a picture that differs from the mean by more than this on average starts a new mean
 UNUSABLE_S = 1.0  # without enough edges, until pictures count as unusable
 BLIND_S = 10.0  # without enough edges, until the camera counts as blind
+# A longer gap between two pictures counts as this much: what happened in it is unknown. So three pictures in a row
+# without enough edges are needed before they count as unusable.
+LONGEST_GAP_S = 0.5
 
 
 class Blindness:
@@ -32,38 +35,34 @@ class Blindness:
 
     def __init__(self) -> None:
         self._mean: Floats | None = None
-        self._sees = True
-        self._since_s: float | None = None  # of the first picture without enough edges
-        self._now_s = 0.0
+        self.sees = True  # whether the last picture had enough edges
+        self._unseeing_s = 0.0  # since the first picture without enough edges
+        self._last_s = 0.0
 
     def update(self, image: Image, now_s: float, cells: Floats | None = None) -> None:
         """Judge a picture. `cells` is the same picture as from `coarse`."""
         cells = coarse(image) if cells is None else cells
-        passed_s, self._now_s = now_s - self._now_s, now_s
-        if passed_s < 0:
-            self._since_s = None
+        passed_s, self._last_s = now_s - self._last_s, now_s
         if self._mean is None or self._mean.shape != cells.shape or np.abs(cells - self._mean).mean() > OTHER:
             self._mean = cells.copy()
         else:
             self._mean += np.float32(1 - np.exp(-max(passed_s, 0) / MEAN_S)) * (cells - self._mean)
-        self._sees = share_of_edges(self._mean, _grain(image)) >= (BLIND_BELOW if self._sees else SEEING_FROM)
-        if self._sees:
-            self._since_s = None
-        elif self._since_s is None:
-            self._since_s = now_s
+        saw = self.sees
+        self.sees = share_of_edges(self._mean, _grain(image)) >= (BLIND_BELOW if saw else SEEING_FROM)
+        if self.sees or saw or passed_s < 0:  # the clock may go back
+            self._unseeing_s = 0.0
+        else:
+            self._unseeing_s += min(passed_s, LONGEST_GAP_S)
 
     @property
     def unusable(self) -> bool:
         """Whether nothing could be seen for UNUSABLE_S: what pictures do not show now proves nothing."""
-        return self._lasted(UNUSABLE_S)
+        return self._unseeing_s >= UNUSABLE_S
 
     @property
     def blind(self) -> bool:
         """Whether nothing could be seen for BLIND_S."""
-        return self._lasted(BLIND_S)
-
-    def _lasted(self, limit_s: float) -> bool:
-        return self._since_s is not None and self._now_s - self._since_s >= limit_s
+        return self._unseeing_s >= BLIND_S
 
 
 def share_of_edges(cells: Floats, grain: float) -> float:

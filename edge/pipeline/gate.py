@@ -64,7 +64,7 @@ class Gate:
             cells = coarse(frame.image) if cells is None else cells
             return cells
 
-        if self._blindness.unusable or not 0 <= now_s - self._judged_s < JUDGE_S:
+        if not self._blindness.sees or not 0 <= now_s - self._judged_s < JUDGE_S:
             self._judged_s = now_s
             self._blindness.update(frame.image, now_s, reduced())
         if self._blindness.unusable:

@@ -177,7 +177,20 @@ def test_a_dim_lamp_is_enough() -> None:
 
 def test_a_clock_that_goes_back_does_not_make_the_camera_blind() -> None:
     blindness = Blindness()
-    for now_s in (100.0, 105.0, 3.0, 4.5):
+    for now_s in (100.0, 100.4, 100.9, 3.0, 3.4):
         blindness.update(DARK, now_s)
-    assert blindness.unusable
-    assert not blindness.blind
+    assert (blindness.unusable, blindness.blind) == (False, False)
+    for now_s in (3.9, 4.4):
+        blindness.update(DARK, now_s)
+    assert (blindness.unusable, blindness.blind) == (True, False)
+
+
+def test_time_without_pictures_is_no_darkness() -> None:
+    """A camera that restarts often shows a black picture first."""
+    blindness = Blindness()
+    for now_s in (100.0, 120.0):
+        blindness.update(DARK, now_s)
+    assert (blindness.unusable, blindness.blind) == (False, False)
+    for now_s in (140.0, 160.0):
+        blindness.update(DARK, now_s)
+    assert (blindness.unusable, blindness.blind) == (True, False)

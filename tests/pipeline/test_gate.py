@@ -92,6 +92,15 @@ def test_no_frame_is_admitted_from_a_second_of_darkness_until_the_lamp_is_switch
     assert watch.state() == (False, False)
 
 
+def test_a_stall_between_two_dark_frames_is_no_darkness() -> None:
+    watch = Watch(after_s=0)
+    watch.admitted(ROOM, 3)
+    assert watch.admitted(DARK, 0.6)
+    watch.now_s += 20
+    assert all(watch.admitted(DARK, 1 / FPS))
+    assert watch.state() == (False, False)
+
+
 def test_a_camera_that_starts_in_the_dark_shows_its_first_frames() -> None:
     assert Watch().admitted(DARK, 5)[:FPS] == [True] * FPS
 
