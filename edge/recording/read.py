@@ -63,6 +63,7 @@ def entries(
     if there is no header; and if the file cannot be opened.
     """
     number = 0
+    early: list[Flaw] = []  # of the lines before the header: in another kind of file, every line is damaged
     with _opened(path, open_file or _open) as file:
         try:
             while line := file.readline(LONGEST_LINE):
@@ -72,7 +73,7 @@ def entries(
                 except _DAMAGED as exc:
                     torn = not line.endswith(b"\n")
                     problem = "incomplete; the recording broke off here" if torn else f"skipped, damaged ({exc})"
-                    report(Flaw(path, number, problem))
+                    (early.append if frame is None else report)(Flaw(path, number, problem))
                     continue
                 if isinstance(entry, FrameLine):
                     break
@@ -81,6 +82,9 @@ def entries(
                     continue
                 if isinstance(entry, Header):
                     frame = _checked(entry, path).frame
+                    for flaw in early:
+                        report(flaw)
+                    early.clear()
                 yield entry
         except _UNREADABLE as exc:
             report(Flaw(path, number + 1, f"the rest of the file cannot be read ({exc})"))

@@ -109,6 +109,22 @@ def test_a_damaged_header_needs_the_size_of_the_frames(recorded: Path) -> None:
     assert [flaw.line for flaw in flaws] == [1]
 
 
+def test_another_kind_of_file_is_one_error_and_not_one_per_line(recorded: Path) -> None:
+    recorded.write_text('[mqtt]\nhost = "192.168.1.10"\n' * 20)
+    flaws: list[Flaw] = []
+    with pytest.raises(UsageError) as exc:
+        list(observations(recorded, flaws.append))
+    assert exc.value.key == str(recorded)
+    assert flaws == []
+
+
+def test_damaged_lines_before_the_header_are_reported_once_there_is_one(recorded: Path) -> None:
+    recorded.write_bytes(b"garbage\n{}\n" + recorded.read_bytes())
+    numbers, flaws = read(recorded)
+    assert numbers == list(range(10))
+    assert [flaw.line for flaw in flaws] == [1, 2]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
