@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", help="Configuration file instead of /etc/edge-pose/edge-pose.toml.", show_default=False,
+        "--config", "-c", metavar="FILE", show_default=False,
+        help="Configuration file instead of /etc/edge-pose/edge-pose.toml.",
         readable=False,  # edge.config reports an unreadable file, with exit code 78 instead of 2
     ),
 ]  # fmt: skip
 OptionalConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file instead of the defaults.", show_default=False)
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="Configuration file instead of the defaults.", show_default=False
+    ),
 ]
 ModelName = Annotated[
     str | None,

@@ -21,7 +21,7 @@ def state_line(device: str, state: StateOut) -> Text:
 def state_in_words(state: StateOut) -> Text:
     """What is there now, such as "2 people  1 standing, 1 lying  moving  bed: 1"."""
     if state.people is None:
-        return Text("unknown: the sensor sees nothing", "bold yellow")
+        return Text("unknown", "bold yellow")
     counts = ((name, getattr(state, name)) for name in POSTURES)
     parts = [
         (count_of_people(state.people), "bold"),

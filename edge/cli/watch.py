@@ -25,11 +25,15 @@ from edge.types import Message
 SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST", "LEFT_ANKLE", "RIGHT_ANKLE")
 
 # Below the topic of each device.
-WATCHED = "status", "keypoints", "state", "event/+"
+WATCHED = "status", "state", "event/+"
+PEOPLE = "keypoints"  # several messages per second
 
 
-def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool) -> int:
-    """Print until Ctrl-C; returns the exit code. Raises ConfigError, UsageError."""
+def run(config: Path | None, host: str | None, port: int | None, *, as_json: bool, people: bool = True) -> int:
+    """Print until Ctrl-C, without `people` only statuses, events and states; returns the exit code.
+
+    Raises ConfigError, UsageError.
+    """
     mqtt = _broker(config, host, port)
     options = {"mqtt.host": "--host", "mqtt.port": "--port"} if host else {"mqtt.port": "--port"} if port else {}
     has_file = config is not None or host is None
@@ -40,7 +44,8 @@ def run(config: Path | None, host: str | None, port: int | None, *, as_json: boo
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells disable it for programs in the background
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     printer = _Printer(mqtt.base_topic, as_json=as_json)
-    subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/{topic}" for topic in WATCHED])
+    watched = (*WATCHED, PEOPLE) if people else WATCHED
+    subscription = Subscription(mqtt, [f"{mqtt.base_topic}/+/{topic}" for topic in watched])
     reported: Failure | None = None
     _note(f"waiting for sensors under {mqtt.base_topic}/ on {mqtt.host}:{mqtt.port}; stop with Ctrl-C")
     try:

@@ -102,6 +102,10 @@ EVENT = (
     '"time":"2026-12-01T18:00:02.523Z","started":"2026-12-01T18:00:00.423Z","duration_s":2.1,"confidence":0.93,'
     '"reasons":["torso 78 degrees from upright"]}'
 )
+KEYPOINTS = (
+    '{"v":1,"seq":6,"time":"2026-12-01T18:00:00.000Z","frame":{"width":640,"height":480},'
+    '"latency_ms":{"inference":10.4,"total":12.1},"poses":[]}'
+)
 
 
 def state(**changed: object) -> str:
@@ -128,10 +132,26 @@ def test_it_prints_events_and_changes_of_the_state(mosquitto: Start, tmp_path: P
     assert lines[:3] == [
         "18:00:00.000  event  #7  state  2 people  1 lying  fall  bed: 1",
         "18:00:02.523  event  #1240  fall confirmed, person 3, after 2.1 s: torso 78 degrees from upright",
-        "18:00:00.000  event  state  unknown: the sensor sees nothing",
+        "18:00:00.000  event  state  unknown",
     ]
     assert lines[3].startswith("event  sent an invalid event/fall message")
     assert lines[4:] == ["18:00:00.000  event  #9  state  no people"]
+
+
+@pytest.mark.broker
+def test_with_events_it_leaves_out_the_people_in_each_frame(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto().port
+    publish(port, "edge-pose/hall/status", "online", "-r")
+    with watch(tmp_path, "--host", f"{LOOPBACK}:{port}", "--events") as lines_with:
+        lines_with("hall  online")
+        publish(port, "edge-pose/hall/keypoints", KEYPOINTS)
+        publish(port, "edge-pose/hall/state", state(seq=7, people=1))
+        publish(port, "edge-pose/hall/event/fall", EVENT)
+        lines = lines_with("fall confirmed")[2:]
+    assert lines == [
+        "18:00:00.000  hall  #7  state  1 person",
+        "18:00:02.523  hall  #1240  fall confirmed, person 3, after 2.1 s: torso 78 degrees from upright",
+    ]
 
 
 @pytest.mark.broker

@@ -23,10 +23,14 @@ def annotate(
         typer.Argument(metavar="OUT", help="Picture, video or GIF to write. Its suffix selects the format."),
     ],
     frame: Annotated[
-        int, typer.Option(min=0, help="Number of the frame to draw, from 0. For a video or GIF, the first frame.")
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Number of the frame to draw, from 0. For a video or GIF, the first frame."
+        ),
     ] = 0,
     frames: Annotated[
-        int | None, typer.Option(min=1, help="For a video or GIF, at most this many frames.", show_default=False)
+        int | None,
+        typer.Option(metavar="N", min=1, help="For a video or GIF, at most this many frames.", show_default=False),
     ] = None,
     config: OptionalConfigFile = None,
     model: ModelName = None,

@@ -26,7 +26,7 @@ def evaluate(
     model: ModelName = None,
     input_size: InputSize = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use at most this many pictures.", show_default=False)
+        int | None, typer.Option(metavar="N", min=1, help="Use at most this many pictures.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the poses as COCO results.", show_default=False)

@@ -24,16 +24,21 @@ def evaluate_events(
     input_size: InputSize = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Only clips with such names, as in '*_fall_*'. Repeatable."),
+        typer.Option(metavar="PATTERN", help="Only clips whose names match, as in '*_fall_*'. Repeatable."),
     ] = None,
     fps: Annotated[
         float | None,
         typer.Option(
-            min=0, max=240, show_default=False, help="Frames per second instead of camera.fps; 0 for all frames."
+            metavar="N",
+            min=0,
+            max=240,
+            show_default=False,
+            help="Frames per second instead of camera.fps; 0 for all frames.",
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=256, show_default=False, help="Processes; by default one per CPU.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, show_default=False, help="Processes; by default one per CPU."),
     ] = None,
     record: Annotated[
         Path | None,
@@ -41,7 +46,11 @@ def evaluate_events(
     ] = None,
     recordings: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", show_default=False, help="Play such recordings through the rules, not the clips."),
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="Play the recordings in this folder through the rules, instead of the clips.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -83,7 +83,8 @@ def import_model(
         Path, typer.Argument(metavar="FILE", help="A PoseNet or MoveNet .tflite file for the CPU or the Edge TPU.")
     ],
     name: Annotated[
-        str | None, typer.Option(help="Name to use in model.name instead of the file's name.", show_default=False)
+        str | None,
+        typer.Option(metavar="NAME", help="Name to use in model.name instead of the file's name.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

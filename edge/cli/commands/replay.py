@@ -16,6 +16,7 @@ def replay(
         typer.Option(
             "--config",
             "-c",
+            metavar="FILE",
             help="Configuration of the rules instead of the recorded one.",
             show_default=False,
             readable=False,  # edge.config reports an unreadable file, with exit code 78 instead of 2

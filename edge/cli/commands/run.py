@@ -13,7 +13,9 @@ from edge.errors import EXIT_FAILURE, EdgeError, print_error
 
 def run(
     config: ConfigFile = None,
-    log_level: Annotated[LogLevel, typer.Option(help="Lowest level to log.")] = LogLevel.info,
+    log_level: Annotated[
+        LogLevel, typer.Option(metavar="LEVEL", help="Lowest level to log: debug, info, warning or error.")
+    ] = LogLevel.info,
 ) -> None:
     """Run the sensor: camera frames in, keypoints out over MQTT, until SIGTERM or the end of a file.
 

@@ -18,7 +18,10 @@ def watch(
             "without it, from EDGE_POSE_MQTT__... variables.",
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the broker.", min=1, max=65535)] = None,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Port of the broker.", min=1, max=65535)] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print only events and changes of the state, not a line per person.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print what the sensors on a broker see: a line per person, per event, and per change of the state."""
@@ -28,4 +31,4 @@ def watch(
 
     if host is None or config is not None:
         find_credential()
-    raise typer.Exit(run(config, host, port, as_json=as_json))
+    raise typer.Exit(run(config, host, port, as_json=as_json, people=not events))
