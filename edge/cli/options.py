@@ -41,11 +41,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def check_writable(out: Path, option: str) -> None:
-    """Refuse an output file whose folder does not exist. Raises typer.BadParameter."""
+    """Refuse an output file whose folder does not exist. Raises UsageError."""
     if not os.path.isdir(out.parent):
-        raise typer.BadParameter(f"the folder {out.parent} does not exist; create it", param_hint=option)
+        raise UsageError(option, f"the folder {out.parent} does not exist", "create it")
     if os.path.isdir(out):
-        raise typer.BadParameter(f"{out} is a folder; name a file", param_hint=option)
+        raise UsageError(option, f"{out} is a folder", "name a file")
 
 
 def config_without_broker(
@@ -54,7 +54,7 @@ def config_without_broker(
     """The configuration with the options `--model` and `--input-size` applied.
 
     `defaults` are environment variables that apply where the environment does not set them.
-    Raises ConfigError, typer.BadParameter.
+    Raises ConfigError, UsageError.
     """
     import msgspec
 
@@ -69,8 +69,8 @@ def config_without_broker(
         try:
             changed["input_size"] = msgspec.convert(size, tuple[InputPixels, InputPixels], strict=False)
         except msgspec.ValidationError:
-            problem = f"{input_size!r} is not HEIGHTxWIDTH in px from 33 to 2049, such as 353x481"
-            raise typer.BadParameter(problem, param_hint="--input-size") from None
+            remedy = "name a size in px from 33 to 2049, such as 353x481"
+            raise UsageError("--input-size", f"{input_size!r} is not HEIGHTxWIDTH", remedy) from None
     return msgspec.structs.replace(config, model=msgspec.structs.replace(config.model, **changed))
 
 

@@ -102,7 +102,11 @@ def _apply(environ: Mapping[str, str], tables: dict[str, Any]) -> dict[str, str]
             if not isinstance(table, dict):
                 remedy = f"use the form {ENV_PREFIX}TABLE__KEY"
                 raise ConfigError(variable, f"{parent} is not a table", remedy, origin="environment")
-        table[name] = _value(raw, plain_type(Config, [*parents, name]))
+        try:
+            table[name] = _value(raw, plain_type(Config, [*parents, name]), exact=key in _ARRAYS)
+        except tomllib.TOMLDecodeError as exc:
+            remedy = "write a list of tables: [{name = ...}, ...]"
+            raise ConfigError(variable, "is not valid TOML", remedy, origin="environment") from exc
         overridden[key] = variable
     return overridden
 
@@ -135,11 +139,16 @@ def _variables(tables: Mapping[str, Any], start: str = ENV_PREFIX) -> Iterator[s
             yield variable
 
 
-def _value(raw: str, wanted: Any) -> Any:
-    """The text itself for a key of type str; otherwise a TOML value, or the text if it is not valid TOML."""
+def _value(raw: str, wanted: Any, *, exact: bool) -> Any:
+    """The text itself for a key of type str; otherwise a TOML value, or the text if it is not valid TOML.
+
+    Raises TOMLDecodeError instead if it must be `exact`.
+    """
     if wanted is str:
         return raw
     try:
         return tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
+        if exact:
+            raise
         return raw

@@ -1,6 +1,7 @@
 """Convert msgspec's validation errors to key, problem and remedy."""
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
@@ -24,7 +25,14 @@ def explain(exc: msgspec.ValidationError, tables: Mapping[str, Any], root: type[
         return _join(key, unknown[1]), "unknown key", remedy
     if missing := re.match(r"Object missing required field `(.*)`", message):
         return _join(key, missing[1]), "is missing", f"set it to {_allowed(_hint(root, [*steps, missing[1]]), steps)}"
-    return key, f"invalid value {value!r}", f"use {_allowed(_hint(root, steps), steps)}"
+    return key, f"invalid value {_shown(value)}", f"use {_allowed(_hint(root, steps), steps)}"
+
+
+def _shown(value: Any) -> str:
+    """A value as in TOML: "text", true, nan, [0, 1]. A table is shown as in JSON."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return repr(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def plain_type(root: type[Struct], names: Sequence[str]) -> Any:

@@ -29,13 +29,28 @@ def test_help_explains_every_command() -> None:
         assert "Usage" in run_edge(command, "--help").stdout
 
 
-@pytest.mark.parametrize(
-    "arguments", [["rnu"], ["run", "--confg", "x"], ["schema", "nothing"], ["demo", "--frames", "-1"]]
-)
+@pytest.mark.parametrize("arguments", [["rnu"], ["run", "--confg", "x"], ["demo", "--frames", "-1"]])
 def test_a_usage_error_shows_the_usage(arguments: list[str]) -> None:
     done = run_edge(*arguments)
     assert done.returncode == EXIT_USAGE
     assert "Usage" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments"),
+    [
+        ("NAME", ["schema", "nothing"]),
+        ("NAME", ["models", "fetch", "nothing"]),
+        ("NAME", ["models", "fetch", "posenet"]),
+        ("--from", ["models", "fetch", "movenet", "--from", "/does/not/exist"]),
+        ("OUT", ["annotate", "synthetic:walk", "/does/not/exist/out.png"]),
+        ("--input-size", ["annotate", "synthetic:walk", "out.png", "--input-size", "9"]),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_one_line(key: str, arguments: list[str]) -> None:
+    done = run_edge(*arguments)
+    assert (done.returncode, done.stderr.count("\n")) == (EXIT_USAGE, 1)
+    assert done.stderr.startswith(f"edge-pose: {key}: ")
 
 
 def test_a_missing_configuration_file_is_reported_in_one_line() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge.cli.options import AsJson
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="List, check, add and remove models.")
 
@@ -64,14 +64,14 @@ def fetch_model(
 
     known = catalogue.remote()
     if name not in known and name in catalogue.entries():
-        raise typer.BadParameter(f"{name} is included in edge-pose; there is nothing to fetch", param_hint="NAME")
+        raise UsageError("NAME", f"{name} is included in edge-pose", "there is nothing to fetch")
     if name not in known:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="NAME")
+        raise UsageError("NAME", f"there is no model {name!r} to fetch", f"use one of {', '.join(known)}")
     place: str | Path | None = mirror
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         place = Path(mirror)
         if not os.path.isdir(place):
-            raise typer.BadParameter(f"{mirror!r} is neither a folder nor an http(s) URL", param_hint="--from")
+            raise UsageError("--from", f"there is no folder {mirror!r}", "name a folder or an http(s) URL")
     with download.progress_bar(name, known[name].size) as progress:
         imported = download.fetch(name, known[name], place, check_model, progress)
     typer.echo(json.dumps(importing.as_json(imported)) if as_json else importing.summary(imported))

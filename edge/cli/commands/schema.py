@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from edge.errors import UsageError
+
 
 def schema(
     name: Annotated[
@@ -18,5 +20,5 @@ def schema(
 
     known = schemas() | {"recording": schema_of_recording()}
     if name is not None and name not in known:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}", param_hint="NAME")
+        raise UsageError("NAME", f"there is no message {name!r}", f"use one of {', '.join(known)}")
     typer.echo(json.dumps(known[name] if name else known, indent=2))
