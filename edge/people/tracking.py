@@ -145,7 +145,7 @@ def _near_last_place(
             for j in lost
         )
         if distance < LAST_PLACE:
-            found[i] = _Match(j, (one.pose.xy - states[j].xy).mean(axis=0), 0.0)
+            found[i] = _Match(j, np.zeros(2, np.float32), 0.0)  # without similarity, the shift has no weight
             lost.remove(j)
     return found
 

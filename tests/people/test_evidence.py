@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge.people.evidence import DENIED_S, FAINT_S, MOVED, NEW, UNCONFIRMED
@@ -124,6 +125,18 @@ def test_a_faint_pose_where_a_person_was_lost_is_that_person() -> None:
     tracks = tracked(tracker, [None] * 8 + [faint], 8 / FPS)
     assert tracks[-1] is not None
     assert (tracks[-1].id, tracks[-1].rejected) == (1, None)
+
+
+def test_hidden_keypoints_of_a_faint_pose_do_not_move_the_person() -> None:
+    tracker = Tracker(second=True)
+    falling = [make_pose(body(200, 200, y=200 + 60 * number), opinion="agrees") for number in range(12)]
+    tracked(tracker, falling[:8])
+    lying = body(0, 200, y=0)[:, ::-1] + (200, 640)
+    seen = np.arange(17) < 13
+    lying[~seen] = 1e12  # no network says where they are
+    faint = make_pose(lying, visible=seen, by_multipose=True, weak=True, score=0.13)
+    tracks = tracked(tracker, [None, None, faint, falling[11]], 8 / FPS)
+    assert [track and track.id for track in tracks] == [None, None, 1, 1]
 
 
 def test_a_faint_pose_elsewhere_is_no_person() -> None:
