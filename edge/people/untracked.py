@@ -9,7 +9,8 @@ class Untracked:
     lost: list[Track] = []  # noqa: RUF012 - always empty
 
     def update(self, poses: list[Pose], now_s: float) -> list[Track]:
-        return [Track(None, pose, now_s, now_s) for pose in poses]
+        """A track without an ID for each pose, in order. Weak poses are left out: there is no track to continue."""
+        return [Track(None, pose, now_s, now_s) for pose in poses if not pose.weak]
 
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]:  # noqa: ARG002 - a Smoother's signature
         return tracks
