@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from edge.inference.letterbox import Letterboxer
 from edge.inference.loading import open_network
 from edge.inference.network import Network
 from edge.people.filtering import Thresholds, keep_visible
+from edge.service.assembly import thresholds_of
 from edge.types import Frame, Pose
 
 PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
@@ -74,9 +75,10 @@ def run(
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
     network = open_network(config)
     with closing(network.runtime):
+        wanted = thresholds_of(config, network.decoding)
         # OKS needs a position for every keypoint. All poses of the decoder count, as in other evaluations.
-        thresholds = Thresholds.of(confidence=0, parts={}, score=config.filter.min_pose_score, keypoints=1, own=0)
-        detector = TimedDetector(network, thresholds)
+        everything = replace(wanted, confidence=np.zeros_like(wanted.confidence), keypoints=1, own=0.0)
+        detector = TimedDetector(network, everything)
         network.runtime.invoke()  # the first one takes longer
         found = _detect(detector, truth, images, limit, notes)
     if not found.evaluated:
@@ -85,10 +87,7 @@ def run(
             f"none of the {len(found.skipped)} pictures could be read",
             f"check that {images} is the folder of {annotations}",
         )
-    published = Thresholds.of(
-        confidence=config.filter.min_confidence, parts=config.filter.parts, score=0, keypoints=1
-    ).confidence
-    measured = coco.measure(truth, found.evaluated, found.poses, published)
+    measured = coco.measure(truth, found.evaluated, found.poses, wanted.confidence)
     if not measured["persons"]["annotated"]:
         notes.print(
             f"{annotations}: these pictures have no annotated keypoints, so there is nothing to measure; use a file "

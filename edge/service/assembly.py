@@ -40,13 +40,13 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
     one_person = decoding.one_person
     if one_person and config.decode.mode == "multi":
         log.info('this network detects only one person; decode.mode = "multi" has no effect')
-    thresholds = _thresholds(config, decoding)
+    thresholds = thresholds_of(config, decoding)
     detector = Detector(
         selector,
         Letterboxer(mirror=config.camera.mirror, smooth=not continuous),
         thresholds,
         max_people=1 if one_person or config.decode.mode == "single" else config.decode.max_people,
-        second=SecondNetwork(second, _thresholds(config, second.decoding)) if second else None,
+        second=SecondNetwork(second, thresholds_of(config, second.decoding)) if second else None,
         tick_s=TICK_S,
     )
     if not continuous:
@@ -83,7 +83,8 @@ def largest_picture(camera: Camera, sizes: list[tuple[int, int]], *, cropped: bo
     return (high, low) if width >= height else (low, high)
 
 
-def _thresholds(config: Config, decoding: Decoding) -> Thresholds:
+def thresholds_of(config: Config, decoding: Decoding) -> Thresholds:
+    """The configured thresholds, on the scale of the network that `decoding` belongs to."""
     wanted = config.filter
     thresholds = Thresholds.of(
         confidence=wanted.min_confidence,

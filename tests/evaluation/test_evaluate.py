@@ -12,8 +12,11 @@ from PIL import Image as Pillow
 
 from edge.config import Config, Model
 from edge.errors import ModelError, UsageError
+from edge.types import Frame
 from tests.support import ROOT
 from tests.support.annotations import annotation_file, person
+from tests.support.models import fast_config
+from tests.support.pipelines import configured
 from tests.support.sensor import run_edge
 
 pytest.importorskip("pycocotools", reason="PYCOCOTOOLS IS NOT INSTALLED: run: pip install 'edge-pose[evaluate]'")
@@ -60,6 +63,15 @@ def ap_of_pycocotools(truth: Path, results: Path) -> float:
         evaluation.accumulate()
         evaluation.summarize()
     return float(evaluation.stats[0])
+
+
+def test_confidences_of_multipose_are_those_that_the_sensor_publishes(painted: Path) -> None:
+    config = fast_config(model={"name": "movenet-multipose"})
+    _, poses = evaluate.run(config, painted / "annotations.json", painted, limit=1)
+    _, pipeline = configured(config, continuous=False)
+    image = np.asarray(Pillow.open(painted / "1.png"))
+    published = pipeline.update(Frame(image, image.shape[1], image.shape[0], 0, 0.0, 0.0)).people[0].pose
+    assert poses[0].keypoints[2::3] == pytest.approx(published.confidence.tolist(), abs=1e-3)
 
 
 def test_settings_come_from_environment_file_and_options(painted: Path, tmp_path: Path) -> None:
