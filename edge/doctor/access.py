@@ -40,7 +40,7 @@ def permission(name: str, root: Path, nodes: Sequence[Path], user: Account | Non
     if user is None:
         return None
     for node in nodes:
-        if node.exists() and not _may_open(node, user):
+        if node.exists() and not allows(node, user, 0o6):
             shown = f"/{node.relative_to(root)}"
             group = group_name(root, node.stat().st_gid)
             if node.stat().st_mode & 0o060 == 0o060 and group != "root":
@@ -51,6 +51,13 @@ def permission(name: str, root: Path, nodes: Sequence[Path], user: Account | Non
     return None
 
 
+def allows(path: Path, user: Account, needed: int) -> bool:
+    """Whether a file or folder gives `user` the permissions `needed`: the sum of 4 read, 2 write, 1 execute or pass."""
+    status = path.stat()
+    shift = 6 if user.uid == status.st_uid else 3 if status.st_gid in user.groups else 0
+    return user.uid == 0 or status.st_mode >> shift & needed == needed
+
+
 def _groups(root: Path) -> dict[str, tuple[int, list[str]]]:
     """Name -> number and members of every group."""
     lines = [line.split(":") for line in read_text(root / "etc/group").splitlines()]
@@ -59,11 +66,3 @@ def _groups(root: Path) -> dict[str, tuple[int, list[str]]]:
         for fields in lines
         if len(fields) > 3 and fields[2].isdecimal()  # a line such as +::: refers to another list
     }
-
-
-def _may_open(node: Path, user: Account) -> bool:
-    status = node.stat()
-    if user.uid in (0, status.st_uid):
-        return user.uid == 0 or status.st_mode & 0o600 == 0o600
-    needed = 0o060 if status.st_gid in user.groups else 0o006
-    return status.st_mode & needed == needed

@@ -75,7 +75,7 @@ def disk(root: Path) -> list[Result]:
         while not place.exists():
             place = place.parent
         free_mb = shutil.disk_usage(place).free >> 20
-        text = f"{_size(free_mb)} free for {wanted}"
+        text = f"{size_text(free_mb)} free for {wanted}"
         if free_mb >= LOW_DISK_MB:
             results.append(Result(title, "ok", text))
         else:
@@ -90,7 +90,7 @@ def memory(root: Path) -> Result:
     if "MemAvailable" not in fields:
         return Result("memory", "unknown", "the kernel does not report it")
     free_mb, total_mb = (int(fields[key].split()[0]) >> 10 for key in ("MemAvailable", "MemTotal"))
-    text = f"{_size(free_mb)} of {_size(total_mb)} are free"
+    text = f"{size_text(free_mb)} of {size_text(total_mb)} are free"
     if free_mb >= LOW_MEMORY_MB:
         return Result("memory", "ok", text)
     fix = "stop other programs; on a Pi with 1 GB or less, boot to the console (sudo raspi-config)"
@@ -128,5 +128,6 @@ def _named(flags: int) -> str:
     return ", ".join(flag for bit, flag in enumerate(_FLAGS) if flags >> bit & 1)
 
 
-def _size(megabytes: int) -> str:
+def size_text(megabytes: int) -> str:
+    """A size in MB or GB."""
     return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes} MB"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge.config import Config, Inference
-from edge.doctor import accelerator, broker, camera, machine, service, software
+from edge.doctor import accelerator, broker, camera, machine, recording, service, software
 from edge.doctor.access import Account, find_account
 from edge.doctor.command import Run
 from edge.doctor.command import run as run_command
@@ -56,6 +56,9 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
             "power": lambda: machine.power(board, health.throttled_flags(), run),
             "temperature": lambda: machine.temperature(health.soc_temperature_c()),
             "disk": partial(machine.disk, root),
+            "recording": partial(recording.recording, root, config, user, unit)
+            if config
+            else partial(_not_configured, "recording", configured),
             "memory": partial(machine.memory, root),
             "clock": machine.clock,
         },

@@ -22,7 +22,8 @@ RECENT_S = 86400
 
 _INSTALL = "in a clone of the repository, run: sudo ./systemd/install.sh"
 _PROPERTIES = (
-    "LoadState,UnitFileState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,StatusText,User,SupplementaryGroups"
+    "LoadState,UnitFileState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,StatusText,User,SupplementaryGroups,"
+    "ProtectSystem,ReadWritePaths"
 )
 _ENDED = re.compile(r"Main process exited, code=(\w+), status=(\S+)")
 # Exit codes of systemd itself -> problem and fix; systemd.exec(5) lists all of them.

@@ -66,6 +66,10 @@ class Files:
             raise
         self._size += done
 
+    def total(self) -> int:
+        """The size of all files, bytes."""
+        return sum(size for _, size, _ in self._files())
+
     def close(self) -> None:
         """Close the file, and wait until the disk has it. May be called more than once."""
         if self._file is not None:
