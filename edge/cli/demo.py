@@ -77,6 +77,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
         path = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
         notes.print(Text.assemble(("edge-pose demo", "bold"), path))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
+        notes.print(f"Falls and other events: {_this_command()} watch --events --host {host}:{port}", style="dim")
         service = _start_service(mqtt, device_id, source)
         log = threading.Thread(target=_print_log, args=(service, notes), daemon=True)
         log.start()
@@ -91,6 +92,12 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
             if broker is not None and not subscription.clear(topics.retained):
                 notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
             subscription.close()
+
+
+def _this_command() -> str:
+    """How this program was called, for a command to copy: in a checkout, .venv/bin/edge-pose."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "edge-pose" else "edge-pose"
 
 
 def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:

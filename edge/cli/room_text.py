@@ -29,7 +29,11 @@ def state_in_words(state: StateOut) -> Text:
         ("fall" if state.fall else "", "bold red"),
         ("still down" if state.still_down else "", "bold red"),
         ("moving" if state.moving else "", "cyan"),
-        *((f"{name}: {zone.people}", "green") for name, zone in (state.zones or {}).items() if zone.occupied),
+        *(
+            (f"{name}: {zone.people or 'occupied'}", "green")
+            for name, zone in (state.zones or {}).items()
+            if zone.occupied
+        ),
     ]
     return Text("  ").join(Text(*part) for part in parts if part[0])
 

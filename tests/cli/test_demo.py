@@ -112,6 +112,7 @@ def test_in_a_pipe_each_message_is_a_line(options: list[str]) -> None:
     assert len(messages) == 20
     assert sum(len(message["poses"]) for message in messages) >= 15
     assert "mosquitto_sub" in done.stderr
+    assert "watch --events --host" in done.stderr
     assert "20 messages" in done.stderr
     header, *_ = done.stderr.splitlines()
     assert header.startswith("edge-pose demo: synthetic:walk → PoseNet → mqtt://127.0.0.1:")

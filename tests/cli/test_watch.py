@@ -120,7 +120,8 @@ def test_it_prints_events_and_changes_of_the_state(mosquitto: Start, tmp_path: P
     with watch(tmp_path, "--host", f"{LOOPBACK}:{port}") as lines_with:
         lines_with("event  online")
         bed, sofa = ZoneOut(occupied=True, people=1, dwell_s=3.0), ZoneOut(occupied=False, people=0, dwell_s=0)
-        room = {"people": 2, "lying": 1, "fall": True, "zones": {"bed": bed, "sofa": sofa}}
+        rug = ZoneOut(occupied=True, people=0, dwell_s=4.0)  # a person was lost there
+        room = {"people": 2, "lying": 1, "fall": True, "zones": {"bed": bed, "sofa": sofa, "rug": rug}}
         for seq in (7, 8):
             publish(port, "edge-pose/event/state", state(seq=seq, **room))
         publish(port, "edge-pose/event/event/fall", EVENT)
@@ -130,7 +131,7 @@ def test_it_prints_events_and_changes_of_the_state(mosquitto: Start, tmp_path: P
         publish(port, "edge-pose/event/state", state(seq=9, people=0))
         lines = lines_with("no people")[2:]
     assert lines[:3] == [
-        "18:00:00.000  event  #7  state  2 people  1 lying  fall  bed: 1",
+        "18:00:00.000  event  #7  state  2 people  1 lying  fall  bed: 1  rug: occupied",
         "18:00:02.523  event  #1240  fall confirmed, person 3, after 2.1 s: torso 78 degrees from upright",
         "18:00:00.000  event  state  unknown",
     ]
