@@ -61,7 +61,7 @@ def measure(person: Person) -> Body:
     """The geometry of a person."""
     points = person.keypoints
     shoulders, hips = _pair(points, "SHOULDER"), _pair(points, "HIP")
-    torso = _torso(points)
+    torso = _torso(points, shoulders, hips)
     # The second greatest: the greatest is often a keypoint at a wrong place.
     heights = _heights_of_bones(points, torso)
     left, right = (points[k] for k in _PAIRS["SHOULDER"])
@@ -69,9 +69,9 @@ def measure(person: Person) -> Body:
     if width_px:
         heights.append(width_px / SHOULDER_WIDTH)
     heights.sort()
-    head = _mean([point for point in (points[k] for k in _FACE) if point])
+    face = [(point.x, point.y) for point in (points[k] for k in _FACE) if point]
     return Body(
-        head, shoulders, hips, _pair(points, "KNEE"), _pair(points, "ANKLE"),
+        _mean(face) if face else None, shoulders, hips, _pair(points, "KNEE"), _pair(points, "ANKLE"),
         torso, width_px, heights[max(len(heights) - 2, 0)] if heights else None,
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ def _may_follow(body: Body, height_px: float, before_px: float, before: Body) ->
     return risen_px > FEET_RISE * lost_px
 
 
-def _torso(points: tuple[Point | None, ...]) -> Position | None:
+def _torso(points: tuple[Point | None, ...], shoulders: Position | None, hips: Position | None) -> Position | None:
     """The vector from hips to shoulders, px: of both sides if both are visible, else of a visible side."""
     sides = []
     for left in (0, 1):
@@ -149,8 +149,7 @@ def _torso(points: tuple[Point | None, ...]) -> Position | None:
         if shoulder and hip:
             sides.append((shoulder.x - hip.x, shoulder.y - hip.y))
     if sides:
-        return _mean_xy(sides)
-    shoulders, hips = _pair(points, "SHOULDER"), _pair(points, "HIP")
+        return _mean(sides)
     return (shoulders[0] - hips[0], shoulders[1] - hips[1]) if shoulders and hips else None
 
 
@@ -167,14 +166,15 @@ def _heights_of_bones(points: tuple[Point | None, ...], torso: Position | None) 
 
 def _pair(points: tuple[Point | None, ...], part: str) -> Position | None:
     """The middle of a left and a right keypoint, or the visible one of them."""
-    return _mean([point for point in (points[k] for k in _PAIRS[part]) if point])
+    left, right = _PAIRS[part]
+    one, other = points[left], points[right]
+    if one and other:
+        return (one.x + other.x) / 2, (one.y + other.y) / 2
+    point = one or other
+    return (point.x, point.y) if point else None
 
 
-def _mean(points: list[Point]) -> Position | None:
-    return _mean_xy([(point.x, point.y) for point in points]) if points else None
-
-
-def _mean_xy(points: list[Position]) -> Position:
+def _mean(points: list[Position]) -> Position:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 

@@ -1,20 +1,15 @@
 """Where people stand on the picture, for zones and lines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from edge.geometry import Position
 from edge.rules.values import Moment, Subject
-from edge.skeleton import INDEX
-from edge.types import Person
 
 FORGET_S = 60.0  # how long an absent person is remembered
 
 Anchor: TypeAlias = Literal["feet", "hips", "box"]
-
-_ANKLES = (INDEX["LEFT_ANKLE"], INDEX["RIGHT_ANKLE"])
-_HIPS = (INDEX["LEFT_HIP"], INDEX["RIGHT_HIP"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +51,7 @@ class Footings:
         return found
 
     def _find(self, subject: Subject, now_s: float) -> tuple[Position, Anchor]:
-        person = subject.person
-        feet, hips, box = middle(person, _ANKLES), middle(person, _HIPS), person.box
+        feet, hips, box = subject.body.feet, subject.body.hips, subject.person.box
         if subject.posture == "lying":
             # A person lies where the trunk is: the feet may reach out of a bed.
             return (hips, "hips") if hips else (((box.left + box.right) / 2, (box.top + box.bottom) / 2), "box")
@@ -76,11 +70,3 @@ class Footings:
 def in_pixels(points: Iterable[Position], width: int, height: int) -> list[Position]:
     """Fractions of the frame in px. Pixel centres have integer coordinates, so the frame begins at -0.5."""
     return [(x * width - 0.5, y * height - 0.5) for x, y in points]
-
-
-def middle(person: Person, parts: Sequence[int]) -> Position | None:
-    """The middle of those parts that are visible; None if none is."""
-    points = [point for part in parts if (point := person.keypoints[part])]
-    if not points:
-        return None
-    return sum(point.x for point in points) / len(points), sum(point.y for point in points) / len(points)

@@ -111,11 +111,11 @@ class Gestures:
 
     def _observe(self, person: _Gesturer, subject: Subject, now_s: float, step_s: float) -> None:
         person.seen_s = now_s
-        if measured_px := torso_px(subject.person):
+        if measured_px := torso_px(subject.body):
             person.torso_px += (measured_px - person.torso_px) * (TORSO_WEIGHT if person.torso_px else 1.0)
-        able = person.torso_px > 0 and subject.posture != "lying" and is_upright(subject.person)
+        able = person.torso_px > 0 and subject.posture != "lying" and is_upright(subject.body)
         for side, arm in person.arms.items():
-            hand = find_hand(subject.person, side, person.torso_px) if able else None
+            hand = find_hand(subject.person, subject.body.shoulders, side, person.torso_px) if able else None
             arm.update(hand, now_s, step_s, self._hold_s)
 
     def _decide(self, person: _Gesturer, id_: int, moment: Moment, step_s: float) -> list[Event]:

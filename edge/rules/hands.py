@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from edge.geometry import Position
-from edge.rules.footing import middle
+from edge.rules.body import Body
 from edge.skeleton import INDEX
 from edge.types import Person, Point
 
@@ -20,9 +20,8 @@ LEAST_RISE = 0.1  # how far the wrist is above the elbow, if that is visible
 HIDDEN_ELBOW = 0.5  # how far the wrist is above the shoulder if the elbow is hidden
 UPRIGHT = 0.5  # of the torso's length must be vertical
 
+_ARMS = {side: [INDEX[f"{side.upper()}_{part}"] for part in ("WRIST", "ELBOW", "SHOULDER")] for side in SIDES}
 _HEAD = [INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR")]
-_SHOULDERS = [INDEX[f"{side.upper()}_SHOULDER"] for side in SIDES]
-_HIPS = [INDEX[f"{side.upper()}_HIP"] for side in SIDES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +34,31 @@ class Hand:
     nose: float | None  # the nose likewise
 
 
-def torso_px(person: Person) -> float | None:
+def torso_px(body: Body) -> float | None:
     """The length from shoulders to hips, or what the width of the shoulders says of it, if that is more."""
-    left, right = (person.keypoints[part] for part in _SHOULDERS)
-    shoulders, hips = middle(person, _SHOULDERS), middle(person, _HIPS)
     lengths = []
-    if shoulders and hips:
-        lengths.append(math.dist(shoulders, hips))
-    if left and right:
-        lengths.append(TORSO_PER_SHOULDERS * math.dist(left[:2], right[:2]))
+    if body.shoulders and body.hips:
+        lengths.append(math.dist(body.shoulders, body.hips))
+    if body.width_px is not None:
+        lengths.append(TORSO_PER_SHOULDERS * body.width_px)
     return max(lengths, default=None)
 
 
-def is_upright(person: Person) -> bool:
+def is_upright(body: Body) -> bool:
     """Whether shoulders are above hips, or the head is above the shoulders if the hips are hidden."""
-    shoulders, hips, head = (middle(person, parts) for parts in (_SHOULDERS, _HIPS, _HEAD))
-    if not shoulders:
+    if not body.shoulders:
         return False
-    if hips:
-        return hips[1] - shoulders[1] >= UPRIGHT * math.dist(shoulders, hips)
-    return head is not None and head[1] < shoulders[1]
+    if body.hips:
+        return body.hips[1] - body.shoulders[1] >= UPRIGHT * math.dist(body.shoulders, body.hips)
+    return body.head is not None and body.head[1] < body.shoulders[1]
 
 
-def find_hand(person: Person, side: Side, torso: float) -> Hand | None:
-    """A hand of a person whose torso is `torso` px long; None if it is hidden or implausible."""
-    wrist, elbow, shoulder = (
-        person.keypoints[INDEX[f"{side.upper()}_{part}"]] for part in ("WRIST", "ELBOW", "SHOULDER")
-    )
-    neck = middle(person, _SHOULDERS)
+def find_hand(person: Person, neck: Position | None, side: Side, torso: float) -> Hand | None:
+    """A hand of a person whose torso is `torso` px long; None if it is hidden or implausible.
+
+    `neck` is the middle of the shoulders, or the visible one.
+    """
+    wrist, elbow, shoulder = (person.keypoints[part] for part in _ARMS[side])
     if not wrist or not neck:
         return None
     origin = shoulder[:2] if shoulder else neck

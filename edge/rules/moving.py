@@ -1,6 +1,7 @@
 """Whether people move."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.rules.values import Moment
@@ -46,21 +47,24 @@ class Movements:
 
 
 def _is_moving(poses: list[Person], limit: float) -> bool:
-    size_px = max(person.box.size_px for person in poses)
+    limit_px = limit * max(person.box.size_px for person in poses)
     found = 0
     for track in zip(*(person.keypoints for person in poses), strict=True):
         points = [point for point in track if point]
-        if len(points) >= FEWEST and 2 * len(points) > len(poses) and _spread(points) > limit * size_px:
+        if len(points) >= FEWEST and 2 * len(points) > len(poses) and _is_spread(points, limit_px):
             found += 1
-    return found >= PARTS
+            if found == PARTS:
+                return True
+    return False
 
 
-def _spread(points: list[Point]) -> float:
-    """How far the keypoint is from its usual place most of the time, px."""
-    return max(_spread_of([point.x for point in points]), _spread_of([point.y for point in points]))
+def _is_spread(points: list[Point], limit_px: float) -> bool:
+    """Whether the keypoint is farther than this from its usual place most of the time, along x or y."""
+    x, y, _ = zip(*points, strict=True)
+    return any(_spread(values) > limit_px for values in (x, y) if max(values) - min(values) > limit_px)
 
 
-def _spread_of(values: list[float]) -> float:
+def _spread(values: Sequence[float]) -> float:
     middle = sorted(values)[len(values) // 2]
-    distances = sorted(abs(value - middle) for value in values)
+    distances = sorted([abs(value - middle) for value in values])
     return distances[int(MOST * (len(distances) - 1))]

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.geometry import Position
-from edge.rules.body import LEG, NECK, THIGH, TORSO, Body, Stature, measure
-from edge.rules.values import Posture
-from edge.types import Person
+from edge.rules.body import LEG, NECK, THIGH, TORSO, Body, Stature
+from edge.rules.values import Posture, Subject
 
 FORGET_S = 10.0  # how long the size and the posture of an absent person are kept
 SMOOTHING_S = 0.25  # time constant of the votes of single frames
@@ -28,13 +27,13 @@ SITTING_THIGH, SITTING_LEGS, SITTING_TOTAL = 0.63, 0.77, 0.83  # halfway between
 
 
 @dataclass(slots=True)
-class _Subject:
-    """The state of a person from earlier frames."""
+class _Known:
+    """What is known of a person from earlier frames."""
 
     stature: Stature = field(default_factory=Stature)
     votes: dict[Posture, float] = field(default_factory=dict)
-    known: Posture = "unknown"
-    body: Body | None = None  # that showed the known posture
+    posture: Posture = "unknown"
+    body: Body | None = None  # that showed this posture
     upright_s: float = -math.inf  # when the torso was last upright
     upright_hips_y: float = 0.0
     seen_s: float = -math.inf
@@ -44,34 +43,33 @@ class PostureClassifier:
     """Classifies each person's posture, smoothed over a few frames."""
 
     def __init__(self) -> None:
-        self._subjects: dict[int | None, _Subject] = {}
+        self._known: dict[int, _Known] = {}
 
-    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]:
+    def update(self, people: Sequence[Subject], now_s: float) -> list[Posture]:
         """The postures of people, in the same order."""
-        postures = [_posture(self._subjects.setdefault(one.id, _Subject()), one, now_s) for one in people]
-        if len(self._subjects) > len(people):
-            self._subjects = {id_: one for id_, one in self._subjects.items() if now_s - one.seen_s < FORGET_S}
+        postures = [_posture(self._known.setdefault(one.id, _Known()), one.body, now_s) for one in people]
+        if len(self._known) > len(people):
+            self._known = {id_: one for id_, one in self._known.items() if now_s - one.seen_s < FORGET_S}
         return postures
 
 
-def _posture(subject: _Subject, person: Person, now_s: float) -> Posture:
-    body = measure(person)
-    height_px = subject.stature.update(body, now_s)
-    seen = classify(body, height_px, subject.stature.standing) if height_px else None
-    if seen is None and height_px and subject.body and _is_still(body, subject.body, height_px):
-        seen = subject.known
-    elif seen == "lying" and height_px and now_s - subject.upright_s < BENT_S and _only_bent(body, subject, height_px):
+def _posture(known: _Known, body: Body, now_s: float) -> Posture:
+    height_px = known.stature.update(body, now_s)
+    seen = classify(body, height_px, known.stature.standing) if height_px else None
+    if seen is None and height_px and known.body and _is_still(body, known.body, height_px):
+        seen = known.posture
+    elif seen == "lying" and height_px and now_s - known.upright_s < BENT_S and _only_bent(body, known, height_px):
         seen = "unknown"
     if height_px and body.hips and body.torso and -body.torso[1] > UPRIGHT_TORSO * TORSO * height_px:
-        subject.upright_s, subject.upright_hips_y = now_s, body.hips[1]
+        known.upright_s, known.upright_hips_y = now_s, body.hips[1]
     if seen is not None and seen != "unknown":
-        subject.known, subject.body = seen, body
+        known.posture, known.body = seen, body
     seen = seen or "unknown"
-    decay = math.exp(-max(now_s - subject.seen_s, 0.0) / SMOOTHING_S)
-    subject.seen_s = now_s
-    subject.votes = {posture: vote * decay for posture, vote in subject.votes.items()}
-    subject.votes[seen] = subject.votes.get(seen, 0.0) + 1 - decay
-    return max(subject.votes, key=subject.votes.__getitem__)
+    decay = math.exp(-max(now_s - known.seen_s, 0.0) / SMOOTHING_S)
+    known.seen_s = now_s
+    known.votes = {posture: vote * decay for posture, vote in known.votes.items()}
+    known.votes[seen] = known.votes.get(seen, 0.0) + 1 - decay
+    return max(known.votes, key=known.votes.__getitem__)
 
 
 def classify(body: Body, height_px: float, standing: tuple[Position, float] | None = None) -> Posture | None:
@@ -100,11 +98,11 @@ def classify(body: Body, height_px: float, standing: tuple[Position, float] | No
     return "standing" if sum(signs) > 0 else "sitting"
 
 
-def _only_bent(body: Body, subject: _Subject, height_px: float) -> bool:
+def _only_bent(body: Body, known: _Known, height_px: float) -> bool:
     """Whether a person whose legs are hidden seems to lie, but the hips are as high as with an upright torso before."""
     if body.knees or body.feet or not body.hips:
         return False
-    return body.hips[1] - subject.upright_hips_y < STILL * height_px
+    return body.hips[1] - known.upright_hips_y < STILL * height_px
 
 
 def _lowered(body: Body, standing: tuple[Position, float] | None, height_px: float) -> float | None:

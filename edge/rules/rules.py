@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from edge.rules.body import measure
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
-from edge.types import Observation, Person
+from edge.types import Observation
 
 # A longer gap between two frames counts as this much time watched. Without frames, absence proves nothing.
 LONGEST_GAP_S = 3.0
@@ -22,7 +23,7 @@ class Rule(Protocol):
 class Postures(Protocol):
     """Classifies the postures of people; it may keep state between frames."""
 
-    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]: ...  # in the order of `people`
+    def update(self, people: Sequence[Subject], now_s: float) -> list[Posture]: ...  # in the order of `people`
 
 
 class Places(Protocol):
@@ -63,15 +64,10 @@ class Rules:
     def update(self, seen: Observation) -> Outcome:
         """The events of this observation, and the state after it."""
         self._advance(seen.monotonic_s)
-        people = [person for person in seen.people if person.id is not None]
-        postures: list[Posture] = ["unknown"] * len(people)
+        subjects = tuple(Subject(person, person.id, measure(person)) for person in seen.people if person.id is not None)
         if self._postures:
-            postures = self._postures.update(people, self._now_s)
-        subjects = tuple(
-            Subject(person, person.id, posture)
-            for person, posture in zip(people, postures, strict=True)
-            if person.id is not None  # for the type checker
-        )
+            postures = self._postures.update(subjects, self._now_s)
+            subjects = tuple(replace(one, posture=posture) for one, posture in zip(subjects, postures, strict=True))
         moment = Moment(self._device_id, seen, self._now_s, subjects)
         if self._places:
             places = self._places.locate(moment)

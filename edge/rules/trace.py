@@ -8,7 +8,7 @@ import math
 from collections import deque
 
 from edge.geometry import Position
-from edge.rules.body import LEG, NECK, Body, Stature, measure
+from edge.rules.body import LEG, NECK, Body, Stature
 from edge.rules.descent import FLOOR, Descents, Sample
 from edge.rules.values import Posture, Subject
 from edge.types import Box
@@ -96,7 +96,7 @@ class Trace:
     def add(self, subject: Subject, now_s: float) -> None:
         """Add a frame in which the person is seen."""
         step_s = min(max(now_s - self.seen_s, 0.0), LONGEST_STEP_S)
-        body = self.body = measure(subject.person)
+        body = self.body = subject.body
         self.id, self.seen_s, self.box, self.posture = subject.id, now_s, subject.person.box, subject.posture
         self.place = body.trunk or self.place
         self.height_px = self._stature.update(body, now_s)

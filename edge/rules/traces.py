@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection
 
-from edge.rules.body import measure
 from edge.rules.trace import Trace
 from edge.rules.values import Moment, Subject
 
@@ -52,7 +51,7 @@ class Traces:
 
 
 def _jumps(trace: Trace, subject: Subject, now_s: float) -> bool:
-    place = measure(subject.person).trunk
+    place = subject.body.trunk
     if place is None or trace.height_px is None:
         return False
     return math.dist(place, trace.place) > (JUMP + JUMP_HZ * (now_s - trace.seen_s)) * trace.height_px
@@ -60,7 +59,7 @@ def _jumps(trace: Trace, subject: Subject, now_s: float) -> bool:
 
 def _continued(subject: Subject, lost: list[Trace]) -> Trace | None:
     """The lost trace that a new person continues: the nearest."""
-    place = measure(subject.person).trunk
+    place = subject.body.trunk
     if place is None:
         return None
     near = [

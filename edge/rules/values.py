@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from edge.rules.body import Body
 from edge.types import Observation, Person
 
 Posture: TypeAlias = Literal["standing", "sitting", "lying", "unknown"]
@@ -15,7 +16,8 @@ class Subject:
 
     person: Person
     id: int
-    posture: Posture
+    body: Body
+    posture: Posture = "unknown"
     zones: tuple[str, ...] = ()  # names of the zones that the person is in, in the order of the configuration
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.rules.gestures import Gestures
 from edge.rules.rules import Rules
-from edge.rules.values import Event, Posture
+from edge.rules.values import Event, Posture, Subject
 from edge.types import Person
 from tests.support.people import STANDING, person
 from tests.support.rules import Player, jittered
@@ -30,7 +30,7 @@ class Always:
     def __init__(self, posture: Posture) -> None:
         self._posture = posture
 
-    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
+    def update(self, people: Sequence[Subject], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
         return [self._posture] * len(people)
 
 

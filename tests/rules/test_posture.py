@@ -10,7 +10,7 @@ from edge.rules.values import Posture
 from edge.types import Person
 from tests.support import bodies
 from tests.support.bodies import View
-from tests.support.rules import jittered
+from tests.support.rules import jittered, subject
 
 SIDES = {"front": -90.0, "side": 0.0, "back": 90.0, "slanted": -40.0}
 CAMERAS = {
@@ -24,7 +24,7 @@ LEGS = [f"{side}_{part}" for side in ("LEFT", "RIGHT") for part in ("KNEE", "ANK
 
 def postures(frames: Iterable[Person], fps: float = 15.0) -> list[Posture]:
     classifier = PostureClassifier()
-    return [classifier.update([someone], number / fps)[0] for number, someone in enumerate(frames)]
+    return [classifier.update([subject(someone)], number / fps)[0] for number, someone in enumerate(frames)]
 
 
 def after_standing(view: View, then: bodies.Joints, *, hidden: Iterable[str] = ()) -> Posture:
@@ -110,13 +110,14 @@ def test_noise_changes_no_posture() -> None:
 
 def test_each_person_has_a_posture() -> None:
     people = [View(aside=-1).person(4, bodies.lying(towards=90)), View(aside=1).person(2, bodies.STANDING)]
+    subjects = [subject(one) for one in people]
     classifier = PostureClassifier()
-    assert [classifier.update(people, number / 15) for number in range(10)][-1] == ["lying", "standing"]
-    assert classifier.update(people[::-1], 0.7) == ["standing", "lying"]
+    assert [classifier.update(subjects, number / 15) for number in range(10)][-1] == ["lying", "standing"]
+    assert classifier.update(subjects[::-1], 0.7) == ["standing", "lying"]
 
 
 def test_people_who_left_are_forgotten() -> None:
     classifier = PostureClassifier()
     for id_ in range(100):
-        classifier.update([View().person(id_, bodies.STANDING)], 1.0 * id_)
-    assert len(classifier._subjects) < 20
+        classifier.update([subject(View().person(id_, bodies.STANDING))], 1.0 * id_)
+    assert len(classifier._known) < 20

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from edge.rules.episode import begin
 from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules
-from edge.rules.values import Event, Moment, PersonState, Posture, State
-from edge.types import Person
+from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from tests.support.people import observation, person
 
 
@@ -38,7 +37,7 @@ class Watch:
 
 
 class AllSitting:
-    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
+    def update(self, people: Sequence[Subject], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
         return ["sitting"] * len(people)
 
 

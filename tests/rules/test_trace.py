@@ -4,9 +4,9 @@ import pytest
 
 from edge.rules.posture import PostureClassifier
 from edge.rules.trace import Trace
-from edge.rules.values import Subject
 from tests.support import bodies
 from tests.support.bodies import Joints, Motion, View, motion
+from tests.support.rules import subject
 
 FPS = 15
 
@@ -17,7 +17,7 @@ def traced(moving: Motion, seconds: float, view: View, *, fps: float = FPS) -> T
     for number in range(round(seconds * fps)):
         now_s = number / fps
         someone = view.person(1, moving(now_s))
-        trace.add(Subject(someone, 1, postures.update([someone], now_s)[0]), now_s)
+        trace.add(subject(someone, postures.update([subject(someone)], now_s)[0]), now_s)
     return trace
 
 
@@ -99,7 +99,7 @@ def test_hidden_feet_do_not_move_the_floor() -> None:
         now_s = number / FPS
         hidden = ["LEFT_ANKLE", "RIGHT_ANKLE"] if now_s > 1 else []
         someone = View().person(1, folds(now_s), hidden=hidden)
-        trace.add(Subject(someone, 1, postures.update([someone], now_s)[0]), now_s)
+        trace.add(subject(someone, postures.update([subject(someone)], now_s)[0]), now_s)
         heights.append(trace.hips)
     assert heights[-1] == pytest.approx(heights[25], abs=0.02)
     assert heights[-1] == pytest.approx(0.12, abs=0.06)

@@ -2,11 +2,12 @@
 
 from edge.rules.trace import Trace
 from edge.rules.traces import Traces
-from edge.rules.values import Moment, Subject
+from edge.rules.values import Moment
 from edge.types import Person
 from tests.support import bodies
 from tests.support.bodies import View
 from tests.support.people import observation
+from tests.support.rules import subject
 
 FPS = 15
 
@@ -14,7 +15,7 @@ FPS = 15
 def follow(traces: Traces, *frames: list[Person], from_s: float = 0.0, kept: list[Trace] | None = None) -> list[Trace]:
     """The traces after these frames, which begin at `from_s`."""
     for number, people in enumerate(frames):
-        subjects = tuple(Subject(one, one.id, "standing") for one in people if one.id is not None)
+        subjects = tuple(subject(one, "standing") for one in people)
         moment = Moment("", observation(number, *people), from_s + number / FPS, subjects)
         traces.update(moment, kept or [])
     return traces.all

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from edge.rules.rules import Rules
-from edge.rules.values import Event, Posture, ZoneState
+from edge.rules.values import Event, Posture, Subject, ZoneState
 from edge.rules.zones import Zone, Zones
 from edge.types import Person
 from tests.support.people import STANDING, person
@@ -24,7 +24,7 @@ class Always:
     def __init__(self, posture: Posture) -> None:
         self._posture = posture
 
-    def update(self, people: Sequence[Person], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
+    def update(self, people: Sequence[Subject], now_s: float) -> list[Posture]:  # noqa: ARG002 - the interface
         return [self._posture] * len(people)
 
 

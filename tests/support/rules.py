@@ -5,8 +5,9 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from edge.rules.body import measure
 from edge.rules.rules import Outcome, Rules
-from edge.rules.values import Event
+from edge.rules.values import Event, Posture, Subject
 from edge.types import Person
 from tests.support.people import STANDING, observation, person
 
@@ -43,6 +44,11 @@ class Player:
     def pause(self, seconds: float) -> None:
         """The camera delivers no frame."""
         self.now_s += seconds
+
+
+def subject(someone: Person, posture: Posture = "unknown") -> Subject:
+    assert someone.id is not None
+    return Subject(someone, someone.id, measure(someone), posture)
 
 
 def standing(id_: int, at: tuple[float, float], *, height_px: float = 200.0) -> Person:
