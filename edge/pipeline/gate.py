@@ -9,7 +9,8 @@ from edge.pipeline.coarse import coarse
 from edge.pipeline.idle import Idle
 from edge.types import Floats, Frame, Track
 
-JUDGE_S = 0.5  # how often a picture is judged while it is usable
+# How often a picture is judged while it is usable. A picture that shows a person is rarely worth it.
+JUDGE_S, JUDGE_PEOPLE_S = 0.5, 2.0
 LOOKED_AT_KEPT = 10_000
 
 
@@ -25,6 +26,7 @@ class Gate:
         self._idle = Idle(after_s=idle_after_s, check_s=idle_check_s)
         self._blindness = Blindness()
         self._judged_s = float("-inf")
+        self._people = False  # in the last frame that a network saw
         self._monotonic = monotonic
         # For each frame that no network saw: when the gate judged it, on the clock of time.monotonic().
         self.passed_over: deque[float] = deque(maxlen=LOOKED_AT_KEPT)
@@ -52,8 +54,8 @@ class Gate:
         An open fall keeps idle mode off: the person on the floor may be out of sight. A track that is not reported as
         a person does not, because the second network may deny a piece of furniture for hours.
         """
-        people = fall or any(track.rejected is None for track in tracks)
-        self._idle.observe(people=people, poses=bool(tracks), now_s=now_s)
+        self._people = any(track.rejected is None for track in tracks)
+        self._idle.observe(people=fall or self._people, poses=bool(tracks), now_s=now_s)
 
     def _admits(self, frame: Frame) -> bool:
         now_s = frame.monotonic_s
@@ -64,7 +66,8 @@ class Gate:
             cells = coarse(frame.image) if cells is None else cells
             return cells
 
-        if not self._blindness.sees or not 0 <= now_s - self._judged_s < JUDGE_S:
+        judge_s = JUDGE_PEOPLE_S if self._people else JUDGE_S
+        if not self._blindness.sees or not 0 <= now_s - self._judged_s < judge_s:
             self._judged_s = now_s
             self._blindness.update(frame.image, now_s, reduced())
         if self._blindness.unusable:

@@ -9,7 +9,7 @@ import pytest
 from edge.config import Config
 from edge.people.evidence import NEW, UNCONFIRMED
 from edge.pipeline.blindness import BLIND_S, UNUSABLE_S
-from edge.pipeline.gate import Gate
+from edge.pipeline.gate import JUDGE_PEOPLE_S, Gate
 from edge.scenes.scenes import open_scene
 from edge.types import Frame, Image, Track
 from tests.support.fakes import ListSource
@@ -99,6 +99,15 @@ def test_a_stall_between_two_dark_frames_is_no_darkness() -> None:
     watch.now_s += 20
     assert all(watch.admitted(DARK, 1 / FPS))
     assert watch.state() == (False, False)
+
+
+def test_a_lens_that_is_covered_in_front_of_a_person_is_noticed() -> None:
+    watch = Watch()
+    watch.admitted(ROOM, 3, [track(1)])
+    watch.admitted(DARK, JUDGE_PEOPLE_S + UNUSABLE_S + 0.5)  # the network sees no person in the dark
+    assert not any(watch.admitted(DARK, 1))
+    watch.admitted(DARK, BLIND_S)
+    assert watch.state() == (False, True)
 
 
 def test_a_camera_that_starts_in_the_dark_shows_its_first_frames() -> None:
