@@ -98,9 +98,10 @@ def _falls(fall: dict[str, Any] | None) -> Iterator[Row]:
     yield "precision", _share(fall["precision"]), f"{fall['repeated']} repeated"
     yield "false alarms", _count(fall["false_alarms"]), f"{_number(fall['false_alarms_per_h'])} per hour"
     yield "false suspicions", _count(fall["false_suspicions"]), ""
-    yield "delay", _seconds(fall["delay_median_s"]), f"median; p95 {_seconds(fall['delay_p95_s'])}"
+    if fall["found"]:
+        yield "delay", _seconds(fall["delay_median_s"]), f"median; p95 {_seconds(fall['delay_p95_s'])}"
     if fall["to_clear"]:
-        yield "cleared", _share(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} who got up"
+        yield "cleared", _share(fall["clear_recall"]), f"{fall['cleared']} of {fall['to_clear']} that got up"
     yield "cleared too early", _count(fall["cleared_early"]), ""
     yield "names another person", _count(fall["wrong_person"]), ""
     if fall["missed_in_short_clips"]:
@@ -116,7 +117,8 @@ def _gestures(gesture: dict[str, Any] | None) -> Iterator[Row]:
         return
     yield "recall", _share(gesture["recall"]), f"{gesture['found']} of {gesture['gestures']}"
     yield "precision", _share(gesture["precision"]), f"{gesture['false']} false"
-    yield "delay", _seconds(gesture["delay_median_s"]), f"median; p95 {_seconds(gesture['delay_p95_s'])}"
+    if gesture["found"]:
+        yield "delay", _seconds(gesture["delay_median_s"]), f"median; p95 {_seconds(gesture['delay_p95_s'])}"
 
 
 def _postures(posture: dict[str, Any] | None) -> Table:

@@ -196,6 +196,15 @@ def test_what_is_not_measured_is_no_zero() -> None:
     assert not re.search(r"\d%|\b0\b", text.partition("\n")[2])
 
 
+def test_without_a_fall_or_gesture_that_was_found_there_is_no_delay() -> None:
+    of = clip(falls=(Fall(start_s=1.0),), gestures=())
+    assert "delay" not in shown(measure(of, [said(t) for t in times(1)], Config()))
+    found = [
+        said(t, {1: (100, 100)}, *([event("fall", "confirmed", "a", person=1)] if t == 3 else [])) for t in times(9)
+    ]
+    assert row(shown(measure(of, found, Config())), "delay") == "delay | 2.0 s | median; p95 2.0 s"
+
+
 def test_only_the_first_mistakes_are_listed() -> None:
     of = clip(falls=tuple(Fall(start_s=number) for number in range(30)))
     text = shown(measure(of, [said(t) for t in times(1)], Config()))

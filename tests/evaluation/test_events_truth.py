@@ -63,6 +63,14 @@ def test_the_documented_file_is_read(tmp_path: Path) -> None:
     assert hall.events == {"line": (Expected(type="crossed_in", zone="door", at_s=6.5),)}
 
 
+def test_the_short_example_of_the_page_is_read(tmp_path: Path) -> None:
+    (example,) = [block for block in Page("docs/evaluate-events.md").blocks if block.mark == "short truth"]
+    (tmp_path / "kitchen.jsonl").touch()
+    (tmp_path / "truth.toml").write_text(example.text, encoding="utf-8")
+    (kitchen,) = read_folder(tmp_path)
+    assert (kitchen.name, kitchen.people, kitchen.gestures, kitchen.falls) == ("kitchen", 1, (), (Fall(start_s=3.4),))
+
+
 def test_what_is_left_out_is_unknown(tmp_path: Path) -> None:
     clip = clip_of(tmp_path)
     assert (clip.people, clip.gestures, clip.falls) == (None, None, ())
