@@ -27,6 +27,7 @@ from edge.inference.loading import open_network
 from edge.pipeline.pipeline import Pipeline
 from edge.scenes.scenes import SCENE_FPS
 from edge.service.assembly import open_pipeline
+from edge.system.library_notes import without_notes
 from edge.types import Frame, Image
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -47,8 +48,10 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
     _check_arguments(source, out, animated=animated, frames=frames)
     camera = _camera(config.camera, source)
     with named_by_option("IN", source), open_source(camera) as feed, _replacing(out) as part:
-        selector = OneNetwork(open_network(config), config.inference.device)
-        pipeline = open_pipeline(msgspec.structs.replace(config, camera=camera), selector, continuous=feed.continuous)
+        with without_notes():
+            selector = OneNetwork(open_network(config), config.inference.device)
+            adapted = msgspec.structs.replace(config, camera=camera)
+            pipeline = open_pipeline(adapted, selector, continuous=feed.continuous)
         wanted = islice(feed, first, None if frames is None else first + frames)
         # A frame's image is valid only until the next frame is read.
         frame = next(wanted, None)

@@ -24,6 +24,7 @@ from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_ins
 from edge.mqtt.failures import UNANSWERED
 from edge.mqtt.subscription import Subscription
 from edge.mqtt.topics import Topics
+from edge.system.library_notes import NOTE
 
 LOOPBACK = "127.0.0.1"
 BROKER_S = 10.0  # for connecting to the broker
@@ -156,7 +157,7 @@ def _print_log(service: "subprocess.Popen[str]", notes: Console) -> None:
     assert service.stderr is not None
     with service.stderr:
         for line in service.stderr:
-            if not line.startswith("INFO: "):  # written by LiteRT, which ignores --log-level
+            if not line.startswith(NOTE):
                 notes.print(line.rstrip(), markup=False, emoji=False)
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from edge import config as configuration
 from edge.doctor.result import Result, from_error
 from edge.errors import AbsentError, BrokerError, CameraError, EdgeError
+from edge.system.library_notes import without_notes
 
 BROKER_ANSWER_S = 8.0
 FIRST_FRAME_S = 20.0
@@ -63,7 +64,8 @@ def _check_models(config: configuration.Config) -> str:
 def _check_model(config: configuration.Config) -> str:
     from edge.inference.loading import check_edge_tpu, open_network  # noqa: PLC0415 - imports the runtime
 
-    network = open_network(config)
+    with without_notes():
+        network = open_network(config)
     model, runtime = network.model, network.runtime
     runtime.close()
     height, width = runtime.input_size

@@ -1,7 +1,6 @@
 """Play clips in one or more processes, and measure each of them."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
@@ -32,6 +31,7 @@ from edge.inference.fallback import OneNetwork
 from edge.inference.loading import open_network
 from edge.inference.network import Network
 from edge.service.assembly import open_pipeline
+from edge.system.library_notes import without_notes
 
 POLL_S = 0.2
 
@@ -69,7 +69,7 @@ class _Player:
 
     @cached_property
     def _network(self) -> Network:
-        with _quiet():
+        with without_notes():  # one per process would tear the progress bar apart
             return open_network(self._plan.config)
 
     def __call__(self, clip: Clip) -> ClipFigures:
@@ -81,7 +81,7 @@ class _Player:
         else:
             config = imitated(config, clip.file, self._plan.fps)
             network, selector = self._network, OneNetwork(self._network, config.inference.device)
-            with _quiet():
+            with without_notes():
                 pipeline = open_pipeline(config, selector, continuous=True)
             played = self._counted(play(config, pipeline, network))
             second = pipeline.second_opinion.network
@@ -101,23 +101,6 @@ class _Player:
     def close(self) -> None:
         if "_network" in vars(self):
             self._network.runtime.close()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard what libraries write to standard error: one line per process would tear the progress bar apart."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed by the caller
-        yield
-        return
-    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - for its descriptor
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def measure_all(plan: Plan, clips: Sequence[Clip], jobs: int) -> list[ClipFigures]:

@@ -24,6 +24,7 @@ from edge.inference.loading import open_network
 from edge.inference.network import Network
 from edge.people.filtering import Thresholds, keep_visible
 from edge.service.assembly import thresholds_of
+from edge.system.library_notes import without_notes
 from edge.types import Frame, Pose
 
 PERCENTILES = {"median": 50, "p95": 95, "p99": 99}
@@ -73,7 +74,8 @@ def run(
     truth = coco.read(annotations)
     _check_paths(truth, annotations, images, out)
     notes = Console(stderr=True, highlight=False, soft_wrap=True)
-    network = open_network(config)
+    with without_notes():
+        network = open_network(config)
     with closing(network.runtime):
         wanted = thresholds_of(config, network.decoding)
         # OKS needs a position for every keypoint. All poses of the decoder count, as in other evaluations.
