@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from edge.mqtt.commands import KINDS, Command, Kind, Response
 from edge.mqtt.events import EventOut, StateOut
 from edge.mqtt.messages import Health, Info, Keypoints, Payload
 from edge.types import Message
 
 KEYPOINTS_EXPIRY_S = 5
 EVENT_EXPIRY_S = 300
+RESPONSE_EXPIRY_S = 30
 MISSED_HEARTBEATS = 3
 
 PAYLOADS: dict[str, type[Payload]] = {
@@ -21,7 +23,10 @@ PAYLOADS: dict[str, type[Payload]] = {
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each payload, by topic name without the rule. `status` has none: it is plain text."""
+    """The JSON Schema of each payload, by topic name without the rule or the operation.
+
+    `status` and the settings have none: they are plain text.
+    """
     return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
 
 
@@ -35,11 +40,45 @@ class Topics:
         self.keypoints = f"{self.root}/keypoints"
         self.health = f"{self.root}/health"
         self.state = f"{self.root}/state"
+        self.snapshot = f"{self.root}/snapshot"
         self.retained = self.status, self.info, self.health, self.state
         self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
 
     def event(self, rule: str) -> str:
         return f"{self.root}/event/{rule}"
+
+    def setting(self, name: str) -> str:
+        """The topic of the value in force."""
+        return f"{self.root}/setting/{name}"
+
+    def command(self, kind: Kind, name: str) -> str:
+        return f"{self.root}/{kind}/{name}"
+
+    @property
+    def commands(self) -> tuple[str, str]:
+        """Filters that match all commands."""
+        return f"{self.root}/set/+", f"{self.root}/request/+"
+
+    def response(self, name: str) -> str:
+        """The topic of the answer to a request; `set` for refused settings."""
+        return f"{self.root}/response/{name}"
+
+    def command_on(self, topic: str, payload: bytes) -> Command | None:
+        """The command that a message is; None if it is none."""
+        root, _, name = topic.rpartition("/")
+        for kind in KINDS:
+            if root == f"{self.root}/{kind}":
+                return Command(kind, name, payload)
+        return None
+
+    def setting_message(self, name: str, value: str) -> Message:
+        return Message(self.setting(name), value.encode(), qos=1, retain=True)
+
+    def response_message(self, name: str, response: Response) -> Message:
+        return Message(self.response(name), msgspec.json.encode(response), qos=1, expiry_s=RESPONSE_EXPIRY_S)
+
+    def snapshot_message(self, png: bytes) -> Message:
+        return Message(self.snapshot, png, expiry_s=RESPONSE_EXPIRY_S)
 
     def status_message(self, *, online: bool) -> Message:
         return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)

@@ -1,0 +1,41 @@
+"""Commands from the broker, and the answers to them.
+
+`set/<setting>` changes a setting; its payload is plain text. `request/<op>` asks for something; its payload is empty or
+a JSON object, whose `transaction` comes back in the one answer on `response/<op>`.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType
+
+from edge.mqtt.messages import SCHEMA_VERSION, Payload
+
+Kind: TypeAlias = Literal["set", "request"]
+KINDS: tuple[Kind, ...] = ("set", "request")
+Transaction: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as it came: nothing of it has been checked but its length."""
+
+    kind: Kind
+    name: str  # the last part of the topic
+    payload: bytes
+
+
+class Response(Payload, frozen=True):
+    v: Literal[1]
+    transaction: Annotated[Transaction, Meta(description="as in the request; null without one, and for settings")]
+    status: Literal["ok", "error"]
+    error: Annotated[str, Meta(description="what is wrong, and what to do")] | UnsetType = UNSET
+    data: Annotated[Any, Meta(description="the answer; for a setting, its name")] = None
+
+
+def done(transaction: Transaction, data: Any = None) -> Response:
+    return Response(v=SCHEMA_VERSION, transaction=transaction, status="ok", data=data)
+
+
+def refused(transaction: Transaction, error: str, data: Any = None) -> Response:
+    return Response(v=SCHEMA_VERSION, transaction=transaction, status="error", error=error, data=data)
