@@ -27,6 +27,7 @@ DEVICE_HELP = (
 )
 TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
 SLOWEST_FPS = 0.1
+EXCLUDED_POSES = 10  # in the mirrors and screens of one frame, at most
 Share = Annotated[float, Meta(ge=0, le=1)]
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
 InputPixels = Annotated[int, Meta(ge=33, le=2049)]
@@ -216,6 +217,12 @@ class Config(Table, frozen=True):
     idle: Idle = field(default_factory=Idle)
     recording: Recording = field(default_factory=Recording)
     mqtt: Mqtt = field(default_factory=Mqtt)
+
+    @property
+    def max_poses(self) -> int:
+        """The most poses to decode per frame: those in excluded zones do not count as people."""
+        excluded = any(zone.kind == "exclude" for zone in self.zones)
+        return self.decode.max_people + (EXCLUDED_POSES if excluded else 0)
 
 
 def _machine_device_id() -> str:

@@ -79,7 +79,7 @@ class _GridPose:
 
 
 def decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int, options: Options) -> Decoded:
-    """Decode at most `options.max_people` poses.
+    """Decode at most `options.max_poses` poses.
 
     heatmaps: (h, w, 17) logits. short: (h, w, 34) in input px, all y channels before all x channels. mid: forward and
     backward (h, w, 32) in input px, or both in one tensor (h, w, 64). stride: input px between cells.
@@ -90,7 +90,7 @@ def decode(heatmaps: Tensor, short: Tensor, mid: tuple[Tensor, ...], stride: int
     radius = options.nms_radius_px / stride
     found: list[_GridPose] = []
     for root, keypoint in _roots(heatmaps, short_offsets, options.min_pose_score):
-        if len(found) >= options.max_people:
+        if len(found) >= options.max_poses:
             break
         if not _is_claimed(root, keypoint, found, radius):
             pose = walker.pose(root, keypoint)

@@ -16,7 +16,7 @@ class Options:
     """The settings that decoders need, with the defaults of the configuration."""
 
     mode: Literal["multi", "single"] = "multi"  # decode.mode
-    max_people: int = 10  # decode.max_people
+    max_poses: int = 10  # the best ones, from decode.max_people
     min_pose_score: float = 0.2  # filter.min_pose_score, 0..1
     nms_radius_px: float = 10.0  # decode.nms_radius_px, input px
 

@@ -41,8 +41,8 @@ _SPREAD = 0.300048828125  # twice the variance of the weights around a guess, in
 _COUNTED = 0.126953125  # keypoints above this confidence count in the score
 
 
-def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decoded:
-    """Decode the best `max_people` poses with a score of at least `KEEP_SCORE`.
+def decode_multipose(outputs: RawOutputs, max_poses: int = MAX_PEOPLE) -> Decoded:
+    """Decode the best `max_poses` poses with a score of at least `KEEP_SCORE`.
 
     outputs: six tensors (h, w, channels), by the names in `_CHANNELS`. The score of a pose is the confidence of its
     centre times the mean confidence of its keypoints above 0.127.
@@ -50,13 +50,13 @@ def decode_multipose(outputs: RawOutputs, max_people: int = MAX_PEOPLE) -> Decod
     center = outputs["center"]
     centres = sigmoid(center.real(center.data[..., 0]))
     found = []
-    for row, column in _peaks(centres, max(max_people, MAX_PEOPLE)):
+    for row, column in _peaks(centres, max(max_poses, MAX_PEOPLE)):
         keypoints, confidences = _keypoints(outputs, row, column)
         counted = confidences[confidences > _COUNTED]
         score = float(centres[row, column] * counted.sum()) / max(len(counted), 1)
         if score >= KEEP_SCORE:
             found.append((score, keypoints, confidences))
-    found = sorted(found, key=lambda pose: -pose[0])[:max_people]
+    found = sorted(found, key=lambda pose: -pose[0])[:max_poses]
     return Decoded(
         np.array([keypoints for _, keypoints, _ in found], np.float32).reshape(-1, KEYPOINT_COUNT, 2),
         np.array([confidences for _, _, confidences in found], np.float32).reshape(-1, KEYPOINT_COUNT),
@@ -115,9 +115,9 @@ def _recognises(shapes: Shapes) -> bool:
 
 
 def _open(_shapes: Shapes, _input_size: Size, options: Options) -> Decoding:
-    people = 1 if options.mode == "single" else options.max_people
+    most = 1 if options.mode == "single" else options.max_poses
     return Decoding(
-        partial(decode_multipose, max_people=people),
+        partial(decode_multipose, max_poses=most),
         keypoint_confidence=KEYPOINT_CONFIDENCE,
         start_score=START_SCORE,
         keep_score=KEEP_SCORE,

@@ -49,7 +49,7 @@ def decode_poses(  # noqa: PLR0913 - the three tensors belong together, the rest
 
 
 def decode_multi(outputs: RawOutputs, names: PoseNetOutputs, options: Options) -> Decoded:
-    """Decode at most `options.max_people` poses from the outputs of a model."""
+    """Decode at most `options.max_poses` poses from the outputs of a model."""
     mid = tuple(outputs[name] for name in names.mid_offsets)
     return bottom_up.decode(outputs[names.heatmaps], outputs[names.short_offsets], mid, names.stride, options)
 

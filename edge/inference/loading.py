@@ -77,7 +77,7 @@ def input_sizes(config: Config, network: Network) -> list[tuple[int, int]]:
 def decoding(config: Config, runtime: Runtime) -> Decoding:
     """How the outputs of this runtime are decoded. Raises ModelError."""
     wanted = config.decode
-    options = Options(wanted.mode, wanted.max_people, config.filter.min_pose_score, wanted.nms_radius_px)
+    options = Options(wanted.mode, config.max_poses, config.filter.min_pose_score, wanted.nms_radius_px)
     return open_decoder(runtime.output_shapes, runtime.input_size, options)
 
 

@@ -41,7 +41,7 @@ def open_second_opinion(config: Config, first: Network) -> SecondOpinion:
         runtime = CpuRuntime(
             model.content, label=str(model.path), input_size=None, threads=config.inference.thread_count
         )
-        decoding = open_decoder(runtime.output_shapes, runtime.input_size, Options(max_people=config.decode.max_people))
+        decoding = open_decoder(runtime.output_shapes, runtime.input_size, Options(max_poses=config.max_poses))
     except ModelError as exc:
         log.warning("there is no second opinion: %s", exc)
         return SecondOpinion(None, str(exc))

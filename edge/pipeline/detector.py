@@ -77,16 +77,19 @@ class Detector:
         letterboxer: Letterboxer,
         thresholds: Thresholds,
         *,
-        max_people: int,
+        max_poses: int,
         second: SecondNetwork | None = None,
         tick_s: float = 0.25,
     ) -> None:
-        """While no frame comes, `results` yields None every `tick_s`. `second` is needed for views of it only."""
+        """While no frame comes, `results` yields None every `tick_s`. `second` is needed for views of it only.
+
+        `max_poses` is how many poses the decoders return at most.
+        """
         self._second = second
         self._selector = selector
         self._letterboxer = letterboxer
         self._thresholds = thresholds
-        self._max_people = max_people
+        self._max_poses = max_poses
         self._tick_s = tick_s
         self._handoff: Handoff[_Inferred | BaseException | None] = Handoff()
         self._stopping = threading.Event()
@@ -205,7 +208,7 @@ class Detector:
         ]
         if self._second:
             checkable_px = sum(MIN_CHECKABLE_PX / view.letterbox.scale for view in inferred.views if view.second)
-            poses = merge_networks(seen, checkable_px, self._max_people)
+            poses = merge_networks(seen, checkable_px, self._max_poses)
         else:
             poses = merge_views(seen)
-        return Detection(inferred.frame, poses[: self._max_people], inferred.started_s, inferred.inference_s)
+        return Detection(inferred.frame, poses, inferred.started_s, inferred.inference_s)

@@ -41,6 +41,7 @@ class Pipeline:
     second_opinion: SecondOpinion
     excluded: Sequence[ExcludedZone] = ()
     gate: Gate | None = None  # None: every frame is processed
+    max_people: int | None = None  # per frame, the best ones; None: no limit
 
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
         """Publish an update for each frame that passes the gate; yields after each, and at each tick without one.
@@ -62,7 +63,7 @@ class Pipeline:
     def _updated(self, detection: Detection) -> Update:
         frame, now_s = detection.frame, detection.frame.monotonic_s
         poses, rejected = split_excluded(detection.poses, self.excluded, frame)
-        tracks = self.tracker.update(poses, now_s)
+        tracks = self.tracker.update(poses[: self.max_people], now_s)
         self.views.observe(tracks, self.tracker.lost, frame)
         people = self.smoother.smooth([track for track in tracks if track.rejected is None], now_s)
         rejected += [Rejected(track.pose, track.rejected) for track in tracks if track.rejected is not None]

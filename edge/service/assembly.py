@@ -45,13 +45,14 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         selector,
         Letterboxer(mirror=config.camera.mirror, smooth=not continuous),
         thresholds,
-        max_people=1 if one_person or config.decode.mode == "single" else config.decode.max_people,
+        max_poses=config.max_poses,
         second=SecondNetwork(second, thresholds_of(config, second.decoding)) if second else None,
         tick_s=TICK_S,
     )
+    max_people = 1 if one_person or config.decode.mode == "single" else config.decode.max_people
     if not continuous:
         untracked = Untracked()
-        return Pipeline(detector, Views(), untracked, untracked, Rules(), second_opinion)
+        return Pipeline(detector, Views(), untracked, untracked, Rules(), second_opinion, max_people=max_people)
     return Pipeline(
         detector,
         Views(
@@ -65,6 +66,7 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         second_opinion,
         [ExcludedZone(zone.name, zone.points) for zone in config.zones if zone.kind == "exclude"],
         Gate(idle_after_s=config.idle.after_s, idle_check_s=config.idle.check_s),
+        max_people,
     )
 
 

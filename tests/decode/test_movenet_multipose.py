@@ -41,8 +41,8 @@ class Outputs:
             self.maps["kpt_offset"][cells[:, 0], cells[:, 1], 2 * kinds + axis] = (places - cells)[:, axis]
         return places * STRIDE
 
-    def decode(self, max_people: int = MAX_PEOPLE) -> Decoded:
-        return decode_multipose({name: Tensor(values) for name, values in self.maps.items()}, max_people)
+    def decode(self, max_poses: int = MAX_PEOPLE) -> Decoded:
+        return decode_multipose({name: Tensor(values) for name, values in self.maps.items()}, max_poses)
 
 
 def test_an_empty_picture_has_no_poses() -> None:
@@ -95,9 +95,9 @@ def test_no_more_people_than_wanted_are_returned() -> None:
     small = (SHAPE / 4).astype(np.float32)
     for number in range(8):
         outputs.add((6 + 12 * (number // 2 % 4), 10 + 40 * (number % 2)), 0.9 - 0.05 * number, box=6, shape=small)
-    assert outputs.decode(max_people=2).scores == pytest.approx([0.9, 0.85], abs=0.05)
+    assert outputs.decode(max_poses=2).scores == pytest.approx([0.9, 0.85], abs=0.05)
     assert len(outputs.decode().scores) == MAX_PEOPLE
-    assert len(outputs.decode(max_people=10).scores) == 8, "more than Google's graph decodes"
+    assert len(outputs.decode(max_poses=10).scores) == 8, "more than Google's graph decodes"
 
 
 def test_single_mode_returns_the_best_pose() -> None:

@@ -110,6 +110,12 @@ def test_two_people_side_by_side_are_matched_one_to_one() -> None:
     assert {pose.opinion for pose in seen} == {"agrees"}
 
 
+def test_the_scores_of_both_networks_are_compared_on_one_scale() -> None:
+    """The second network scores the same people lower."""
+    merged = merge_networks([[first(200, score=0.45), first(900, score=0.9)], [second(550, score=0.3)]])
+    assert [pose.score for pose in merged] == [0.9, 0.3, 0.45]
+
+
 def test_overlap_is_the_share_of_the_smaller_box() -> None:
     assert overlap(first(), make_pose(body(200, 100))) == pytest.approx(1)
     assert overlap(first(), first(400)) == 0

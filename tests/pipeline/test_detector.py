@@ -130,7 +130,7 @@ def test_if_the_first_network_fails_between_two_views_each_network_still_sees_th
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
     second = SecondNetwork(other, replace(thresholds, by_multipose=True))
     selector = NextNetwork(accelerated, plain)
-    detector = Detector(selector, Letterboxer(), thresholds, max_people=10, second=second)
+    detector = Detector(selector, Letterboxer(), thresholds, max_poses=10, second=second)
     views = [View(second=second_comes_first), View(second=not second_comes_first)]
     (pose,) = detector.detect(blank_frame(0, brightness=130), views).poses
     assert (tpu.seen, cpu.seen, set(checking.seen)) == ([], [130], {130})

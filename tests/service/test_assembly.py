@@ -17,11 +17,11 @@ from edge.people.untracked import Untracked
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.views import View
 from edge.service.assembly import largest_picture
-from edge.types import Frame
+from edge.types import Box, Frame, Image
 from tests.support.delegate import add_model
 from tests.support.models import fast_config as config
 from tests.support.pipelines import configured, updates
-from tests.support.scenes import frame_of, scene
+from tests.support.scenes import frame_of, picture_of, scene
 
 
 def parts(wanted: Config) -> tuple[Pipeline, Tracker, Smoother]:
@@ -42,7 +42,7 @@ def test_every_setting_reaches_its_stage() -> None:
     pipeline, tracker, smoother = parts(wanted)
     detector = pipeline.detector
     assert detector._thresholds.confidence.tolist() == pytest.approx([0.7, *[0.41] * 16])
-    assert (detector._thresholds.score, detector._thresholds.keypoints, detector._max_people) == (0.23, 6, 7)
+    assert (detector._thresholds.score, detector._thresholds.keypoints, pipeline.max_people) == (0.23, 6, 7)
     assert (tracker._min_hits, tracker._max_age_s) == (5, 3.25)
     assert smoother._settings == Settings(0.5, 9.0, 0.11)
     assert len(pipeline.views.next(0)) == 2, "the second view searches for lying people"
@@ -55,6 +55,26 @@ def test_defaults_of_the_configuration_and_of_the_stages_are_the_same() -> None:
     assert Config().inference.library == edgetpu.LIBRARY
     assert smoother._settings == Settings()
     assert (tracker._min_hits, tracker._max_age_s) == (default._min_hits, default._max_age_s)
+
+
+def box_of_the_only_person(picture: Image, zones: list[object]) -> Box:
+    """The box of the one person that is reported with `decode.max_people = 1`."""
+    _, pipeline = configured(
+        config(decode={"max_people": 1}, people={"second_opinion": "off", "detect_lying": False}, zones=zones)
+    )
+    for number in range(60):  # a person who stands still needs two seconds
+        people = pipeline.update(Frame(picture, 640, 480, number, number / 15, 0.0)).people
+    (person,) = people
+    return person.pose.box
+
+
+def test_poses_in_an_excluded_zone_do_not_count_towards_the_most_people() -> None:
+    picture = picture_of(scene("three"), 0)
+    best = box_of_the_only_person(picture, [])
+    left, right = (best.left - 10) / 640, (best.right + 10) / 640
+    mirror = {"name": "mirror", "kind": "exclude", "points": [(left, 0), (right, 0), (right, 1), (left, 1)]}
+    next_best = box_of_the_only_person(picture, [mirror])
+    assert next_best.right < best.left or next_best.left > best.right
 
 
 def test_disabled_stages_do_nothing() -> None:

@@ -50,9 +50,15 @@ def pipeline_of(
 ) -> Pipeline:
     """A pipeline that tracks and does not smooth."""
     thresholds = Thresholds.of(confidence=0.3, parts={}, score=0.2, keypoints=5)
-    detector = Detector(selector, Letterboxer(mirror=mirror), thresholds, max_people=max_people, tick_s=0.05)
+    detector = Detector(selector, Letterboxer(mirror=mirror), thresholds, max_poses=10, tick_s=0.05)
     return Pipeline(
-        detector, views or Views(), Tracker(min_hits=min_hits), Untracked(), Rules(), SecondOpinion(None, "a test")
+        detector,
+        views or Views(),
+        Tracker(min_hits=min_hits),
+        Untracked(),
+        Rules(),
+        SecondOpinion(None, "a test"),
+        max_people=max_people,
     )
 
 
