@@ -28,7 +28,7 @@ from edge.pipeline.pipeline import Pipeline
 from edge.scenes.scenes import SCENE_FPS
 from edge.service.assembly import open_pipeline
 from edge.system.library_notes import without_notes
-from edge.types import Frame, Image
+from edge.types import Frame, Image, Pose
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 GIF = ".gif"
@@ -58,7 +58,7 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
         if frame is None:
             raise UsageError("--frame", f"{name} has no frame {first}", "count from 0")
         if not animated:
-            poses = pipeline.detector.detect(frame).poses
+            poses = _poses_of(pipeline, frame)
             draw_frame(frame, poses).save(part)
             return _count_of_people(len(poses))
         rate, count = _frame_rate(source, config.camera.fps)
@@ -160,7 +160,7 @@ def _images(
     for number, frame in enumerate(frames):
         start_s = frame.monotonic_s if start_s is None else start_s
         if rate:
-            poses, at_s = pipeline.detector.detect(frame).poses, float(number / rate)
+            poses, at_s = _poses_of(pipeline, frame), float(number / rate)
             drawn = draw_frame(frame, poses)
         else:
             update, at_s = pipeline.update(frame), frame.monotonic_s - start_s
@@ -171,6 +171,11 @@ def _images(
         people.append(len(poses))
         size = size or drawn.size
         yield np.asarray(drawn if drawn.size == size else ImageOps.pad(drawn, size)), at_s
+
+
+def _poses_of(pipeline: Pipeline, frame: Frame) -> list[Pose]:
+    """The poses in a single frame. Weak ones are left out: they could only continue a person of earlier frames."""
+    return [pose for pose in pipeline.detector.detect(frame).poses if not pose.weak]
 
 
 @contextmanager

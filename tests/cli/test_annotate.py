@@ -19,6 +19,7 @@ from edge.errors import EXIT_USAGE, CameraError, UsageError
 from edge.skeleton import INDEX
 from edge.types import Image
 from tests.support import ROOT
+from tests.support.models import fast_config
 from tests.support.pictures import SIZE, Clip, has_colour, hips
 from tests.support.scenes import picture_of, poses_of, scene
 from tests.support.sensor import run_edge
@@ -37,6 +38,12 @@ def test_a_picture_shows_the_skeleton(tmp_path: Path) -> None:
         assert has_colour(drawn, LEFT if name.startswith("LEFT") else RIGHT, truth.xy[INDEX[name]], within_px=12)
     run(Config(), str(out), tmp_path / "again.jpg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.jpg", "out.png"]
+
+
+def test_a_pose_that_could_only_continue_a_person_is_not_drawn_in_a_picture(tmp_path: Path) -> None:
+    """MultiPose scores the second person below 0.35, because the first one hides most of them."""
+    config = fast_config(model={"name": "movenet-multipose"})
+    assert run(config, "synthetic:two", tmp_path / "out.png", first=120) == "1 person"
 
 
 def test_a_mirrored_camera_does_not_move_the_skeleton(tmp_path: Path) -> None:
