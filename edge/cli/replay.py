@@ -49,10 +49,14 @@ def run(named: list[Path], config: Path | None, *, as_json: bool) -> int:
 
 
 def _files(named: list[Path]) -> list[Path]:
-    """The files, and those in the folders, by name. Raises UsageError."""
+    """The files, and those in the folders, by name; of a file and its compressed copy, only one. Raises UsageError."""
     files: list[Path] = []
     for path in named:
-        found = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if path.is_dir() else [path]
+        found = [path]
+        if path.is_dir():
+            by_name = {file.name.removesuffix(".gz"): file for file in path.glob("*.jsonl.gz")}
+            by_name |= {file.name: file for file in path.glob("*.jsonl")}
+            found = [by_name[name] for name in sorted(by_name)]
         if not found:
             raise UsageError(str(path), "has no recordings", "name a folder with .jsonl files")
         files += found

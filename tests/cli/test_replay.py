@@ -1,5 +1,6 @@
 """`edge-pose replay`: files, folders, the configuration, and what is printed where."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_it_prints_a_line_per_event_and_the_number_of_events(folder: Path) -> No
     assert left.startswith("18:00:04.")
     assert "presence left" in left
     assert done.stderr == "2 events\n"
+
+
+def test_a_file_and_its_compressed_copy_are_played_once(folder: Path) -> None:
+    for file in files(folder)[:2]:
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    files(folder)[0].unlink()
+    done = run_edge("replay", str(folder))
+    assert (len(done.stdout.splitlines()), done.stderr) == (2, "2 events\n")
 
 
 def test_json_gives_the_events_as_on_mqtt(folder: Path) -> None:
