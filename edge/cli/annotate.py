@@ -2,7 +2,7 @@
 
 import mimetypes
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import chain, islice
@@ -20,6 +20,7 @@ from edge.camera.feed import redact_url
 from edge.camera.images import pictures_at
 from edge.config import Camera, Config
 from edge.drawing.gif_writer import write_gif
+from edge.drawing.places import draw_places
 from edge.drawing.skeletons import draw_frame
 from edge.errors import UsageError
 from edge.inference.fallback import OneNetwork
@@ -59,13 +60,13 @@ def run(config: Config, source: str, out: Path, *, first: int = 0, frames: int |
             raise UsageError("--frame", f"{name} has no frame {first}", "count from 0")
         if not animated:
             poses = _poses_of(pipeline, frame)
-            draw_frame(frame, poses).save(part)
+            _drawn(config, frame, poses).save(part)
             return _count_of_people(len(poses))
         rate, count = _frame_rate(source, config.camera.fps)
         stderr = Console(stderr=True)
         people: list[int] = []
         images = track(
-            _images(chain([frame], wanted), pipeline, None if feed.continuous else rate, people),
+            _images(chain([frame], wanted), pipeline, None if feed.continuous else rate, people, config),
             "annotate",
             total=frames or (count and count - first),
             console=stderr,
@@ -148,7 +149,7 @@ def _frame_rate(source: str, fps: float) -> tuple[Fraction, int | None]:
 
 
 def _images(
-    frames: Iterable[Frame], pipeline: Pipeline, rate: Fraction | None, people: list[int]
+    frames: Iterable[Frame], pipeline: Pipeline, rate: Fraction | None, people: list[int], config: Config
 ) -> Iterator[tuple[Image, float]]:
     """Draw each frame at the size of the first; yields images, uint8 (height, width, 3), and display times in seconds.
 
@@ -161,16 +162,24 @@ def _images(
         start_s = frame.monotonic_s if start_s is None else start_s
         if rate:
             poses, at_s = _poses_of(pipeline, frame), float(number / rate)
-            drawn = draw_frame(frame, poses)
+            drawn = _drawn(config, frame, poses)
         else:
             update, at_s = pipeline.update(frame), frame.monotonic_s - start_s
             poses = [track.pose for track in update.people]
             rejected = [one.pose for one in update.rejected]
             ids = [track.id for track in update.people]
-            drawn = draw_frame(frame, poses + rejected, [*ids, *[None] * len(rejected)])
+            drawn = _drawn(config, frame, poses + rejected, [*ids, *[None] * len(rejected)])
         people.append(len(poses))
         size = size or drawn.size
         yield np.asarray(drawn if drawn.size == size else ImageOps.pad(drawn, size)), at_s
+
+
+def _drawn(config: Config, frame: Frame, poses: list[Pose], ids: Sequence[int | None] | None = None) -> Pillow.Image:
+    """The picture with skeletons, and with the zones and lines of the configuration. It is never mirrored."""
+    picture = draw_frame(frame, poses, ids)
+    if not (config.zones or config.lines):
+        return picture
+    return draw_places(picture, config.zones, config.lines, mirrored=config.camera.mirror)
 
 
 def _poses_of(pipeline: Pipeline, frame: Frame) -> list[Pose]:

@@ -46,7 +46,7 @@ def draw_skeletons(image: Image.Image, poses: list[Pose], ids: Sequence[int | No
         size_px = _draw_skeleton(draw, on_canvas, own, scale)
         if ids is not None and number is not None:
             x, y = min(on_canvas.xy[pose.visible].tolist(), key=lambda point: float(point[1]))
-            _draw_tag(draw, f"#{number}", own, (x, y - size_px / 8), max(13 * scale, large.height / 40))
+            draw_tag(draw, f"#{number}", own, (x, y - size_px / 8), max(13 * scale, large.height / 40))
     return large.reduce(scale)
 
 
@@ -74,7 +74,7 @@ def _colour(index: int, own: Colour) -> Colour:
     return own if index == 0 else LEFT if index % 2 else RIGHT
 
 
-def _draw_tag(draw: ImageDraw.ImageDraw, text: str, colour: Colour, anchor: tuple[float, float], size: float) -> None:
+def draw_tag(draw: ImageDraw.ImageDraw, text: str, colour: Colour, anchor: tuple[float, float], size: float) -> None:
     """Write `text` in letters of `size` px on a box of `colour`, whose lower edge is centred on `anchor`.
 
     The box is moved as far as needed to lie inside the picture.

@@ -13,7 +13,8 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from edge.cli.annotate import run
-from edge.config import Camera, Config, People
+from edge.config import Camera, Config, People, Zone
+from edge.drawing.places import KINDS
 from edge.drawing.skeletons import LEFT, PEOPLE, RIGHT, UNCONFIRMED
 from edge.errors import EXIT_USAGE, CameraError, UsageError
 from edge.skeleton import INDEX
@@ -50,6 +51,16 @@ def test_a_mirrored_camera_does_not_move_the_skeleton(tmp_path: Path) -> None:
     for name, mirror in (("a.png", False), ("b.png", True)):
         run(Config(camera=Camera(mirror=mirror)), "synthetic:wave", tmp_path / name, first=20)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_zones_of_the_configuration_are_drawn_in_pictures_and_animations(tmp_path: Path) -> None:
+    zone = Zone(name="bed", kind="bed", points=((0.1, 0.5), (0.4, 0.5), (0.4, 0.9), (0.1, 0.9)))
+    run(Config(zones=(zone,)), "synthetic:empty", tmp_path / "a.png")
+    run(Config(zones=(zone,)), "synthetic:empty", tmp_path / "a.gif", frames=1)
+    for name in ("a.png", "a.gif"):
+        with Pillow.open(tmp_path / name) as image:
+            side = np.array((0.1 * image.width, 0.7 * image.height))
+            assert has_colour(np.asarray(image.convert("RGB")), KINDS["bed"], side, within_px=3, tolerance=40)
 
 
 def test_the_command_accepts_a_model_and_an_input_size(tmp_path: Path) -> None:
