@@ -186,7 +186,9 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         gate=pipeline.gate,
     )
     used = selector.selected.network
-    log.info("%s -> %s on %s -> %s/...", source.description, used.model.name, used.runtime.name, context.topics.root)
+    second = pipeline.second_opinion.network
+    names = " + ".join(network.model.name for network in (used, second) if network)
+    log.info("%s -> %s on %s -> %s/...", source.description, names, used.runtime.name, context.topics.root)
     return _Sensor(
         source, pipeline, supervisor, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
     )

@@ -14,6 +14,7 @@ from PIL import Image
 from edge.mqtt.topics import PAYLOADS
 from edge.skeleton import PARTS
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port, mosquitto_sub, publish, relay
+from tests.support.models import FAST_MODEL
 from tests.support.scenes import picture_of, save_pictures, scene
 from tests.support.sensor import ear, run_edge, sensor, watch
 from tests.support.systemd import Systemd
@@ -132,6 +133,17 @@ def test_frames_without_people_are_published(mosquitto: Start, tmp_path: Path) -
     with ear(port) as heard, sensor(tmp_path, port, {"camera.source": "synthetic:empty"}):
         heard.topics("keypoints", 10)
     assert all(message["poses"] == [] for message in heard.all("keypoints"))
+
+
+@pytest.mark.parametrize(("second", "networks"), [("auto", ["movenet-multipose"]), ("off", [])])
+def test_the_log_names_the_networks(mosquitto: Start, tmp_path: Path, second: str, networks: list[str]) -> None:
+    settings = {"camera.source": "synthetic:empty", "people.second_opinion": second}
+    with sensor(tmp_path, mosquitto().port, settings) as daemon:
+        daemon.wait_for_log("synthetic:empty -> ")
+        line = next(line for line in daemon.log.splitlines() if "synthetic:empty -> " in line)
+    first, *others = line.partition("-> ")[2].partition(" on ")[0].split(" + ")
+    assert first == FAST_MODEL
+    assert [name.removesuffix("-float16") for name in others] == networks  # tflite-runtime uses the float16 variant
 
 
 def test_mirror_flips_x_and_keeps_the_labels(mosquitto: Start, tmp_path: Path) -> None:
