@@ -78,7 +78,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
         path = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
         notes.print(Text.assemble(("edge-pose demo", "bold"), path))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
-        notes.print(f"Falls and other events: {_this_command()} watch --events --host {host}:{port}", style="dim")
+        notes.print(f"Events: {_this_command()} watch --events --host {host}:{port}", style="dim")
         service = _start_service(mqtt, device_id, source)
         log = threading.Thread(target=_print_log, args=(service, notes), daemon=True)
         log.start()
