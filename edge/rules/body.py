@@ -23,6 +23,10 @@ STANDING_TORSO, STANDING_THIGH, STANDING_SHANK = 0.75, 0.68, 0.5
 BROAD = 1.3  # shoulders, as a share of `SHOULDER_WIDTH`
 SHRINK = 0.05  # of the height; less is noise
 FEET_RISE = 0.5  # of a person who walks away, as a share of the loss of height
+OUTLIER = 1.1  # a height that exceeds the median of a second by more is wrong
+SETTLING_S = 0.4  # from the first frame of a person who stands; a fall takes longer, so that frame may be wrong
+# A person who looks upright but too small for so long, and meanwhile walks this far sideways, in heights, does not lie.
+DOUBTED_S, WALKED = 4.0, 0.5
 STANDING_S, BONES_S = 1.0, 4.0  # how long measurements of a standing person, and of bones in any posture, count
 
 _FACE = tuple(INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR"))
@@ -85,6 +89,8 @@ class Stature:
 
     def __init__(self) -> None:
         self._stood: deque[tuple[float, float, Body]] = deque()  # time, px
+        self._first_s = 0.0  # when the person was first seen standing
+        self._doubted: deque[tuple[float, float]] = deque()  # of upright frames in a row that look too small: time, x
         self._bones: deque[tuple[float, float]] = deque()  # time, px
         self._height_px: float | None = None
         self.stands = False  # whether the person stood in the last frame, for certain
@@ -99,9 +105,10 @@ class Stature:
     def update(self, body: Body, now_s: float) -> float | None:
         """The height with this frame, px; None while unknown."""
         standing_px = standing_height(body)
-        self.stands = False
-        if standing_px and (not self._stood or _may_follow(body, standing_px, *self._stood[0][1:])):
-            self.stands = True
+        self.stands = standing_px is not None and self._is_plausible(body, standing_px, now_s)
+        if not standing_px or self.stands:
+            self._doubted.clear()
+        if standing_px and self.stands:
             self._stood.append((now_s, standing_px, body))
             while now_s - self._stood[0][0] > STANDING_S:
                 self._stood.popleft()
@@ -112,6 +119,35 @@ class Stature:
                 self._bones.popleft()
             self._height_px = _quantile([px for _, px in self._bones], 0.75)
         return self._height_px
+
+    def _is_plausible(self, body: Body, height_px: float, now_s: float) -> bool:
+        """Whether a person who seems to stand, with this height, may be standing; perhaps the height starts over."""
+        if not self._stood:
+            self._first_s = now_s
+        if now_s - self._first_s < SETTLING_S:
+            return True
+        _, before_px, before = self._stood[0]
+        if _may_follow(body, height_px, before_px, before):
+            return True
+        _, middle_px, middle = sorted(self._stood, key=lambda one: one[1])[(len(self._stood) - 1) // 2]
+        if before_px > OUTLIER * middle_px and _may_follow(body, height_px, middle_px, middle):
+            return True
+        if body.hips and self._walks(body.hips[0], before_px, now_s):
+            self._stood.clear()
+            self._first_s = now_s
+        return not self._stood
+
+    def _walks(self, x: float, height_px: float, now_s: float) -> bool:
+        """Whether a person who looks upright but too small, with the hips at `x`, walks sideways."""
+        doubted = self._doubted
+        doubted.append((now_s, x))
+        while len(doubted) > 1 and now_s - doubted[1][0] >= DOUBTED_S:
+            doubted.popleft()
+        if now_s - doubted[0][0] < DOUBTED_S:
+            return False
+        places = [one for _, one in doubted]
+        some = len(places) // 5 + 1
+        return abs(_quantile(places[:some], 0.5) - _quantile(places[-some:], 0.5)) > WALKED * height_px
 
 
 def standing_height(body: Body) -> float | None:
