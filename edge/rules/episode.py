@@ -37,6 +37,18 @@ class Episode:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """An episode that has not ended, and the phase in which it ends if it cannot go on."""
+
+    episode: Episode
+    last: str  # such as "left"
+    resumes: bool = False  # whether it goes on after a restart
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> Event:
+        return self.episode.phase(self.last, moment, reasons=reasons)
+
+
 def begin(rule: str, moment: Moment, *, person: int | None = None, zone: str | None = None) -> Episode:
     """A new episode of a rule. Its ID is derived from what began, so a replay gives the same one."""
     seen = moment.seen

@@ -1,9 +1,10 @@
 """Gestures: raised hands and waving, one at a time for each person."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from edge.rules.episode import Episode, begin
+from edge.rules.episode import Episode, OpenEvent, begin
 from edge.rules.hands import SIDES, Hand, Side, find_hand, is_upright, torso_px
 from edge.rules.values import Event, Moment, State, Subject
 from edge.rules.waving import Waving
@@ -108,6 +109,14 @@ class Gestures:
 
     def describe(self, state: State) -> State:
         return state  # gestures are events only
+
+    def open(self) -> list[OpenEvent]:
+        return [OpenEvent(person.episode, "ended") for person in self._people.values() if person.episode]
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> list[Event]:
+        events = [one.end(moment, reasons) for one in self.open()]
+        self._people = {}
+        return events
 
     def _observe(self, person: _Gesturer, subject: Subject, now_s: float, step_s: float) -> None:
         person.seen_s = now_s

@@ -1,10 +1,10 @@
 """Lines: people cross them, in one direction or the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge.geometry import Position, side_of
-from edge.rules.episode import begin
+from edge.rules.episode import OpenEvent, begin
 from edge.rules.footing import FORGET_S, Anchor, Footing, Footings, in_pixels
 from edge.rules.steady import Steady
 from edge.rules.values import Event, Moment, State
@@ -65,6 +65,12 @@ class Lines:
 
     def describe(self, state: State) -> State:
         return state
+
+    def open(self) -> list[OpenEvent]:
+        return []  # a crossing is a single event
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> list[Event]:  # noqa: ARG002 - the interface
+        return []
 
 
 def _crosses(path: _Path, footing: Footing, beyond: float, line: tuple[Position, Position], now_s: float) -> bool:

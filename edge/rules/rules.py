@@ -1,15 +1,17 @@
 """Run all rules on each observation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge.rules.body import measure
+from edge.rules.episode import OpenEvent
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from edge.types import Observation
 
 # A longer gap between two frames counts as this much time watched. Without frames, absence proves nothing.
 LONGEST_GAP_S = 3.0
+AFTER_LOSS_S = 0.1  # the same after `Rules.end`: the time without a picture was not watched at all
 FORGET_S = 60.0  # how long an absent person keeps the time of the first observation
 
 
@@ -18,6 +20,10 @@ class Rule(Protocol):
 
     def update(self, moment: Moment) -> Sequence[Event]: ...
     def describe(self, state: State) -> State: ...  # `state` with the fields that this rule knows
+    def open(self) -> Sequence[OpenEvent]: ...  # the events that have begun and not ended
+    def end(
+        self, moment: Moment, reasons: Iterable[str]
+    ) -> Sequence[Event]: ...  # the picture is lost: end what is open
 
 
 class Postures(Protocol):
@@ -59,6 +65,9 @@ class Rules:
         self._places = places
         self._now_s = 0.0
         self._last_s: float | None = None
+        self._longest_gap_s = LONGEST_GAP_S
+        self._moment: Moment | None = None  # the last one
+        self._interrupted: tuple[OpenEvent, ...] = ()  # by a restart; they end with the next frame
         self._first_seen: dict[int, tuple[float, float]] = {}  # id -> wall clock of the first, `now_s` of the last time
 
     def update(self, seen: Observation) -> Outcome:
@@ -73,14 +82,58 @@ class Rules:
             places = self._places.locate(moment)
             subjects = tuple(replace(one, zones=zones) for one, zones in zip(subjects, places, strict=True))
             moment = replace(moment, subjects=subjects)
-        events = tuple(event for rule in self._rules for event in rule.update(moment))
+        self._moment = moment
+        events = tuple(one.end(moment, ["restarted"]) for one in self._interrupted)
+        self._interrupted = ()
+        events += tuple(event for rule in self._rules for event in rule.update(moment))
         return Outcome(events, self._state(moment))
+
+    @property
+    def running(self) -> tuple[Rule, ...]:
+        """The enabled rules, in order."""
+        return self._rules
+
+    @property
+    def seen(self) -> Observation | None:
+        """The last observation."""
+        return self._moment.seen if self._moment else None
+
+    def open(self) -> list[OpenEvent]:
+        """The events that have begun and not ended."""
+        return [*self._interrupted, *(one for rule in self._rules for one in rule.open())]
+
+    def end(self, reason: str) -> tuple[Event, ...]:
+        """End all open events but falls, because no picture follows for a while. The next frame begins again.
+
+        The events have the time and number of the last frame. The time until the next one does not count as watched.
+        """
+        if self._moment is None:
+            return ()
+        self._longest_gap_s = AFTER_LOSS_S
+        return tuple(event for rule in self._rules for event in rule.end(self._moment, [reason]))
+
+    def stop(self, reason: str) -> tuple[Event, ...]:
+        """End all open events but confirmed falls, because no frame follows."""
+        if self._moment is None:
+            return ()
+        return tuple(one.end(self._moment, [reason]) for one in self.open() if not one.resumes)
+
+    def resume(self, interrupted: Iterable[OpenEvent]) -> None:
+        """End events from before a restart with the next frame."""
+        self._interrupted = tuple(interrupted)
+
+    def replace(self, rules: Sequence[Rule], *, show_postures: bool, reason: str) -> tuple[Event, ...]:
+        """Run these rules from the next frame on. The open events of rules that are not among them end."""
+        ending = [one for rule in self._rules if rule not in rules for one in rule.open()]
+        self._rules = tuple(rules)
+        self._show_postures = self._postures is not None and show_postures
+        return tuple(one.end(self._moment, [reason]) for one in ending) if self._moment else ()
 
     def _advance(self, monotonic_s: float) -> None:
         """Advance the time watched. The camera's clock may jump back when a file is played again."""
         if self._last_s is not None:
-            self._now_s += min(max(monotonic_s - self._last_s, 0.0), LONGEST_GAP_S)
-        self._last_s = monotonic_s
+            self._now_s += min(max(monotonic_s - self._last_s, 0.0), self._longest_gap_s)
+        self._last_s, self._longest_gap_s = monotonic_s, LONGEST_GAP_S
 
     def _state(self, moment: Moment) -> State:
         now_s, wall_s = moment.now_s, moment.seen.wall_s

@@ -24,6 +24,7 @@ FELL_S = 0.5  # a person who was dropping fast so long before being lost may sti
 UP = 0.5  # shoulders of a person who is up again are higher
 SHOULDERS = 0.785  # height of the shoulders of a person who stands
 STANDING_S = 1.5  # how long measurements of a standing person count
+SAME_HEIGHT = 0.75  # a person who stands up after a restart is as high as this share of the height before
 FLOOR_S = 0.3  # time constant of the level of the floor
 LONGEST_STEP_S = 0.35  # a longer time between two samples counts as this, because the person was not observed meanwhile
 
@@ -51,9 +52,18 @@ class Trace:
         self.low_since_s: float | None = None  # since when the shoulders have been as low as on the floor
         self.descents = Descents()
         self._stature = Stature()
+        self._stands = False
         self._reaches: deque[tuple[float, float]] = deque()  # time, and px from feet to shoulders while standing
         self._unit_px: float | None = None  # the height that makes the shoulders of this person `SHOULDERS` high
-        self._floor_y: float | None = None
+        self.floor_y: float | None = None
+        self._before_px: float | None = None  # the height before a restart, until the person stands
+
+    @classmethod
+    def before(cls, now_s: float, place: Position, height_px: float | None, floor_y: float | None) -> "Trace":
+        """A person from before a restart, who is not in view yet. IDs start again, so this one has none."""
+        trace = cls(None, now_s)
+        trace.place, trace.height_px, trace.floor_y, trace._before_px = place, height_px, floor_y, height_px
+        return trace
 
     @property
     def is_down(self) -> bool:
@@ -100,6 +110,13 @@ class Trace:
         self.id, self.seen_s, self.box, self.posture = subject.id, now_s, subject.person.box, subject.posture
         self.place = body.trunk or self.place
         self.height_px = self._stature.update(body, now_s)
+        self._stands = self._stature.stands
+        if self._before_px:
+            # A body that lies along the view looks like a smaller one that stands.
+            if self._stands and (self.height_px or 0.0) >= SAME_HEIGHT * self._before_px:
+                self._before_px = None
+            else:
+                self.height_px, self._stands = self._before_px, False
         self._find_floor(body, step_s)
         self._find_unit(body, now_s)
         self.head, self.hips = self._above_floor(body.head), self._above_floor(body.hips)
@@ -128,16 +145,16 @@ class Trace:
 
     def _find_floor(self, body: Body, step_s: float) -> None:
         level = None
-        if self._stature.stands or (self._floor_y is None and self.posture in {"standing", "sitting"}):
+        if self._stands or (self.floor_y is None and self.posture in {"standing", "sitting"}):
             level = body.feet[1] if body.feet else None
             if level is None and body.hips and self.height_px and self.posture == "standing":
                 level = body.hips[1] + LEG * self.height_px
         if level is not None:
             weight = 1 - math.exp(-step_s / FLOOR_S)
-            self._floor_y = level if self._floor_y is None else self._floor_y + weight * (level - self._floor_y)
+            self.floor_y = level if self.floor_y is None else self.floor_y + weight * (level - self.floor_y)
 
     def _find_unit(self, body: Body, now_s: float) -> None:
-        if self._stature.stands and body.feet and body.shoulders:
+        if self._stands and body.feet and body.shoulders:
             self._reaches.append((now_s, body.feet[1] - body.shoulders[1]))
             while now_s - self._reaches[0][0] > STANDING_S:
                 self._reaches.popleft()
@@ -146,6 +163,6 @@ class Trace:
             self._unit_px = self.height_px
 
     def _above_floor(self, point: Position | None) -> float | None:
-        if point is None or self._floor_y is None or not self._unit_px:
+        if point is None or self.floor_y is None or not self._unit_px:
             return None
-        return (self._floor_y - point[1]) / self._unit_px
+        return (self.floor_y - point[1]) / self._unit_px

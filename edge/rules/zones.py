@@ -1,10 +1,10 @@
 """Zones: people enter, leave and stay in parts of the picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from edge.geometry import Polygon, distance
-from edge.rules.episode import Episode, begin
+from edge.rules.episode import Episode, OpenEvent, begin
 from edge.rules.footing import FORGET_S, Footing, Footings, in_pixels
 from edge.rules.steady import Steady
 from edge.rules.values import Event, Moment, State, ZoneState
@@ -41,7 +41,7 @@ class Zones:
 
     def __init__(self, zones: Sequence[Zone], *, leave_s: float) -> None:
         self._zones = tuple(zones)
-        self._leave_s = leave_s
+        self.leave_s = leave_s
         self._footings = Footings(hidden_s=HIDDEN_S)
         self._visitors: dict[tuple[int, str], _Visitor] = {}
         self._occupied_since_s: dict[str, float] = {}
@@ -96,12 +96,20 @@ class Zones:
             )
         return replace(state, zones=zones)
 
+    def open(self) -> list[OpenEvent]:
+        return [OpenEvent(visitor.visit, "left") for visitor in self._visitors.values() if visitor.visit]
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> list[Event]:
+        events = [one.end(moment, reasons) for one in self.open()]
+        self._visitors, self._occupied_since_s = {}, {}
+        return events
+
     def _reason_to_leave(self, visitor: _Visitor, name: str, zones: tuple[str, ...] | None) -> str:
         """Why a visit ends; empty if it goes on. `zones` is None if the person is out of view."""
         if zones is not None:
             return "" if name in zones else visitor.footing
         unseen_s = self._now_s - visitor.seen_s
-        return f"not seen for {unseen_s:.1f} s" if unseen_s >= self._leave_s else ""
+        return f"not seen for {unseen_s:.1f} s" if unseen_s >= self.leave_s else ""
 
     def _forget(self, now_s: float) -> None:
         self._visitors = {

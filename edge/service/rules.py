@@ -11,6 +11,7 @@ from edge.rules.lines import Line, Lines
 from edge.rules.posture import PostureClassifier
 from edge.rules.presence import Presence
 from edge.rules.rules import Rule, Rules
+from edge.rules.values import Event
 from edge.rules.zones import Zone, Zones
 
 _TABLES = ("presence", "posture", "fall", "gestures", "zones", "lines")
@@ -29,25 +30,54 @@ def config_of_rules(tables: dict[str, Any], device_id: str) -> Config:
 
 def open_rules(config: Config) -> Rules:
     """All enabled rules."""
+    enabled = _enabled(config)
+    return Rules(
+        enabled,
+        device_id=config.device.topic_id,
+        postures=PostureClassifier(),
+        show_postures=config.posture.enabled,
+        places=next((rule for rule in enabled if isinstance(rule, Zones)), None),
+    )
+
+
+def reconfigure(rules: Rules, config: Config) -> tuple[Event, ...]:
+    """Bring running rules in line with a changed configuration; returns the events of those that are switched off.
+
+    These keys may change: `enabled` of presence, posture, fall and gestures, `fall.confirm_s` and `presence.leave_s`.
+    Rules that stay enabled keep what they know. Others start anew.
+    """
+    running = {type(rule): rule for rule in rules.running}
+    wanted = [_continued(running.get(type(rule)), rule) for rule in _enabled(config)]
+    return rules.replace(wanted, show_postures=config.posture.enabled, reason="switched off")
+
+
+def _continued(running: Rule | None, wanted: Rule) -> Rule:
+    """The running rule with the settings of the wanted one; the wanted one if none is running."""
+    match running, wanted:
+        case Presence(), Presence():
+            running.leave_s = wanted.leave_s
+        case Zones(), Zones():
+            running.leave_s = wanted.leave_s
+        case Falls(), Falls():
+            running.confirm_s = wanted.confirm_s
+    return running or wanted
+
+
+def _enabled(config: Config) -> list[Rule]:
     rules: list[Rule] = []
     if config.presence.enabled:
         rules.append(Presence(enter_s=config.presence.enter_s, leave_s=config.presence.leave_s))
-    zones = _zones(config)
+    # Nothing is located in a zone of kind "exclude".
+    zones = [Zone(zone.name, zone.points, zone.loitering_s) for zone in config.zones if zone.kind != "exclude"]
     if zones:
-        rules.append(zones)
+        rules.append(Zones(zones, leave_s=config.presence.leave_s))
     if config.lines:
         rules.append(Lines([Line(line.name, line.start, line.to) for line in config.lines]))
     if config.fall.enabled:
         rules.append(_falls(config))
     if config.gestures.enabled:
         rules.append(Gestures(hold_s=config.gestures.hold_s))
-    return Rules(
-        rules,
-        device_id=config.device.topic_id,
-        postures=PostureClassifier(),
-        show_postures=config.posture.enabled,
-        places=zones,
-    )
+    return rules
 
 
 def _falls(config: Config) -> Falls:
@@ -59,9 +89,3 @@ def _falls(config: Config) -> Falls:
         lost_clear_s=fall.lost_clear_s,
         beds=[zone.points for zone in config.zones if zone.kind == "bed"],
     )
-
-
-def _zones(config: Config) -> Zones | None:
-    """The zones in which people are located; None if there are none. Nothing is located in a zone of kind "exclude"."""
-    zones = [Zone(zone.name, zone.points, zone.loitering_s) for zone in config.zones if zone.kind != "exclude"]
-    return Zones(zones, leave_s=config.presence.leave_s) if zones else None

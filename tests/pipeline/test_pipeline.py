@@ -1,12 +1,12 @@
 """What the views, rules and sinks get, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge.inference.fallback import OneNetwork
 from edge.pipeline.seams import Update
 from edge.pipeline.views import Views
-from edge.rules.episode import begin
+from edge.rules.episode import OpenEvent, begin
 from edge.rules.rules import Rules
 from edge.rules.values import Event, Moment, State
 from edge.types import Frame, Track
@@ -23,6 +23,12 @@ class SeenPeople:
 
     def describe(self, state: State) -> State:
         return state
+
+    def open(self) -> Sequence[OpenEvent]:
+        return ()
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> Sequence[Event]:  # noqa: ARG002 - the interface
+        return ()
 
 
 class WatchedViews(Views):

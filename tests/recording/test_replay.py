@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from edge.recording.format import Header
 from edge.recording.read import Flaw
 from edge.recording.record import Recorder
 from edge.recording.replay import in_order, replay
-from edge.rules.episode import begin
+from edge.rules.episode import OpenEvent, begin
 from edge.rules.rules import Rules
 from edge.rules.values import Event, Moment, State
 from edge.scenes.scenes import SCENE_FPS
@@ -47,6 +47,12 @@ class EveryTenth:
 
     def describe(self, state: State) -> State:
         return state
+
+    def open(self) -> Sequence[OpenEvent]:
+        return ()
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> Sequence[Event]:  # noqa: ARG002 - the interface
+        return ()
 
 
 def played(paths: Sequence[Path]) -> tuple[list[Event], list[Flaw]]:

@@ -52,8 +52,10 @@ def play(
     *,
     falls: Falls | None = None,
     fps: float = FPS,
+    start_s: float = 0.0,
 ) -> Player:
-    player = Player(Rules([falls or Falls(confirm_s=CONFIRM_S)], postures=PostureClassifier()), fps=fps)
+    rules = Rules([falls or Falls(confirm_s=CONFIRM_S)], postures=PostureClassifier())
+    player = Player(rules, fps=fps, start_s=start_s)
     player.play(frames)
     return player
 
@@ -319,20 +321,75 @@ def test_a_request_clears_all_falls() -> None:
     assert state(player).fall is False
 
 
+def restarted_after(falls: Falls, *, still_down_s: float = 30.0, lost_clear_s: float = 600.0) -> Falls:
+    """Rules of a new run that continue these falls."""
+    restarted = Falls(confirm_s=CONFIRM_S, still_down_s=still_down_s, lost_clear_s=lost_clear_s)
+    restarted.restore(falls.export())
+    return restarted
+
+
 def test_a_fall_goes_on_after_a_restart() -> None:
-    falls = Falls(confirm_s=CONFIRM_S, still_down_s=10)
+    falls = Falls(confirm_s=CONFIRM_S)
     before = play(show(fall(), 6), falls=falls)
-    (saved,) = falls.export()
-    restarted = Falls(confirm_s=CONFIRM_S, still_down_s=10)
-    restarted.restore([saved])
+    restarted = restarted_after(falls, still_down_s=10)
     assert restarted.describe(State()).fall is True
-    assert restarted.export() == [saved]
-    player = play([[VIEWS["side"].person(1, fall()(9))]] * 150, falls=restarted)
+    assert restarted.export() == falls.export()
+    player = play([[VIEWS["side"].person(7, fall()(9))]] * 30, falls=restarted, start_s=8)
+    assert all(outcome.state and outcome.state.fall for outcome in player.outcomes)
+    assert player.events == []
+    player.play([[VIEWS["side"].person(7, fall()(9))]] * 75)
     assert phases(player.events) == ["still_down"]
-    player.play([[VIEWS["side"].person(1, STANDING)]] * 45)
+    assert player.events[0].reasons == ("down for 10.0 s",)
+    assert player.events[0].person == 7
+    player.play([[VIEWS["side"].person(7, STANDING)]] * 45)
     assert phases(player.events) == ["still_down", "cleared"]
     assert {event.id for event in player.events} == {before.events[0].id}
+    assert {event.started_wall_s for event in player.events} == {before.events[0].started_wall_s}
+    assert player.events[-1].duration_s == pytest.approx(before.now_s + 10.5 - at_s(before, "suspected"), abs=1.5)
     assert restarted.export() == []
+
+
+def test_after_a_long_restart_a_person_counts_as_down_no_longer_than_necessary() -> None:
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(), 6), falls=falls)
+    player = play([[]], falls=restarted_after(falls, still_down_s=10), start_s=100_000)
+    assert phases(player.events) == ["still_down"]
+    assert player.events[0].reasons == ("down for 10.0 s",)
+
+
+def test_a_fall_from_before_a_restart_in_an_empty_room_is_cleared_after_the_same_time_as_any_other() -> None:
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(), 6), falls=falls)
+    restarted = restarted_after(falls, lost_clear_s=20)
+    player = play([[]] * 19 * 15, falls=restarted, start_s=8)
+    assert phases(player.events) == []
+    player.play([[]] * 30)
+    assert phases(player.events) == ["cleared"]
+    assert player.events[0].reasons == ("not seen for 20 s",)
+
+
+def test_after_a_restart_another_person_with_the_same_id_does_not_clear_the_fall() -> None:
+    """IDs start again with the service."""
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(90), 6), falls=falls)
+    other = replace(VIEWS["side"], aside=2.5, distance=4.8).person(1, STANDING)
+    player = play([[other]] * 150, falls=restarted_after(falls), start_s=10)
+    assert player.events == []
+    assert state(player).fall is True
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("towards", [0, 90, 180, 270, 225])
+def test_after_a_restart_a_person_who_still_lies_there_does_not_clear_the_fall(view: str, towards: float) -> None:
+    """A body that lies along the view looks like a smaller one that stands."""
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(towards), 6, VIEWS[view]), falls=falls)
+    rng = random.Random(0)
+    lies = VIEWS[view].person(1, fall(towards)(9))
+    player = play([[jittered(lies, 0.01, rng)] for _ in range(150)], falls=restarted_after(falls), start_s=10)
+    assert phases(player.events) == []
+    player.play([[VIEWS[view].person(1, STANDING)]] * 60)
+    assert phases(player.events) == ["cleared"]
 
 
 def test_nothing_is_exported_before_a_fall_is_confirmed() -> None:
@@ -351,6 +408,52 @@ def test_the_camera_may_stall_in_the_middle_of_a_fall(stall_s: float) -> None:
     player.pause(stall_s)
     player.play(after)
     assert phases(player.events) == ["suspected", "confirmed"]
+
+
+@pytest.mark.parametrize("reason", ["camera stalled", "nothing can be seen", "switched off"])
+@pytest.mark.parametrize(
+    ("lost_at_s", "lost_s"),
+    [(2.5, 5.5), (2.6, 5.5), (2.8, 5.5), (3.2, 5.5), (2.8, 60.0), (2.9, 3600.0), (3.2, 60.0), (3.2, 3600.0)],
+)
+def test_a_person_on_the_floor_after_the_picture_was_lost_in_a_fall_has_fallen(
+    lost_at_s: float, lost_s: float, reason: str
+) -> None:
+    player = play(show(fall(), lost_at_s))
+    assert player.lose(lost_s, reason) == []
+    # The tracker has forgotten the person, and needs three detections.
+    player.play([[], [], *[[VIEWS["side"].person(2, fall()(9))]] * 60])
+    assert phases(player.events) == ["suspected", "confirmed"]
+
+
+@pytest.mark.parametrize("lost_at_s", [2.6, 3.2])
+@pytest.mark.parametrize("confirm_s", [1.0, 2.0])
+def test_a_person_who_stands_after_the_picture_was_lost_in_a_fall_has_not_fallen(
+    lost_at_s: float, confirm_s: float
+) -> None:
+    player = play(show(fall(), lost_at_s), falls=Falls(confirm_s=confirm_s))
+    suspected = phases(player.events)
+    assert player.lose(20) == []
+    player.play([[], [], *[[VIEWS["side"].person(2, STANDING)]] * 60])
+    assert phases(player.events) == ([*suspected, "dismissed"] if suspected else [])
+    assert state(player).fall is False
+
+
+def test_a_person_who_stood_before_and_lies_after_the_picture_was_lost_is_no_confirmed_fall() -> None:
+    """The person had time to lie down slowly."""
+    player = play(show(fall(), 1.5))
+    player.lose(11)
+    player.play([[VIEWS["side"].person(2, fall()(9))]] * 150)
+    assert phases(player.events) == ["suspected", "dismissed"]
+
+
+def test_a_confirmed_fall_stays_open_while_the_picture_is_lost() -> None:
+    player = play(show(fall(), 6))
+    assert player.lose(3600) == []
+    player.play([[VIEWS["side"].person(2, fall()(9))]] * 30)
+    assert state(player).fall is True
+    player.play([[VIEWS["side"].person(2, STANDING)]] * 45)
+    assert phases(player.events) == ["suspected", "confirmed", "cleared"]
+    assert player.events[-1].duration_s > 3600
 
 
 def test_a_wrong_pose_is_no_fall() -> None:

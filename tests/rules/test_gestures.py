@@ -276,3 +276,13 @@ def test_waving_ends_although_the_hand_stays_up_and_its_shoulder_is_hidden(fps: 
     ended = room.show(held, for_s=3)
     assert "waving" in types(begun)
     assert "ended" in types(ended)
+
+
+def test_a_gesture_ends_when_the_picture_is_lost_and_begins_again_with_it() -> None:
+    room = player()
+    (raised,) = room.show(posed(LEFT_UP), for_s=3)
+    (ended,) = room.lose(20)
+    assert (ended.type, ended.id, ended.person, ended.reasons) == ("ended", raised.id, 1, ("camera stalled",))
+    assert room.show(posed(LEFT_UP), for_s=0.8) == []
+    (again,) = room.show(posed(LEFT_UP), for_s=2)
+    assert (again.type, again.id != raised.id) == ("left_hand_raised", True)

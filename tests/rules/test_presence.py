@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -132,3 +133,38 @@ def test_a_person_who_left_does_not_move() -> None:
     room.play(walk(1, (100, 400), (500, 400)))
     room.show(for_s=2)
     assert not moving(room)[-1]
+
+
+def test_a_visit_ends_when_the_picture_is_lost_and_begins_again_with_it() -> None:
+    room = player()
+    (arrived,) = room.show(SOMEONE, for_s=5)
+    before_s = room.now_s
+    (left,) = room.lose(3600)
+    assert (left.type, left.id, left.reasons) == ("left", arrived.id, ("camera stalled",))
+    assert left.duration_s == pytest.approx(before_s - arrived.wall_s + 1_795_370_400, abs=0.01)
+    assert room.lose(1) == []
+    (again,) = room.show(SOMEONE, for_s=2)
+    assert again.type == "arrived"
+    assert again.id != arrived.id
+
+
+def test_a_room_that_is_empty_after_the_picture_was_lost_has_no_second_end() -> None:
+    room = player()
+    room.show(SOMEONE, for_s=5)
+    room.lose(60)
+    assert room.show(for_s=30) == []
+    states = [outcome.state.present for outcome in room.outcomes if outcome.state]
+    assert states[-1] is False
+
+
+def test_moving_does_not_flicker_when_noise_is_at_its_limit() -> None:
+    rng, room = random.Random(1), player()
+    room.play([jittered(SOMEONE, 0.03, rng)] for _ in range(1200))
+    answers = moving(room)
+    changes = [number for number, (one, other) in enumerate(pairwise(answers), 1) if one != other]
+    held = {True: [], False: []}  # type: dict[bool, list[int]]
+    for begin, end in pairwise(changes):
+        held[bool(answers[begin])].append(end - begin)
+    assert held[True]
+    assert min(held[True]) >= 15
+    assert min(held[False]) >= 3

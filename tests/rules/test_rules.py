@@ -1,9 +1,10 @@
 """What all rules have in common: order, time, and the state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from edge.rules.episode import begin
+from edge.rules.episode import Episode, OpenEvent, begin
+from edge.rules.presence import Presence
 from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from tests.support.people import observation, person
@@ -21,6 +22,12 @@ class Counting:
     def describe(self, state: State) -> State:
         return replace(state, present=state.people > 0)
 
+    def open(self) -> Sequence[OpenEvent]:
+        return ()
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> Sequence[Event]:  # noqa: ARG002 - the interface
+        return ()
+
 
 class Watch:
     """A rule that keeps the time watched."""
@@ -34,6 +41,23 @@ class Watch:
 
     def describe(self, state: State) -> State:
         return state
+
+    def open(self) -> Sequence[OpenEvent]:
+        return ()
+
+    def end(self, moment: Moment, reasons: Iterable[str]) -> Sequence[Event]:  # noqa: ARG002 - the interface
+        return ()
+
+
+class Opened(Counting):
+    """A rule with an open event."""
+
+    def __init__(self, *, resumes: bool) -> None:
+        super().__init__("opened")
+        self._open = OpenEvent(Episode("opened", "abc", 0.0, 0.0), "over", resumes)
+
+    def open(self) -> Sequence[OpenEvent]:
+        return [self._open]
 
 
 class AllSitting:
@@ -79,6 +103,40 @@ def test_the_time_watched_hardly_advances_during_a_gap_and_never_goes_back() -> 
         rules.update(observation(number, at_s=at_s))
     gap = LONGEST_GAP_S
     assert watch.now_s == [0.0, 0.5, 0.5 + gap, 1.0 + gap, 1.0 + gap, 1.5 + gap]
+
+
+def test_the_time_until_the_picture_is_back_does_not_count_as_watched() -> None:
+    watch = Watch()
+    rules = Rules([watch])
+    assert rules.end("camera stalled") == ()
+    for at_s in (100.0, 100.5):
+        rules.update(observation(0, at_s=at_s))
+    rules.end("camera stalled")
+    rules.end("camera stalled")
+    for at_s in (106.0, 106.5, 706.5):
+        rules.update(observation(0, at_s=at_s))
+    assert watch.now_s == [0.0, 0.5, 0.6, 1.1, 1.1 + LONGEST_GAP_S]
+
+
+def test_at_the_end_of_the_service_everything_ends_but_confirmed_falls() -> None:
+    rules = Rules([Presence(enter_s=0, leave_s=10), Opened(resumes=False), Opened(resumes=True)])
+    assert rules.stop("stopped") == ()
+    rules.update(observation(3, person(1)))
+    events = rules.stop("stopped")
+    assert [(event.type, event.sequence, event.reasons) for event in events] == [
+        ("left", 3, ("stopped",)), ("over", 3, ("stopped",)),
+    ]  # fmt: skip
+
+
+def test_events_from_before_a_restart_end_with_the_first_frame() -> None:
+    episode = Episode("presence", "abc", 50.0, 900.0)
+    rules = Rules()
+    rules.resume([OpenEvent(episode, "left")])
+    assert [one.episode for one in rules.open()] == [episode]
+    (left,) = rules.update(observation(0, at_s=1000.0, wall_s=150.0)).events
+    assert (left.type, left.id, left.reasons) == ("left", "abc", ("restarted",))
+    assert (left.started_wall_s, left.wall_s, left.duration_s) == (50.0, 150.0, 100.0)
+    assert rules.open() == []
 
 
 def test_the_id_of_an_episode_depends_on_what_began_and_stays_the_same() -> None:

@@ -207,3 +207,23 @@ def test_visits_of_people_who_wander_pair_up_and_end(fps: float, people: int) ->
             assert zone.people == sum(name in one.zones for one in outcome.state.persons)
             assert zone.people <= outcome.state.people
             assert zone.occupied or (zone.people, zone.dwell_s) == (0, 0)
+
+
+def test_visits_end_when_the_picture_is_lost_and_begin_again_with_it() -> None:
+    room = player()
+    (entered,) = room.show(standing(1, (440, 400)), for_s=3)
+    (left,) = room.lose(20)
+    assert (left.type, left.id, left.person, left.zone) == ("left", entered.id, 1, "right")
+    assert left.reasons == ("camera stalled",)
+    assert left.duration_s == pytest.approx(room.now_s - 20 - (entered.wall_s - 1_795_370_400), abs=0.01)
+    (again,) = room.show(standing(1, (440, 400)), for_s=3)
+    assert (again.type, again.id != entered.id) == ("entered", True)
+    assert zone_states(room)[-1].dwell_s < 3
+
+
+def test_a_zone_that_is_empty_after_the_picture_was_lost_is_not_occupied() -> None:
+    room = player()
+    room.show(standing(1, (440, 400)), for_s=3)
+    room.lose(20)
+    assert room.show(for_s=1) == []
+    assert zone_states(room)[-1] == ZoneState(occupied=False, people=0, dwell_s=0.0)

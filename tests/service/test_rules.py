@@ -4,7 +4,7 @@ import pytest
 
 from edge.config import Config
 from edge.rules.values import State
-from edge.service.rules import open_rules
+from edge.service.rules import open_rules, reconfigure
 from tests.support import bodies
 from tests.support.bodies import View
 from tests.support.models import fast_config as config
@@ -58,8 +58,7 @@ def test_postures_are_in_the_state() -> None:
 @pytest.mark.parametrize(("table", "gestures"), [({}, 1), ({"hold_s": 5}, 0), ({"enabled": False}, 0)])
 def test_settings_of_gestures_reach_the_rule(table: dict[str, object], gestures: int) -> None:
     player = Player(open_rules(config(gestures=table)))
-    raised = {**STANDING, "LEFT_ELBOW": (128.0, 20.0), "LEFT_WRIST": (130.0, -15.0)}
-    player.show(person(1, raised, at=(200, 200)), for_s=3)
+    player.show(person(1, RAISED, at=(200, 200)), for_s=3)
     assert [event.type for event in player.events if event.rule == "gesture"] == ["left_hand_raised"] * gestures
 
 
@@ -90,6 +89,86 @@ def test_beds_reach_the_rule() -> None:
     everywhere = {"name": "bed", "kind": "bed", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
     assert fall_events(fallen(config(zones=[everywhere]))) == []
     assert fall_events(fallen(config(zones=[everywhere | {"kind": "area"}]))) == ["suspected", "confirmed"]
+
+
+RAISED = {**STANDING, "LEFT_ELBOW": (128.0, 20.0), "LEFT_WRIST": (130.0, -15.0)}
+
+
+def test_the_same_configuration_changes_nothing() -> None:
+    wanted = config(zones=[ZONE], lines=[{"name": "middle", "from": [0.5, 1], "to": [0.5, 0]}])
+    player = Player(open_rules(wanted))
+    player.show(SOMEONE, for_s=3)
+    before = player.rules.running, player.rules.open()
+    assert reconfigure(player.rules, wanted) == ()
+    assert (player.rules.running, player.rules.open()) == before
+    assert player.show(SOMEONE, for_s=3) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "last"), [("presence", "presence", "left"), ("gestures", "gesture", "ended")]
+)
+def test_a_rule_that_is_switched_off_ends_its_events_and_starts_anew(table: str, rule: str, last: str) -> None:
+    player = Player(open_rules(config(zones=[ZONE])))
+    someone = person(1, RAISED, at=(400, 200))
+    begun = player.show(someone, for_s=3)
+    assert {event.rule for event in begun} == {"presence", "zone", "gesture"}
+    off = config(zones=[ZONE], **{table: {"enabled": False}})
+    (ended,) = reconfigure(player.rules, off)
+    assert (ended.rule, ended.type, ended.reasons) == (rule, last, ("switched off",))
+    assert ended.id in {event.id for event in begun}
+    assert reconfigure(player.rules, off) == ()
+    assert player.show(someone, for_s=3) == []
+    assert reconfigure(player.rules, config(zones=[ZONE])) == ()
+    (again,) = player.show(someone, for_s=3)
+    assert (again.rule, again.id != ended.id) == (rule, True)
+
+
+def test_a_fall_is_cleared_when_the_rule_is_switched_off() -> None:
+    player = fallen(config())
+    (cleared,) = [event for event in reconfigure(player.rules, config(fall={"enabled": False})) if event.rule == "fall"]
+    assert (cleared.type, cleared.reasons) == ("cleared", ("switched off",))
+    player.show(View().person(1, bodies.lying(towards=90)), for_s=3)
+    assert (state(player).fall, state(player).still_down) == (None, None)
+    reconfigure(player.rules, config())
+    player.show(View().person(1, bodies.lying(towards=90)), for_s=3)
+    assert state(player).fall is False
+    assert fall_events(player) == ["suspected", "confirmed"]
+
+
+def test_a_suspected_fall_is_dismissed_when_the_rule_is_switched_off() -> None:
+    player = fallen(config(fall={"confirm_s": 8}))
+    (dismissed,) = reconfigure(player.rules, config(fall={"enabled": False}))
+    assert (dismissed.type, dismissed.reasons) == ("dismissed", ("switched off",))
+
+
+def test_postures_may_be_switched_while_the_rules_run() -> None:
+    player = outcomes(config(), empty_s=0)
+    reconfigure(player.rules, config(posture={"enabled": False}))
+    player.show(SOMEONE, for_s=1)
+    assert (state(player).standing, state(player).persons[0].posture) == (None, "unknown")
+    reconfigure(player.rules, config())
+    player.show(SOMEONE, for_s=1)
+    assert (state(player).standing, state(player).persons[0].posture) == (1, "standing")
+
+
+def test_rules_that_stay_on_keep_what_they_know_and_follow_new_settings() -> None:
+    short = {"leave_s": 2}
+    player = Player(open_rules(config(zones=[ZONE])))
+    player.show(SOMEONE, for_s=3)
+    begun = {event.rule: event.id for event in player.events}
+    assert reconfigure(player.rules, config(zones=[ZONE], presence=short, gestures={"enabled": False})) == ()
+    left = player.show(for_s=3)
+    assert {event.rule: (event.type, event.id) for event in left} == {
+        rule: ("left", id_) for rule, id_ in begun.items()
+    }
+
+
+def test_a_fall_that_is_suspected_follows_a_new_time_to_confirm() -> None:
+    player = fallen(config(fall={"confirm_s": 8}))
+    assert fall_events(player) == ["suspected"]
+    assert reconfigure(player.rules, config(fall={"confirm_s": 1})) == ()
+    player.show(View().person(1, bodies.lying(towards=90)), for_s=0.2)
+    assert fall_events(player) == ["suspected", "confirmed"]
 
 
 @pytest.mark.parametrize(("continuous", "present"), [(True, False), (False, None)])

@@ -18,11 +18,11 @@ START_S, WALL_S = 1000.0, 1_795_370_400.0
 class Player:
     """Gives frames to rules and keeps what comes out."""
 
-    def __init__(self, rules: Rules, *, fps: float = 15.0) -> None:
+    def __init__(self, rules: Rules, *, fps: float = 15.0, start_s: float = 0.0) -> None:
         self.rules = rules
         self.events: list[Event] = []
         self.outcomes: list[Outcome] = []
-        self.now_s = 0.0  # of the last frame
+        self.now_s = start_s  # of the last frame
         self._period_s = 1 / fps
         self._sequence = 0
 
@@ -44,6 +44,13 @@ class Player:
     def pause(self, seconds: float) -> None:
         """The camera delivers no frame."""
         self.now_s += seconds
+
+    def lose(self, seconds: float, reason: str = "camera stalled") -> list[Event]:
+        """The camera delivers no frame, and the service has noticed it. Returns the events that end."""
+        events = list(self.rules.end(reason))
+        self.events += events
+        self.pause(seconds)
+        return events
 
 
 def subject(someone: Person, posture: Posture = "unknown") -> Subject:
