@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 SUITE ?= bookworm
+VERSION ?= newest
 
 # One worker more than there are processors, because many tests wait for another process. Each takes one test at a time,
 # because some take a thousand times as long as others.
@@ -15,10 +16,10 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
     tests/evaluation tests/inference tests/models/test_importing.py tests/models/test_shipped_multipose.py tests/people \
     tests/pipeline tests/scenes tests/service/test_assembly.py
 
-.PHONY: help demo test test-oldest test-picamera2 test-systemd check bench models picture dist clean
+.PHONY: help demo test test-oldest test-picamera2 test-homeassistant test-systemd check bench models picture dist clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
@@ -34,6 +35,9 @@ test-oldest: $(VENV)-oldest/ready  ## Run the tests of decoding and inference wi
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, in a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
+test-homeassistant:  ## Run the tests with a real Home Assistant; as root, in a Debian tree (others: VERSION=2026.2)
+	@tests/homeassistant/run.sh $(VERSION) $(ARGS)
+
 test-systemd:  ## Install into a booted Debian and test service and sandbox; as root (others: SUITE=trixie ARCH=arm64)
 	@tests/systemd/run.sh $(SUITE) $(ARCH)
 
@@ -43,7 +47,7 @@ check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@if command -v shellcheck >/dev/null || tests/support/apt.sh shellcheck; then \
-	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/systemd/*.sh tests/dist/*.sh; \
+	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/homeassistant/*.sh tests/systemd/*.sh tests/dist/*.sh; \
 	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()

@@ -98,7 +98,10 @@ debian() {
 }
 
 bootstrap() { # SUITE ARCH PACKAGE,PACKAGE FOLDER
-    debootstrap --arch="$2" --variant=minbase --include="$3" "$1" "$4"
+    local options=() scripts=/usr/share/debootstrap/scripts
+    # An older debootstrap does not know a newer suite. Its steps are those of sid.
+    [[ -e $scripts/$1 ]] || options=(http://deb.debian.org/debian "$scripts/sid")
+    debootstrap --arch="$2" --variant=minbase --include="$3" "$1" "$4" "${options[@]}"
     mkdir "$4/checkout"
     rm -rf "$4"/var/cache/apt/archives/*.deb
 }
