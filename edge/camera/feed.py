@@ -68,6 +68,7 @@ class Feed:
         hang_s: float = float("inf"),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.off = False
         self.description = redact_url(camera.source)
         self.live = live
         self.continuous = continuous
@@ -93,6 +94,11 @@ class Feed:
         self._close_deadline_s = float("inf")  # time.monotonic(); set by the first `close`
         # A daemon thread, because a driver that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closed
 
     @property
     def ready(self) -> bool:

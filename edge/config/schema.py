@@ -55,6 +55,7 @@ class Device(Table, frozen=True):
 
 
 class Camera(Table, frozen=True):
+    enabled: bool = True
     source: Annotated[str, Meta(min_length=1)] = "picamera2"
     width: Pixels = 640
     height: Pixels = 480

@@ -23,7 +23,7 @@ Count = Annotated[int, Meta(ge=0)]
 Number = Annotated[float, Meta(ge=0)]
 
 
-Camera: TypeAlias = Literal["starting", "ok", "stalled", "blind"]
+Camera: TypeAlias = Literal["starting", "ok", "stalled", "blind", "off"]
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -130,6 +130,9 @@ class Info(Payload, frozen=True):
     backend: BackendOut | None
     camera: CameraOut | None
     second_opinion: SecondOpinionOut | None
+    overrides: Annotated[
+        dict[str, bool | float], Meta(description="the settings that were changed over MQTT, and differ from the file")
+    ]
 
 
 class Quantiles(Payload, frozen=True):
@@ -176,7 +179,10 @@ class Health(Payload, frozen=True):
     ]
     camera: Annotated[
         Camera,
-        Meta(description="stalled: it delivers no frames; blind: nothing can be seen in them, e.g. because it is dark"),
+        Meta(
+            description="stalled: it delivers no frames; blind: nothing can be seen in them, e.g. because it is dark; "
+            "off: it is closed"
+        ),
     ]
     camera_reopened: Annotated[
         int, Meta(ge=0, description="number of times that the camera was reopened after a failure")

@@ -15,6 +15,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge.config import Mqtt
 from edge.mqtt.connection import MAX_PENDING, Connection, Waits, send
 from edge.mqtt.failures import NOT_AUTHORIZED
+from edge.mqtt.inbox import Inbox
 from edge.types import Message
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,12 @@ class Publisher:
         *,
         online: Message,
         offline: Message,
+        inbox: Inbox | None = None,
         waits: Waits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises ConfigError if the password or a certificate cannot be used."""
+        """Raises ConfigError if the password or a certificate cannot be used. `inbox` uses the same connection."""
+        self._inbox = inbox
         self._monotonic = monotonic
         self._online, self._offline = online, offline
         self._retained: dict[str, Message] = {}  # by topic
@@ -63,6 +66,8 @@ class Publisher:
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, waits=waits)
         self.connection.on_connected = self._announce
         self.connection.on_lost = self._forget_sent
+        if inbox:
+            self.connection.on_message = inbox.put
 
     def open(self) -> None:
         """Start to connect; see `connection.tried` and `connection.connected` for the outcome."""
@@ -167,6 +172,8 @@ class Publisher:
         self.connection.close(max(deadline_s - time.monotonic(), 0))
 
     def _announce(self, client: Client) -> None:
+        if self._inbox:
+            self._inbox.subscribe(client)
         self._unanswered = {}
         for message in self._retained.values():
             self._send_answered(client, message)

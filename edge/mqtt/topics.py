@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from edge.config.settings import SETTINGS
 from edge.mqtt.commands import KINDS, Command, Kind, Response
 from edge.mqtt.events import EventOut, StateOut
 from edge.mqtt.messages import Health, Info, Keypoints, Payload
@@ -19,6 +20,7 @@ MISSED_HEARTBEATS = 3
 
 PAYLOADS: dict[str, type[Payload]] = {
     "keypoints": Keypoints, "event": EventOut, "state": StateOut, "info": Info, "health": Health,
+    "response": Response,
 }  # fmt: skip
 
 
@@ -41,7 +43,7 @@ class Topics:
         self.health = f"{self.root}/health"
         self.state = f"{self.root}/state"
         self.snapshot = f"{self.root}/snapshot"
-        self.retained = self.status, self.info, self.health, self.state
+        self.retained = self.status, self.info, self.health, self.state, *map(self.setting, SETTINGS)
         self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
 
     def event(self, rule: str) -> str:

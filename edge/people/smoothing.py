@@ -46,11 +46,17 @@ class Smoother:
 
     def __init__(self, thresholds: Thresholds, settings: Settings = Settings()) -> None:
         self._settings = settings
+        self._filters: dict[int, _Filter] = {}
+        self.use(thresholds)
+
+    def use(self, thresholds: Thresholds) -> None:
+        """Apply other thresholds from the next frame on."""
         self._min_keypoints = thresholds.keypoints
         # At most halfway between the threshold and 1, so that every keypoint can reach it.
         limit = thresholds.confidence
-        self._to_appear = np.minimum(limit + np.float32(settings.hysteresis), (limit + np.float32(1)) / np.float32(2))
-        self._filters: dict[int, _Filter] = {}
+        self._to_appear = np.minimum(
+            limit + np.float32(self._settings.hysteresis), (limit + np.float32(1)) / np.float32(2)
+        )
 
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]:
         """The same tracks with smoothed poses; tracks without an ID stay as they are. `now_s` is `monotonic_s`."""

@@ -97,6 +97,12 @@ class Detector:
         self._source: FrameSource | None = None
         self._thread: threading.Thread | None = None
 
+    def use(self, thresholds: Thresholds, second: Thresholds | None) -> None:
+        """Apply other thresholds from the next frame on; `second` to the poses of the second network."""
+        self._thresholds = thresholds
+        if self._second and second:
+            self._second = SecondNetwork(self._second.network, second)
+
     def results(
         self, source: FrameSource, views: Views, admits: Callable[[Frame], bool] = lambda _: True
     ) -> Iterator[Detection | None]:

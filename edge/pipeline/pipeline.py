@@ -6,6 +6,7 @@ from typing import Protocol
 
 from edge.inference.second_opinion import SecondOpinion
 from edge.people.exclusion import ExcludedZone, split_excluded
+from edge.people.filtering import Thresholds
 from edge.people.observing import observe
 from edge.pipeline.detector import Detection, Detector
 from edge.pipeline.gate import Gate
@@ -26,6 +27,7 @@ class Tracker(Protocol):
 class Smoother(Protocol):
     """Smooths keypoints."""
 
+    def use(self, thresholds: Thresholds) -> None: ...  # from the next frame on
     def smooth(self, tracks: list[Track], now_s: float) -> list[Track]: ...
 
 
@@ -46,11 +48,13 @@ class Pipeline:
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
         """Publish an update for each frame that passes the gate; yields after each, and at each tick without one.
 
+        Nothing is published of a source that is switched off.
+
         Raises any error of the source or the network, after the frames before it.
         """
         admits = self.gate.admits if self.gate else lambda _: True
         for detection in self.detector.results(source, self.views, admits):
-            if detection is not None:
+            if detection is not None and not source.off:
                 update = self._updated(detection)
                 for sink in sinks:
                     sink.publish(update)

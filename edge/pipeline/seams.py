@@ -32,6 +32,8 @@ class FrameSource(Protocol):
     @property
     def mode(self) -> CameraMode | None: ...  # the mode that the camera runs in, if it reports one
     @property
+    def off(self) -> bool: ...  # switched off: frames that are still on the way are not to be reported
+    @property
     def waiting(self) -> bool: ...  # the consumer waits for a frame of a live source
     def __iter__(self) -> Iterator[Frame]: ...
     def close(self, timeout_s: float = ...) -> None: ...  # waits at most that long for a reader that hangs

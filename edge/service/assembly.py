@@ -70,6 +70,14 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
     )
 
 
+def use_thresholds(pipeline: Pipeline, config: Config, selector: Selector) -> None:
+    """Filter as `config` says from the next frame on."""
+    thresholds = thresholds_of(config, selector.selected.network.decoding)
+    second = pipeline.second_opinion.network
+    pipeline.detector.use(thresholds, thresholds_of(config, second.decoding) if second else None)
+    pipeline.smoother.use(thresholds)
+
+
 def largest_picture(camera: Camera, sizes: list[tuple[int, int]], *, cropped: bool) -> tuple[int, int] | None:
     """The (width, height) beyond which the network gains nothing from larger pictures, even rotated; None for no limit.
 

@@ -1,11 +1,12 @@
 """The `info` message: the parts of the sensor that are known so far, and the problem that stops it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from edge import __version__
 from edge.config import Config
+from edge.config.settings import Value
 from edge.errors import EXIT_CONFIG, EdgeError
 from edge.inference.network import Selector
 from edge.inference.second_opinion import SecondOpinion
@@ -23,6 +24,7 @@ class Facts:
     source: FrameSource | None = None
     frame: Frame | None = None  # the first one, for its size
     second_opinion: SecondOpinion | None = None
+    overrides: dict[str, Value] = field(default_factory=dict)  # settings that differ from the file
 
 
 def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
@@ -38,6 +40,7 @@ def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
         backend=None,
         camera=None,
         second_opinion=None,
+        overrides=facts.overrides,
     )
     if facts.selector is not None:
         info = _with_network(info, facts.selector, config.inference.thread_count)

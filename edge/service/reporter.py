@@ -26,7 +26,7 @@ class Reporter:
         """
         self._publisher = publisher
         self._topics = topics
-        self._max_rate_hz = max_rate_hz
+        self.max_rate_hz = max_rate_hz
         self._wait_for_room = wait_for_room
         self._next_s = float("-inf")
 
@@ -42,8 +42,8 @@ class Reporter:
         if self._wait_for_room:
             self._wait_for_room()
         self._publisher.publish(message)
-        if self._max_rate_hz:
-            period_s = 1 / self._max_rate_hz
+        if self.max_rate_hz:
+            period_s = 1 / self.max_rate_hz
             # Count from the due time unless a message was missed: otherwise slightly late frames would lower the rate.
             self._next_s = (self._next_s if now_s - self._next_s < period_s else now_s) + period_s
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.camera import open_source
+from edge.camera.switched import Switched
 from edge.config import Config
 from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
 from edge.inference.fallback import Fallback
 from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
+from edge.mqtt.inbox import Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
@@ -24,12 +26,16 @@ from edge.pipeline.seams import FrameSource, Sink
 from edge.recording.record import Recorder
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
+from edge.service.control import Control
+from edge.service.live import LiveSensor
 from edge.service.rejected_log import RejectedLog
 from edge.service.reporter import Reporter
 from edge.service.rules import tables_of_rules
 from edge.service.sd_notify import Notifier
+from edge.service.settings import Overrides, Settings
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
+from edge.system.state_dir import state_file
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +73,10 @@ class _Context:
     """The parts that are opened before the sensor and closed after it."""
 
     config: Config
+    settings: Settings
     facts: info.Facts
     topics: Topics
+    inbox: Inbox
     publisher: Publisher
     notifier: Notifier
     signals: _Signals
@@ -82,6 +90,7 @@ class _Sensor:
     source: FrameSource
     pipeline: Pipeline
     supervisor: Supervisor
+    control: Control
     sinks: list[Sink]
 
 
@@ -93,7 +102,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     """
     restart = False
     with ExitStack() as stack:
-        context = _open_context(config, stack, reloads=reread is not None)
+        settings = Settings(config, Overrides(state_file("settings", config.device.topic_id)))
+        context = _open_context(settings, stack, reloads=reread is not None)
         with _publishing_problems(context):
             sensor = _open_sensor(context, stack)
             if sensor is None:
@@ -104,6 +114,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             try:
                 for _ in sensor.pipeline.run(sensor.source, sensor.sinks):
                     sensor.supervisor.tick()
+                    sensor.control.tick()
                     if reread is not None and context.signals.reload.is_set():
                         context.signals.reload.clear()
                         restart = _can_reload(config, reread, sensor.supervisor)
@@ -126,22 +137,26 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     return EXIT_OK
 
 
-def _open_context(config: Config, stack: ExitStack, *, reloads: bool) -> _Context:
+def _open_context(settings: Settings, stack: ExitStack, *, reloads: bool) -> _Context:
     """Signals, broker and systemd, registered in `stack` to be closed. Raises ConfigError."""
+    config = settings.config
     signals, notifier = _Signals(), Notifier()
     events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
     stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.reload} if reloads else events))
     stack.callback(notifier.close)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
+    inbox = Inbox(topics.commands)
     publisher = Publisher(
         config.mqtt,
         config.device.topic_id,
         online=topics.status_message(online=True),
         offline=topics.status_message(online=False),
+        inbox=inbox,
     )
     left_s = _TimeLeft(STOP_S)
     stack.callback(lambda: publisher.close(left_s()))
-    return _Context(config, info.Facts(config), topics, publisher, notifier, signals, left_s)
+    facts = info.Facts(config, overrides=settings.overrides)
+    return _Context(config, settings, facts, topics, inbox, publisher, notifier, signals, left_s)
 
 
 def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
@@ -157,7 +172,9 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     if isinstance(selector, Fallback):
         selector.start(EDGE_TPU_S, context.signals.stopping)
     largest = largest_picture(config.camera, input_sizes(config, network), cropped=network.decoding.one_person)
-    source = context.facts.source = open_source(config.camera, largest=largest)
+    source = context.facts.source = Switched(
+        lambda: open_source(config.camera, largest=largest), on=config.camera.enabled
+    )
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
     recorder = _open_recorder(config, stack, left_s) if config.recording.enabled and source.continuous else None
@@ -185,12 +202,18 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         recorder=recorder,
         gate=pipeline.gate,
     )
+    live = LiveSensor(
+        context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor
+    )
+    live.open()
+    requests = {"ping": lambda: None, "reset_settings": context.settings.reset}
+    control = Control(context.inbox, publisher, context.topics, settings=context.settings, requests=requests)
     used = selector.selected.network
     second = pipeline.second_opinion.network
     names = " + ".join(network.model.name for network in (used, second) if network)
     log.info("%s -> %s on %s -> %s/...", source.description, names, used.runtime.name, context.topics.root)
     return _Sensor(
-        source, pipeline, supervisor, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
+        source, pipeline, supervisor, control, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
     )
 
 

@@ -59,7 +59,10 @@ class Supervisor:
         self._clock = RunningClock(monotonic)
         self._last_frame_s = 0.0  # on that clock
         self._reported: tuple[messages.Camera, bool] = ("starting", False)  # as in the last health message
-        self._blind_at: int | None = None  # how many frames were processed when the camera was last blind
+        # How many frames were processed when the camera was last blind, and when it was last switched off:
+        self._blind_at: int | None = None
+        self._off_at = 0
+        self._informed = False  # whether `info` has been published
         self._mode: CameraMode | None = None
         self._selected = selector.selected
         self._ready = False
@@ -83,19 +86,21 @@ class Supervisor:
         self._people = len(update.people)
         if self._states:
             self._states.publish(update)
-        if self._meter.processed == 1 or self._mode != self._source.mode:
+        if not self._informed or self._mode != self._source.mode:
             self._facts.frame, self._mode = update.frame, self._source.mode
-            self._publish_info()
+            self.publish_info()
         self._ping(now_s)
 
     def tick(self) -> None:
         """Do what is due; call this regularly, with or without frames."""
         now_s = self._monotonic()
         self._count_idle(now_s)
-        if not self._ready and self._meter.processed and self._publisher.connection.was_tried():
+        if not self._ready and (self._meter.processed or self._source.off) and self._publisher.connection.was_tried():
             self._ready = True
             self._notifier.send("READY=1", self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
+            if not self._informed:
+                self.publish_info()
             self.publish_health()
         if self._ready and now_s >= self._next_status_s:
             self._notifier.send(self._status(now_s))
@@ -103,10 +108,10 @@ class Supervisor:
         if self._selector.selected is not self._selected:
             self._selected = self._selector.selected
             self._next_health_s = now_s
-            if self._meter.processed:
-                self._publish_info()
-        # Both waits have their own time limits, so the watchdog need not watch them.
-        if self._ready and (self._source.waiting or self._selector.recovering):
+            if self._informed:
+                self.publish_info()
+        # The waits for camera and Edge TPU have their own time limits, so the watchdog need not watch them.
+        if self._ready and (self._source.waiting or self._selector.recovering or self._source.off):
             self._ping(now_s)
         camera, idle = self._condition()
         if ((camera, idle) != self._reported or now_s >= self._next_health_s) and self._publisher.connection.connected:
@@ -137,6 +142,14 @@ class Supervisor:
         )
         self._reporter.health(payload, self._heartbeat_s)
 
+    def publish_info(self) -> None:
+        """Publish `info`. Not before the first frame: until then, the problem of the last run may still exist.
+
+        A camera that is switched off has no problem.
+        """
+        self._informed = True
+        self._reporter.info(info.assemble(self._facts))
+
     def wait_for_room(self, interrupted: Callable[[], bool]) -> None:
         """Wait until the broker can take a message. This is no hang, so keep pinging the watchdog."""
         while not self._publisher.has_room() and not interrupted():
@@ -153,10 +166,6 @@ class Supervisor:
         self._refusal = f"; new configuration refused: {reason}"
         self._notifier.send("READY=1", self._status(self._monotonic()))
 
-    def _publish_info(self) -> None:
-        """Publish `info`. Not before the first frame: until then, the problem of the last run may still exist."""
-        self._reporter.info(info.assemble(self._facts))
-
     def _count_idle(self, now_s: float) -> None:
         """Count the frames that no network has seen since the last call."""
         passed_over = self._gate.passed_over if self._gate else None
@@ -169,7 +178,10 @@ class Supervisor:
 
     def _condition(self) -> tuple[messages.Camera, bool]:
         """The condition of the camera, and whether the sensor is idle."""
-        if not self._meter.processed:
+        if self._source.off:
+            self._off_at = self._meter.processed
+            return "off", False
+        if self._meter.processed == self._off_at:
             return "starting", False
         if self._is_stalled():
             return "stalled", False
@@ -195,6 +207,10 @@ class Supervisor:
         connection = self._publisher.connection
         broker = "online" if connection.connected else f"broker: {connection.failure or 'connecting'}"
         camera, idle = self._condition()
-        seen = {"stalled": "the camera is silent", "blind": "nothing can be seen"}.get(camera, people)
+        seen = {
+            "stalled": "the camera is silent",
+            "blind": "nothing can be seen",
+            "off": "the camera is switched off",
+        }.get(camera, people)
         seen += ", idle" if idle else ""
         return f"STATUS={self._meter.fps(now_s):.1f} fps, {seen}, {broker}{self._refusal}"

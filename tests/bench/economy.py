@@ -27,7 +27,7 @@ class Paced:
     ready = False
     dropped = unreadable = reopened = 0
     mode = None
-    waiting = False
+    waiting = off = False
 
     def __init__(self, scene: str) -> None:
         self.description = scene

@@ -43,7 +43,7 @@ class Gated:
     continuous = True
     dropped = unreadable = reopened = 0
     mode = None
-    waiting = False
+    waiting = off = False
 
     def __init__(self, source: "FrameSource | Memory", allowed: int = 0) -> None:
         self.description = source.description

@@ -75,9 +75,9 @@ def test_every_key_is_documented_with_its_default() -> None:
 def test_every_topic_has_a_section() -> None:
     for topic in [*PAYLOADS, "status"]:
         assert MQTT.section(topic)
-        row = "| `event/<rule>` |" if topic == "event" else f"| `{topic}` |"
-        assert row in MQTT.text
-        assert row in Page("README.md").text
+        name = {"event": "event/<rule>", "response": "response/<request>"}.get(topic, topic)
+        assert f"| `{name}` |" in MQTT.text
+        assert f"`{name}`" in Page("README.md").section("What it publishes")
 
 
 def test_topics_are_sent_as_documented() -> None:
@@ -93,8 +93,9 @@ def test_topics_are_sent_as_documented() -> None:
         "event/<rule>": topics.event_message(payloads["event"]),
         "state": topics.state_message(payloads["state"], heartbeat_s),
         "health": topics.health_message(payloads["health"], heartbeat_s),
+        "response/<request>": topics.response_message("set", payloads["response"]),
     }
-    expiry = {None: "never", 5: "5 s", 300: "300 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
+    expiry = {None: "never", 5: "5 s", 30: "30 s", 300: "300 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
     for topic, message in messages.items():
         retained = "yes" if message.retain else "no"
         assert f"| `{topic}` | {retained} | {message.qos} | {expiry[message.expiry_s]} |" in MQTT.text

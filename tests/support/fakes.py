@@ -19,7 +19,7 @@ class ListSource:
     unreadable = 0
     reopened = 0
     mode: CameraMode | None = None
-    waiting = False
+    waiting = off = False
 
     def __init__(self, frames: Iterable[Frame], *, ready: bool = False) -> None:
         self._frames = frames

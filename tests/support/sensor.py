@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,13 +109,14 @@ def sensor(
     settings = {"device.id": "test", "mqtt.host": LOOPBACK, "mqtt.port": port, "inference.threads": 1, **settings}
     if Model().name != FAST_MODEL:  # only then, because this overrides a name in `config`
         settings = {"model.name": FAST_MODEL, **settings}
+    environ = {"STATE_DIRECTORY": str(folder / "state"), **(environ or {})}
     overrides = {"EDGE_POSE_" + key.upper().replace(".", "__"): _plain(value) for key, value in settings.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, "run", "--config", config],
             stdin=subprocess.DEVNULL,
             stderr=log,
-            env=_environ(overrides | dict(environ or {})),
+            env=_environ(overrides | environ),
         )
     try:
         yield Sensor(process, log_path)
@@ -157,12 +159,20 @@ class Ear:
         """The payloads of a topic so far."""
         return [json.loads(message.payload) for message in self.heard if message.topic.endswith(f"/{name}")]
 
+    def say(self, topic: str, payload: str | bytes = b"", *, retain: bool = False) -> None:
+        """Publish a message."""
+        content = payload.encode() if isinstance(payload, str) else payload
+        with self.subscription.connection.lock:
+            send(self.subscription.connection.client, Message(topic, content, qos=1, retain=retain))
+
     @staticmethod
     def _check(message: Message) -> None:
         name = message.topic.split("/")[2]
         if name == "status":
             assert message.payload in (b"online", b"offline")
-        else:
+        elif name == "setting":
+            assert re.fullmatch(rb"ON|OFF|\d+(\.\d+)?", message.payload)
+        elif name not in {"set", "request"}:
             VALIDATORS[name].validate(json.loads(message.payload))
 
 
@@ -177,7 +187,7 @@ def retained(port: int) -> dict[str, bytes]:
     messages = {}
     with _subscription(port, "edge-pose/#") as subscription:
         # The broker sends what it retains before it reads our next message.
-        end = Message(f"edge-pose/end-{time.monotonic_ns()}", b"", qos=1)
+        end = Message(f"edge-pose/none/request/end-{time.monotonic_ns()}", b"", qos=1)
         with subscription.connection.lock:
             send(subscription.connection.client, end)
         while (message := subscription.next(LONG_S)) is not None and message.topic != end.topic:

@@ -1,0 +1,101 @@
+"""A source that can be switched off: then its camera is closed."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+from edge.camera.feed import Feed
+from edge.types import CameraMode, Frame
+
+
+class Switched:
+    """Passes on the frames of a feed, which is opened anew each time the source is switched on.
+
+    While it is off, an iteration waits. One thread iterates; another one calls `switch`, and either may call `close`.
+    """
+
+    def __init__(self, open_feed: Callable[[], Feed], *, on: bool) -> None:
+        """Raises ConfigError if the source cannot be used, also while it is off."""
+        self._open_feed = open_feed
+        self._changed = threading.Condition()  # guards the four below
+        self._feed = open_feed()  # opens its camera when the first frame is taken
+        self._spent = False  # whether the feed has been iterated or closed
+        self._on = on
+        self._closed = False
+        self._dropped = self._unreadable = self._reopened = 0  # of the feeds before this one
+
+    @property
+    def off(self) -> bool:
+        return not self._on
+
+    @property
+    def live(self) -> bool:
+        return self._feed.live
+
+    @property
+    def continuous(self) -> bool:
+        return self._feed.continuous
+
+    @property
+    def description(self) -> str:
+        return self._feed.description
+
+    @property
+    def ready(self) -> bool:
+        return self._feed.ready
+
+    @property
+    def waiting(self) -> bool:
+        return self._feed.waiting
+
+    @property
+    def mode(self) -> CameraMode | None:
+        return self._feed.mode
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped + self._feed.dropped
+
+    @property
+    def unreadable(self) -> int:
+        return self._unreadable + self._feed.unreadable
+
+    @property
+    def reopened(self) -> int:
+        return self._reopened + self._feed.reopened
+
+    def switch(self, *, on: bool) -> None:
+        """Open or close the camera. Does not wait for a driver that is slow to close."""
+        with self._changed:
+            self._on = on
+            if not on:
+                self._feed.close(0)
+                self._spent = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, until a feed ends by itself. Raises its errors, and ConfigError if one cannot be opened again."""
+        while (feed := self._next_feed()) is not None:
+            yield from feed
+            ended = not feed.closed
+            feed.close()  # the camera must be closed before the next feed opens it
+            if ended:
+                return
+
+    def close(self, timeout_s: float = 0) -> None:
+        with self._changed:
+            self._closed = True
+            self._feed.close(0)
+            self._changed.notify_all()
+        self._feed.close(timeout_s)
+
+    def _next_feed(self) -> Feed | None:
+        """Wait until the source is on; None if it is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._on or self._closed)
+            if self._closed:
+                return None
+            if self._spent:
+                self._dropped, self._unreadable, self._reopened = self.dropped, self.unreadable, self.reopened
+                self._feed = self._open_feed()
+            self._spent = True
+            return self._feed

@@ -1,0 +1,141 @@
+"""Carry out the commands that come over MQTT, between two frames."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from edge.errors import EdgeError
+from edge.mqtt.commands import Command, Response, Transaction, done, refused
+from edge.mqtt.inbox import MAX_BYTES, Inbox
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[], Any]  # returns the `data` of the answer; raises EdgeError
+
+LONGEST_TEXT = 64  # characters of a name or a setting that are repeated in an answer
+# A burst of so many commands is carried out, and then one more per REFILL_S.
+BURST, REFILL_S = 20, 0.1
+REFUSAL_S, LOG_S = 1.0, 60.0  # between two refusals of invalid commands, and between two lines in the log
+
+
+class Control:
+    """Answers each request once. Of invalid commands and of too many, only some are answered."""
+
+    def __init__(  # noqa: PLR0913 - where commands come from, and what they act on
+        self,
+        inbox: Inbox,
+        publisher: Publisher,
+        topics: Topics,
+        *,
+        settings: Settings,
+        requests: Mapping[str, Handler],
+        listeners: Mapping[str, Callable[[bytes], None]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`listeners` get the payloads on other topics that `inbox` subscribes to."""
+        self._inbox = inbox
+        self._publisher = publisher
+        self._topics = topics
+        self._settings = settings
+        self._requests = requests
+        self._listeners = listeners or {}
+        self._monotonic = monotonic
+        self._credit = float(BURST)
+        self._refilled_s = monotonic()
+        self._refused_s = self._logged_s = float("-inf")
+        self._dropped = 0  # by the inbox, as far as reported
+
+    def tick(self) -> None:
+        """Carry out what has arrived; call this regularly."""
+        now_s = self._monotonic()
+        self._credit = min(self._credit + (now_s - self._refilled_s) / REFILL_S, float(BURST))
+        self._refilled_s = now_s
+        for message in self._inbox.take():
+            command = self._topics.command_on(message.topic, message.payload)
+            if command is None:
+                self._listeners.get(message.topic, _ignore)(message.payload)
+            elif problem := self._invalid(command):
+                self._refuse_invalid(command, problem, now_s)
+            elif command.kind == "set":
+                self._set(command)
+            else:
+                self._request(command)
+        if self._inbox.dropped != self._dropped:
+            self._dropped = self._inbox.dropped
+            self._note(f"too many commands: {self._dropped} dropped so far", now_s)
+
+    def _invalid(self, command: Command) -> str:
+        """What is wrong with a command that can only be a mistake; empty for others."""
+        if self._credit < 1:
+            return "too many commands; send fewer than ten per second"
+        self._credit -= 1
+        known = self._settings.names if command.kind == "set" else tuple(self._requests)
+        if command.name not in known:
+            noun = "setting" if command.kind == "set" else "request"
+            return f"unknown {noun}; use one of {', '.join(known)}"
+        if len(command.payload) > MAX_BYTES:
+            return f"longer than {MAX_BYTES} bytes"
+        if command.kind == "request" and _read(command.payload) is None:
+            return 'not valid; send nothing, or an object such as {"transaction": 7}'
+        return ""
+
+    def _request(self, command: Command) -> None:
+        request = _read(command.payload) or _Request()
+        try:
+            answer = done(request.transaction, self._requests[command.name]())
+        except EdgeError as exc:
+            answer = refused(request.transaction, exc.text)
+        self._answer(command.name, answer)
+
+    def _set(self, command: Command) -> None:
+        text = command.payload.decode(errors="replace").strip()
+        try:
+            self._settings.set(command.name, text)
+        except EdgeError as exc:
+            problem = exc.text if len(text) <= LONGEST_TEXT else "too long; send ON, OFF or a number"
+            self._note(f"set/{command.name} is refused: {problem}", self._monotonic())
+            self._answer("set", refused(None, problem, {"setting": command.name}))
+
+    def _refuse_invalid(self, command: Command, problem: str, now_s: float) -> None:
+        name = command.name[:LONGEST_TEXT]
+        self._note(f"{command.kind}/{name!a} is refused: {problem}", now_s)
+        if now_s - self._refused_s >= REFUSAL_S:
+            self._refused_s = now_s
+            about = {"setting" if command.kind == "set" else "request": name}
+            # The name may be anything, so it is no part of the topic.
+            self._answer(command.kind, refused(None, problem, about))
+
+    def _note(self, text: str, now_s: float) -> None:
+        if now_s - self._logged_s >= LOG_S:
+            self._logged_s = now_s
+            log.warning("%s", text)
+
+    def _answer(self, name: str, answer: Response) -> None:
+        self._publisher.publish(self._topics.response_message(name, answer))
+
+
+class _Request(msgspec.Struct, frozen=True):
+    transaction: Transaction = None
+
+
+_decode = msgspec.json.Decoder(_Request).decode
+
+
+def _read(payload: bytes) -> _Request | None:
+    """The content of a request; None if the payload is neither empty nor a valid object."""
+    if not payload.strip():
+        return _Request()
+    try:
+        return _decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+
+
+def _ignore(_payload: bytes) -> None:
+    """Do nothing."""

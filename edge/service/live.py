@@ -1,0 +1,54 @@
+"""Change a running sensor as its settings change."""
+
+from dataclasses import dataclass
+
+from edge.camera.switched import Switched
+from edge.config import Config
+from edge.config.settings import SETTINGS, text_of, value_of
+from edge.inference.network import Selector
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.pipeline.pipeline import Pipeline
+from edge.service.assembly import use_thresholds
+from edge.service.info import Facts
+from edge.service.reporter import Reporter
+from edge.service.settings import Settings
+from edge.service.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveSensor:
+    """The parts of a running sensor that settings change."""
+
+    settings: Settings
+    facts: Facts
+    source: Switched
+    selector: Selector
+    pipeline: Pipeline
+    publisher: Publisher
+    topics: Topics
+    reporter: Reporter
+    supervisor: Supervisor
+
+    def open(self) -> None:
+        """Publish the settings, and follow their changes."""
+        self.settings.changed = self.apply
+        for name in SETTINGS:
+            self._publish(name, self.settings.config)
+
+    def apply(self, before: Config) -> None:
+        """Use the settings in force, which were those of `before`, from the next frame on."""
+        config = self.facts.config = self.settings.config
+        self.facts.overrides = self.settings.overrides
+        if config.camera.enabled != before.camera.enabled:
+            self.source.switch(on=config.camera.enabled)
+        if config.filter != before.filter:
+            use_thresholds(self.pipeline, config, self.selector)
+        self.reporter.max_rate_hz = config.mqtt.max_rate_hz
+        for name in SETTINGS:
+            if value_of(config, name) != value_of(before, name):
+                self._publish(name, config)
+        self.supervisor.publish_info()
+
+    def _publish(self, name: str, config: Config) -> None:
+        self.publisher.publish_retained(self.topics.setting_message(name, text_of(value_of(config, name))))

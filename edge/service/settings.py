@@ -1,0 +1,120 @@
+"""The settings in force: those of the configuration, and the ones that were changed over MQTT."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from edge.config import Config
+from edge.config.settings import SETTINGS, Value, parse, value_of, with_values
+from edge.errors import ConfigError
+from edge.system.state_dir import set_aside, write_state
+
+log = logging.getLogger(__name__)
+
+
+class Override(msgspec.Struct, frozen=True):
+    """A changed setting. It holds until the file says something else than it did then."""
+
+    value: bool | float
+    file: bool | float
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    v: int
+    settings: dict[str, Override]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The changed settings of one device, and the file that keeps them across restarts."""
+
+    path: Path | None  # None: they are not kept
+
+    def load(self, config: Config) -> dict[str, Override]:
+        """Those that still hold for this configuration."""
+        if self.path is None:
+            return {}
+        try:
+            saved = msgspec.json.decode(self.path.read_bytes(), type=_Saved)
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as exc:
+            self._set_aside(exc)
+            return {}
+        found = {}
+        for name, override in saved.settings.items():
+            if name not in SETTINGS or value_of(config, name) != override.file:
+                continue
+            try:
+                with_values(config, {name: override.value})
+            except ConfigError as exc:
+                log.warning("the setting %s of %s is dropped: %s", name, self.path, exc.text)
+            else:
+                found[name] = override
+        return found
+
+    def save(self, overrides: Mapping[str, Override]) -> None:
+        if self.path is None:
+            return
+        try:
+            write_state(self.path, msgspec.json.format(msgspec.json.encode(_Saved(1, dict(overrides)))))
+        except OSError as exc:
+            log.warning("settings will not outlast a restart: %s cannot be written (%s)", self.path, exc.strerror)
+
+    def _set_aside(self, exc: Exception) -> None:
+        assert self.path is not None
+        try:
+            kept = set_aside(self.path)
+        except OSError:
+            kept = self.path
+        log.warning("the saved settings cannot be used (%s); see %s", exc, kept)
+
+
+class Settings:
+    """Changes settings one by one. `config` has the values in force; `changed` is called with the one before."""
+
+    def __init__(self, file: Config, overrides: Overrides) -> None:
+        self._file = file
+        self._store = overrides
+        self._overrides = overrides.load(file)
+        self.config = self._in_force()
+        self.changed: Callable[[Config], None] = lambda _before: None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(SETTINGS)
+
+    @property
+    def overrides(self) -> dict[str, Value]:
+        """The settings that differ from the file."""
+        return {name: override.value for name, override in self._overrides.items()}
+
+    def set(self, name: str, text: str) -> None:
+        """Change a setting. Raises ConfigError, and changes nothing then."""
+        value, before = parse(name, text), value_of(self._file, name)
+        with_values(self.config, {name: value})
+        changed = {key: one for key, one in self._overrides.items() if key != name}
+        self._use(changed if value == before else changed | {name: Override(value, before)})
+
+    def reset(self) -> None:
+        """Go back to the values of the file; but a camera that was switched off stays off."""
+        kept = {
+            name: override
+            for name, override in self._overrides.items()
+            if name == "enabled" and override.value is False
+        }
+        self._use(kept)
+
+    def _use(self, overrides: dict[str, Override]) -> None:
+        if overrides == self._overrides:
+            return
+        before, self._overrides = self.config, overrides
+        self.config = self._in_force()
+        self._store.save(overrides)
+        self.changed(before)
+
+    def _in_force(self) -> Config:
+        return with_values(self._file, self.overrides)
