@@ -12,6 +12,7 @@ from edge.types import Observation
 # A longer gap between two frames counts as this much time watched. Without frames, absence proves nothing.
 LONGEST_GAP_S = 3.0
 AFTER_LOSS_S = 0.1  # the same after `Rules.end`: the time without a picture was not watched at all
+MISSED_S = 0.5  # a person who is missed for less still counts, so that the state does not flicker
 FORGET_S = 60.0  # how long an absent person keeps the time of the first observation
 
 
@@ -46,6 +47,14 @@ class Outcome:
     state: State | None = None  # None: unknown
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A person as last seen."""
+
+    person: PersonState
+    seen_s: float
+
+
 class Rules:
     """All enabled rules, run in order."""
 
@@ -68,7 +77,7 @@ class Rules:
         self._longest_gap_s = LONGEST_GAP_S
         self._moment: Moment | None = None  # the last one
         self._interrupted: tuple[OpenEvent, ...] = ()  # by a restart; they end with the next frame
-        self._first_seen: dict[int, tuple[float, float]] = {}  # id -> wall clock of the first, `now_s` of the last time
+        self._known: dict[int, _Known] = {}  # by ID
 
     def update(self, seen: Observation) -> Outcome:
         """The events of this observation, and the state after it."""
@@ -110,6 +119,7 @@ class Rules:
         if self._moment is None:
             return ()
         self._longest_gap_s = AFTER_LOSS_S
+        self._known = {}
         return tuple(event for rule in self._rules for event in rule.end(self._moment, [reason]))
 
     def stop(self, reason: str) -> tuple[Event, ...]:
@@ -138,28 +148,16 @@ class Rules:
     def _state(self, moment: Moment) -> State:
         now_s, wall_s = moment.now_s, moment.seen.wall_s
         for subject in moment.subjects:
-            first_s, _ = self._first_seen.get(subject.id, (wall_s, now_s))
-            self._first_seen[subject.id] = (first_s, now_s)
-        if len(self._first_seen) > len(moment.subjects):
-            self._first_seen = {
-                id_: (first_s, last_s)
-                for id_, (first_s, last_s) in self._first_seen.items()
-                if now_s - last_s <= FORGET_S
-            }
-        state = State(
-            people=len(moment.subjects),
-            persons=tuple(
-                PersonState(
-                    subject.id,
-                    subject.posture if self._show_postures else "unknown",
-                    subject.zones,
-                    self._first_seen[subject.id][0],
-                )
-                for subject in moment.subjects
-            ),
-        )
+            known = self._known.get(subject.id)
+            since_s = known.person.since_wall_s if known else wall_s
+            posture = subject.posture if self._show_postures else "unknown"
+            self._known[subject.id] = _Known(PersonState(subject.id, posture, subject.zones, since_s), now_s)
+        if len(self._known) > len(moment.subjects):
+            self._known = {id_: one for id_, one in self._known.items() if now_s - one.seen_s <= FORGET_S}
+        persons = tuple(one.person for one in self._known.values() if now_s - one.seen_s <= MISSED_S)
+        state = State(people=len(persons), persons=persons)
         if self._show_postures:
-            counts = [subject.posture for subject in moment.subjects]
+            counts = [person.posture for person in persons]
             state = replace(
                 state,
                 standing=counts.count("standing"),

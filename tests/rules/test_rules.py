@@ -92,6 +92,26 @@ def test_the_state_has_the_postures_the_zones_and_what_rules_add() -> None:
     )  # fmt: skip
 
 
+def test_a_person_who_is_missed_for_a_moment_still_counts() -> None:
+    rules = Rules(places=AllInBed())
+    seen = [(0.0, [person(1), person(2)]), (0.4, [person(1)]), (0.9, [person(1)]), (1.0, [person(1), person(2)])]
+    states = [rules.update(observation(0, *people, at_s=100 + at_s, wall_s=at_s)).state for at_s, people in seen]
+    assert [state and state.people for state in states] == [2, 2, 1, 2]
+    assert states[1]
+    assert states[1].persons[1] == PersonState(2, "unknown", ("bed",), 0.0)
+    assert states[3]
+    assert states[3].persons[1].since_wall_s == 0.0
+
+
+def test_nobody_from_before_a_lost_picture_counts_after_it() -> None:
+    rules = Rules()
+    rules.update(observation(0, person(1), at_s=100))
+    rules.end("camera stalled")
+    state = rules.update(observation(1, at_s=130)).state
+    assert state
+    assert state.people == 0
+
+
 def test_a_person_without_an_id_is_no_subject() -> None:
     assert Rules([Counting("a")]).update(observation(0, person(None))).events[0].type == "0"
 
