@@ -141,6 +141,7 @@ def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen
         "camera.loop": "true",
         "mqtt.host": mqtt.host,
         "mqtt.port": str(mqtt.port),
+        "home_assistant.enabled": "false",
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
     return subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from edge.config.credentials import find_credential, password
 from edge.config.hosts import host_and_port
+from edge.config.limits import limits_of
 from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load, variable_of
 from edge.config.schema import (
     Camera,
@@ -9,6 +10,7 @@ from edge.config.schema import (
     Decode,
     Device,
     Filter,
+    HomeAssistant,
     Idle,
     Inference,
     InputPixels,
@@ -25,7 +27,7 @@ from edge.config.schema import (
 )  # fmt: skip
 
 __all__ = [
-    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "Idle", "Inference", "InputPixels",
-    "Line", "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls", "Tracking", "Zone",
-    "find_credential", "host_and_port", "load", "password", "variable_of",
+    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "HomeAssistant", "Idle",
+    "Inference", "InputPixels", "Line", "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls",
+    "Tracking", "Zone", "find_credential", "host_and_port", "limits_of", "load", "password", "variable_of",
 ]  # fmt: skip

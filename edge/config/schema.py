@@ -27,6 +27,15 @@ DEVICE_HELP = (
 )
 TOPIC_PATTERN = "^[^+#$/]([^+#]*[^+#/])?$"
 SLOWEST_FPS = 0.1
+TopicStart = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=TOPIC_PATTERN,
+        description="text in quotes without +, #, or / at either end",
+    ),
+]
 EXCLUDED_POSES = 10  # in the mirrors and screens of one frame, at most
 Share = Annotated[float, Meta(ge=0, le=1)]
 Pixels = Annotated[int, Meta(ge=1, le=8192)]
@@ -173,6 +182,11 @@ class Idle(Table, frozen=True):
     check_s: Annotated[float, Meta(ge=0.1, le=3)] = 2.0  # rules count at most 3 s between two frames
 
 
+class HomeAssistant(Table, frozen=True):
+    enabled: bool = True
+    prefix: TopicStart = "homeassistant"
+
+
 class Tls(Table, frozen=True):
     enabled: bool = False
     ca_file: str = ""
@@ -185,15 +199,7 @@ class Mqtt(Table, frozen=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
     username: str = ""
     password_file: str = ""
-    base_topic: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=256,
-            pattern=TOPIC_PATTERN,
-            description="text in quotes without +, #, or / at either end",
-        ),
-    ] = "edge-pose"
+    base_topic: TopicStart = "edge-pose"
     max_rate_hz: Annotated[float, Meta(ge=0, le=1000)] = 0
     heartbeat_s: Annotated[float, Meta(ge=1, le=86400)] = 60
     tls: Tls = field(default_factory=Tls)
@@ -218,6 +224,7 @@ class Config(Table, frozen=True):
     idle: Idle = field(default_factory=Idle)
     recording: Recording = field(default_factory=Recording)
     mqtt: Mqtt = field(default_factory=Mqtt)
+    home_assistant: HomeAssistant = field(default_factory=HomeAssistant)
 
     @property
     def max_poses(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.doctor.command import Run
 from edge.doctor.result import Level, Result
+from edge.system.board import board_name
 from edge.system.files import read_text
 
 NO_PI = "not a Raspberry Pi"
@@ -20,12 +21,6 @@ SYNCHRONISED_US = 16_000_000  # the limit that the kernel and timedatectl use
 
 _UNDER_VOLTAGE, _SINCE_BOOT = 1, 16
 _FLAGS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
-
-
-def board_name(root: Path) -> str:
-    """The name of this Raspberry Pi; "" on any other machine."""
-    model = read_text(root / "proc/device-tree/model")
-    return model if model.startswith("Raspberry Pi") else ""
 
 
 def board(root: Path) -> Result:

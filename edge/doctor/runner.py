@@ -15,6 +15,7 @@ from edge.doctor.command import run as run_command
 from edge.doctor.result import SUDO, Report, Result
 from edge.inference.edgetpu import devices
 from edge.service import health
+from edge.system.board import board_name
 
 LIMIT_S = 10.0
 Check: TypeAlias = Callable[[], Result | Iterable[Result]]
@@ -27,7 +28,7 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
     user = find_account(root, unit.get("User") or service.USER, unit.get("SupplementaryGroups", "video").split())
     configured, config = service.config(path)
     wanted = config or Config()
-    board = machine.board_name(root)
+    board = board_name(root)
     groups: dict[str, dict[str, Check]] = {
         "service": {
             "configuration": lambda: configured,

@@ -81,6 +81,13 @@ class Publisher:
             if self.connection.connected:
                 self._send_answered(self.connection.client, message)
 
+    def repeat_retained(self) -> None:
+        """Publish all retained messages again, if there is a connection."""
+        with self.connection.lock:
+            if self.connection.connected:
+                for message in self._retained.values():
+                    self._send_answered(self.connection.client, message)
+
     def publish_kept(self, message: Message) -> None:
         """Publish a message with QoS 1 now, or when there is a connection and room, until its `expiry_s` has passed.
 

@@ -32,6 +32,16 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
 
 
+def discovery_topic(prefix: str, device_id: str) -> str:
+    """Where Home Assistant looks for the entities of a device."""
+    return f"{prefix}/device/{device_id}/config"
+
+
+def birth_topic(prefix: str) -> str:
+    """Where Home Assistant publishes `online` when it has connected."""
+    return f"{prefix}/status"
+
+
 class Topics:
     """The topics of one device, and the messages on them."""
 
@@ -45,6 +55,10 @@ class Topics:
         self.snapshot = f"{self.root}/snapshot"
         self.retained = self.status, self.info, self.health, self.state, *map(self.setting, SETTINGS)
         self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
+
+    def below(self, name: str) -> str:
+        """The topic that docs/mqtt.md calls `name`, such as `event/fall`."""
+        return f"{self.root}/{name}"
 
     def event(self, rule: str) -> str:
         return f"{self.root}/event/{rule}"

@@ -16,6 +16,8 @@ from edge.camera import open_source
 from edge.camera.switched import Switched
 from edge.config import Config
 from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
+from edge.homeassistant.announcer import Announcer
+from edge.homeassistant.discovery import hardware
 from edge.inference.fallback import Fallback
 from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
 from edge.mqtt.inbox import Inbox
@@ -200,6 +202,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
         recorder=recorder,
+        announcer=_open_announcer(context) if source.continuous else None,
         gate=pipeline.gate,
     )
     live = LiveSensor(
@@ -215,6 +218,15 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     return _Sensor(
         source, pipeline, supervisor, control, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
     )
+
+
+def _open_announcer(context: _Context) -> Announcer:
+    """Announce the sensor to Home Assistant; it is published when there is a connection."""
+    assert context.facts.selector is not None
+    machine = hardware(context.facts.selector.selected.state.backend)
+    announcer = Announcer(context.config, machine, context.publisher)
+    announcer.start()
+    return announcer
 
 
 def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:

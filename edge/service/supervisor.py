@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from edge.camera.feed import stall_timeout_s
+from edge.homeassistant.announcer import Announcer
 from edge.inference.network import Selector
 from edge.mqtt import messages
 from edge.mqtt.publisher import Publisher
@@ -39,6 +40,7 @@ class Supervisor:
         notifier: Notifier,
         states: StateReporter | None = None,
         recorder: Recorder | None = None,
+        announcer: Announcer | None = None,
         gate: Gate | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,6 +53,7 @@ class Supervisor:
         self._notifier = notifier
         self._states = states
         self._recorder = recorder
+        self._announcer = announcer
         self._gate = gate
         self._monotonic = monotonic
         self._heartbeat_s = facts.config.mqtt.heartbeat_s
@@ -118,6 +121,9 @@ class Supervisor:
             self.publish_health()
         if self._states:
             self._states.tick(known=camera == "ok")
+        if self._announcer and self._announcer.tick():
+            self._publisher.repeat_retained()
+            self.publish_health()
         self._publisher.send_kept()
 
     def end(self) -> None:

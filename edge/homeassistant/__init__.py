@@ -1,0 +1,1 @@
+"""Home Assistant: one table of entities, and the messages that announce them."""
