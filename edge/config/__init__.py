@@ -2,7 +2,6 @@
 
 from edge.config.credentials import find_credential, password
 from edge.config.hosts import host_and_port
-from edge.config.limits import limits_of
 from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load, variable_of
 from edge.config.schema import (
     Camera,
@@ -29,5 +28,5 @@ from edge.config.schema import (
 __all__ = [
     "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "HomeAssistant", "Idle",
     "Inference", "InputPixels", "Line", "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls",
-    "Tracking", "Zone", "find_credential", "host_and_port", "limits_of", "load", "password", "variable_of",
+    "Tracking", "Zone", "find_credential", "host_and_port", "load", "password", "variable_of",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 
 from edge.config.checks import check
 from edge.config.schema import Config
-from edge.config.validation import explain, plain_type
+from edge.config.validation import explain, limits, plain_type
 from edge.errors import ConfigError
 
 Value: TypeAlias = bool | float
@@ -38,6 +38,11 @@ def value_of(config: Config, name: str) -> Value:
 def is_switch(name: str) -> bool:
     """Whether the values of a setting are ON and OFF; otherwise they are numbers."""
     return plain_type(Config, SETTINGS[name].split(".")) is bool
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """The smallest and the largest value of a setting that is a number."""
+    return limits(Config, SETTINGS[name].split("."))
 
 
 def text_of(value: Value) -> str:

@@ -40,6 +40,12 @@ def plain_type(root: type[Struct], names: Sequence[str]) -> Any:
     return _plain(_hint(root, names))
 
 
+def limits(root: type[Struct], names: Sequence[str]) -> tuple[float, float]:
+    """The smallest and the largest value of a key whose numbers are limited."""
+    _, meta = get_args(_hint(root, names))
+    return meta.ge, meta.le
+
+
 def is_array_of_tables(hint: Any) -> bool:
     """Whether the type of a key is that of `[[zones]]`."""
     return get_origin(hint) is tuple and isinstance(get_args(hint)[0], type) and issubclass(get_args(hint)[0], Struct)

@@ -13,6 +13,7 @@ from edge.system.state_dir import state_file
 from edge.types import Message
 
 LONGEST_WAIT_S = 5.0  # after Home Assistant has started, so that the devices of a house do not all answer at once
+ONLINE = b"online"  # Home Assistant's status when it has connected
 REMOVAL_S = 10.0  # how long the message that deletes entities stays in force while there is a connection
 
 
@@ -63,9 +64,9 @@ class Announcer:
             self._remember()
         self._publisher.publish_retained(self._message)
 
-    def birth(self) -> None:
-        """Home Assistant has started: publish everything again, after a random time."""
-        if self._config.home_assistant.enabled:
+    def birth(self, payload: bytes) -> None:
+        """Home Assistant has published its status: if it has started, publish everything again after a random time."""
+        if payload == ONLINE and self._config.home_assistant.enabled:
             self._birth_due_s = self._monotonic() + self._wait_s()
 
     def tick(self) -> bool:

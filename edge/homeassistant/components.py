@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edge.config import limits_of
+from edge.config.settings import limits_of
 from edge.homeassistant.entities import Entity
 from edge.mqtt.topics import Topics
 
@@ -36,7 +36,7 @@ def _specific(entity: Entity, topics: Topics) -> dict[str, Any]:
                 "command_topic": topics.command("set", entity.setting),
             }
             if entity.platform == "number":
-                smallest, largest = limits_of(entity.config_key)
+                smallest, largest = limits_of(entity.setting)
                 options |= {"min": smallest, "max": largest, "step": entity.step}
             return options
         case "button":

@@ -63,8 +63,7 @@ class Entity:
     unit: str = ""
     state_class: Literal["", "measurement", "total_increasing"] = ""
     choices: tuple[str, ...] = ()  # of an enum sensor, or the types of an event
-    setting: str = ""  # switch and number: the last part of the topic of the setting
-    config_key: str = ""  # number: the configuration key, whose limits it has
+    setting: str = ""  # of a switch or number: its name in edge/config/settings.py
     step: float = 1
 
 
@@ -101,13 +100,13 @@ ENTITIES: tuple[Entity, ...] = (
     Entity(key="posture_detection", platform="switch", name="Posture detection", when=_posture, category="config",
            setting="posture"),
     Entity(key="min_confidence", platform="number", name="Minimum confidence", category="config",
-           setting="min_confidence", config_key="filter.min_confidence", step=0.01),
+           setting="min_confidence", step=0.01),
     Entity(key="max_rate_hz", platform="number", name="Message rate", category="config",
-           setting="max_rate_hz", config_key="mqtt.max_rate_hz", step=0.1, unit="Hz"),
+           setting="max_rate_hz", step=0.1, unit="Hz"),
     Entity(key="presence_leave_s", platform="number", name="Leave delay", when=_leaves, category="config",
-           setting="presence_leave_s", config_key="presence.leave_s", device_class="duration", unit="s"),
+           setting="presence_leave_s", device_class="duration", unit="s"),
     Entity(key="fall_confirm_s", platform="number", name="Fall confirmation", when=_fall, category="config",
-           setting="fall_confirm_s", config_key="fall.confirm_s", step=0.1, device_class="duration", unit="s"),
+           setting="fall_confirm_s", step=0.1, device_class="duration", unit="s"),
     Entity(key="camera_problem", platform="binary_sensor", name="Camera problem", topic="health",
            template=templates.CAMERA_PROBLEM, device_class="problem", category="diagnostic"),
     Entity(key="accelerator_fallback", platform="binary_sensor", name="Accelerator fall-back", when=_falls_back,

@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera import open_source
@@ -22,7 +22,7 @@ from edge.inference.fallback import Fallback
 from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
 from edge.mqtt.inbox import Inbox
 from edge.mqtt.publisher import Publisher
-from edge.mqtt.topics import Topics
+from edge.mqtt.topics import Topics, birth_topic
 from edge.pipeline.pipeline import Pipeline
 from edge.pipeline.seams import FrameSource, Sink
 from edge.recording.record import Recorder
@@ -35,6 +35,7 @@ from edge.service.reporter import Reporter
 from edge.service.rules import tables_of_rules
 from edge.service.sd_notify import Notifier
 from edge.service.settings import Overrides, Settings
+from edge.service.signals import Signals
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
 from edge.system.state_dir import state_file
@@ -43,17 +44,6 @@ log = logging.getLogger(__name__)
 
 EDGE_TPU_S = 10.0  # how long the start waits for the Edge TPU before the CPU takes the first frames
 STOP_S = 1.2  # for all parts together to close, so that a stop takes less than 2 s even if something hangs
-
-
-@dataclass(frozen=True, slots=True)
-class _Signals:
-    """Events that signals set."""
-
-    stopping: threading.Event = field(default_factory=threading.Event)
-    reload: threading.Event = field(default_factory=threading.Event)
-
-    def any(self) -> bool:
-        return self.stopping.is_set() or self.reload.is_set()
 
 
 class _TimeLeft:
@@ -81,7 +71,7 @@ class _Context:
     inbox: Inbox
     publisher: Publisher
     notifier: Notifier
-    signals: _Signals
+    signals: Signals
     left_s: Callable[[], float]  # to close
 
 
@@ -142,12 +132,12 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
 def _open_context(settings: Settings, stack: ExitStack, *, reloads: bool) -> _Context:
     """Signals, broker and systemd, registered in `stack` to be closed. Raises ConfigError."""
     config = settings.config
-    signals, notifier = _Signals(), Notifier()
-    events = {signal.SIGTERM: signals.stopping, signal.SIGINT: signals.stopping}
-    stack.enter_context(_set_by_signals(events | {signal.SIGHUP: signals.reload} if reloads else events))
+    signals, notifier = Signals(), Notifier()
+    stack.enter_context(signals.handled(reloads=reloads))
     stack.callback(notifier.close)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-    inbox = Inbox(topics.commands)
+    births = [birth_topic(config.home_assistant.prefix)] if config.home_assistant.enabled else []
+    inbox = Inbox([*topics.commands, *births])
     publisher = Publisher(
         config.mqtt,
         config.device.topic_id,
@@ -193,6 +183,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         max_rate_hz=config.mqtt.max_rate_hz,
         wait_for_room=None if source.live else lambda: supervisor.wait_for_room(context.signals.any),
     )
+    announcer = _open_announcer(context, continuous=source.continuous)
     supervisor = Supervisor(
         facts=context.facts,
         source=source,
@@ -202,15 +193,14 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
         recorder=recorder,
-        announcer=_open_announcer(context) if source.continuous else None,
+        announcer=announcer,
         gate=pipeline.gate,
     )
     live = LiveSensor(
         context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor
     )
     live.open()
-    requests = {"ping": lambda: None, "reset_settings": context.settings.reset}
-    control = Control(context.inbox, publisher, context.topics, settings=context.settings, requests=requests)
+    control = _open_control(context, announcer)
     used = selector.selected.network
     second = pipeline.second_opinion.network
     names = " + ".join(network.model.name for network in (used, second) if network)
@@ -220,13 +210,26 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     )
 
 
-def _open_announcer(context: _Context) -> Announcer:
-    """Announce the sensor to Home Assistant; it is published when there is a connection."""
+def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
+    """Announce the sensor to Home Assistant, unless its source has no state that could be shown."""
     assert context.facts.selector is not None
     machine = hardware(context.facts.selector.selected.state.backend)
-    announcer = Announcer(context.config, machine, context.publisher)
-    announcer.start()
+    # A rule that is switched off over MQTT keeps its entities, so the file decides.
+    announcer = Announcer(context.settings.file, machine, context.publisher)
+    if continuous:
+        announcer.start()
     return announcer
+
+
+def _open_control(context: _Context, announcer: Announcer) -> Control:
+    return Control(
+        context.inbox,
+        context.publisher,
+        context.topics,
+        settings=context.settings,
+        requests={"ping": lambda: None, "reset_settings": context.settings.reset},
+        listeners={birth_topic(context.config.home_assistant.prefix): announcer.birth},
+    )
 
 
 def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:
@@ -284,18 +287,3 @@ def _can_reload(config: Config, reread: Callable[[], Config], supervisor: Superv
         return False
     log.info("the new configuration is accepted")
     return True
-
-
-@contextmanager
-def _set_by_signals(events: Mapping[signal.Signals, threading.Event]) -> Iterator[None]:
-    """Make signals set their events while the block runs."""
-
-    def note(number: int, _frame: object) -> None:
-        events[signal.Signals(number)].set()
-
-    before = {number: signal.signal(number, note) for number in events}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

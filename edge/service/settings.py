@@ -74,10 +74,13 @@ class Overrides:
 
 
 class Settings:
-    """Changes settings one by one. `config` has the values in force; `changed` is called with the one before."""
+    """Changes settings one by one, and calls `changed` with the configuration that was in force before.
+
+    `config` has the values in force, `file` those of the configuration file.
+    """
 
     def __init__(self, file: Config, overrides: Overrides) -> None:
-        self._file = file
+        self.file = file
         self._store = overrides
         self._overrides = overrides.load(file)
         self.config = self._in_force()
@@ -94,7 +97,7 @@ class Settings:
 
     def set(self, name: str, text: str) -> None:
         """Change a setting. Raises ConfigError, and changes nothing then."""
-        value, before = parse(name, text), value_of(self._file, name)
+        value, before = parse(name, text), value_of(self.file, name)
         with_values(self.config, {name: value})
         changed = {key: one for key, one in self._overrides.items() if key != name}
         self._use(changed if value == before else changed | {name: Override(value, before)})
@@ -117,4 +120,4 @@ class Settings:
         self.changed(before)
 
     def _in_force(self) -> Config:
-        return with_values(self._file, self.overrides)
+        return with_values(self.file, self.overrides)

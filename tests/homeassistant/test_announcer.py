@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.config import Config
-from edge.homeassistant.announcer import LONGEST_WAIT_S, REMOVAL_S, Announcer
+from edge.homeassistant.announcer import LONGEST_WAIT_S, ONLINE, REMOVAL_S, Announcer
 from edge.homeassistant.discovery import Hardware, discovery_message
 from edge.types import Message
 from tests.homeassistant.configs import BED, config_with
@@ -125,11 +125,18 @@ def test_a_rule_that_is_switched_off_in_the_file_is_deleted(house: House) -> Non
 def test_after_home_assistant_has_started_everything_is_published_again_but_not_at_once(house: House) -> None:
     announcer, _ = house.start(config_with())
     assert not announcer.tick()
-    announcer.birth()
+    announcer.birth(ONLINE)
     house.now_s += 2.9
     assert not announcer.tick()
     house.now_s += 0.2
     assert announcer.tick()
+    assert not announcer.tick()
+
+
+def test_home_assistant_going_offline_is_no_start(house: House) -> None:
+    announcer, _ = house.start(config_with())
+    announcer.birth(b"offline")
+    house.now_s += 10
     assert not announcer.tick()
 
 
@@ -140,7 +147,7 @@ def test_the_wait_is_random_and_at_most_five_seconds(tmp_path: Path) -> None:
     waits = set()
     for _ in range(20):
         started_s = now_s
-        announcer.birth()
+        announcer.birth(ONLINE)
         while not announcer.tick():
             now_s += 0.1
         waits.add(round(now_s - started_s, 1))
@@ -150,7 +157,7 @@ def test_the_wait_is_random_and_at_most_five_seconds(tmp_path: Path) -> None:
 
 def test_switched_off_it_announces_nothing(house: House) -> None:
     announcer, publisher = house.start(config_with(home_assistant={"enabled": False}))
-    announcer.birth()
+    announcer.birth(ONLINE)
     house.now_s += 10
     assert not announcer.tick()
     assert publisher.retained == publisher.kept == []
