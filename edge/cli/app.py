@@ -15,6 +15,7 @@ from edge.cli.commands import (
     doctor,
     evaluate,
     evaluate_events,
+    homeassistant,
     models,
     replay,
     run,
@@ -43,6 +44,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("evaluate-events")(evaluate_events.evaluate_events)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
+app.add_typer(homeassistant.app, name="homeassistant")
 app.add_typer(models.app, name="models")
 
 

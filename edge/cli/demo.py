@@ -90,7 +90,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
             # On Ctrl-C, the terminal has signalled the service as well. A second signal does no harm.
             _stop(service)
             log.join(STOP_S)
-            if broker is not None and not subscription.clear(topics.retained):
+            if broker is not None and subscription.clear(topics.retained):
                 notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
             subscription.close()
 

@@ -9,11 +9,11 @@ from edge.config import Config
 from edge.homeassistant.discovery import Hardware, announced_platforms, discovery_message
 from edge.homeassistant.memory import Announced, Memory
 from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import ONLINE
 from edge.system.state_dir import state_file
 from edge.types import Message
 
 LONGEST_WAIT_S = 5.0  # after Home Assistant has started, so that the devices of a house do not all answer at once
-ONLINE = b"online"  # Home Assistant's status when it has connected
 REMOVAL_S = 10.0  # how long the message that deletes entities stays in force while there is a connection
 
 

@@ -4,6 +4,7 @@ import queue
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
@@ -13,12 +14,14 @@ from edge.mqtt.connection import Connection, send
 from edge.types import Message
 
 MAX_UNREAD = 1000  # messages
+MAX_UNCONFIRMED = 20  # messages; paho would queue more
 
 
 class Subscription:
     """Receives the messages on some topics. Connects at once, and again whenever the connection is lost."""
 
     def __init__(self, mqtt: Mqtt, topics: Sequence[str]) -> None:
+        self.broker = f"{mqtt.host}:{mqtt.port}"
         self._topics = [(topic, 1) for topic in topics]
         # Ctrl-C can interrupt Queue while it holds its lock. SimpleQueue is written in C and not affected.
         self._arrived: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -34,17 +37,34 @@ class Subscription:
         except queue.Empty:
             return None
 
-    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> bool:
-        """Delete the retained messages on `topics`; True if the broker confirmed each within `timeout_s`."""
+    def clear(self, topics: Sequence[str], timeout_s: float = 1.0) -> list[str]:
+        """Delete the retained messages on `topics`; returns those that the broker did not confirm in `timeout_s`."""
         deadline_s = time.monotonic() + timeout_s
+        left: list[str] = []
+        for start in range(0, len(topics), MAX_UNCONFIRMED):
+            left += self._clear_some(topics[start : start + MAX_UNCONFIRMED], deadline_s)
+        return left
+
+    def _clear_some(self, topics: Sequence[str], deadline_s: float) -> list[str]:
+        refused: set[int] = set()
+
+        def answered(_client: Client, _userdata: Any, number: int, reason: Any, _properties: Any) -> None:
+            if reason.is_failure:
+                refused.add(number)
+
         with self.connection.lock:
             if not self.connection.connected:
-                return False
+                return list(topics)
+            self.connection.client.on_publish = answered
             sent = [send(self.connection.client, Message(topic, b"", qos=1, retain=True)) for topic in topics]
         for info in sent:
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
-        return all(info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and info.is_published() for info in sent)
+        return [
+            topic
+            for topic, info in zip(topics, sent, strict=True)
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS or not info.is_published() or info.mid in refused
+        ]
 
     def close(self) -> None:
         self.connection.close()

@@ -17,6 +17,7 @@ KEYPOINTS_EXPIRY_S = 5
 EVENT_EXPIRY_S = 300
 RESPONSE_EXPIRY_S = 30
 MISSED_HEARTBEATS = 3
+ONLINE, OFFLINE = b"online", b"offline"  # also Home Assistant's
 
 PAYLOADS: dict[str, type[Payload]] = {
     "keypoints": Keypoints, "event": EventOut, "state": StateOut, "info": Info, "health": Health,
@@ -97,7 +98,7 @@ class Topics:
         return Message(self.snapshot, png, expiry_s=RESPONSE_EXPIRY_S)
 
     def status_message(self, *, online: bool) -> Message:
-        return Message(self.status, b"online" if online else b"offline", qos=1, retain=True)
+        return Message(self.status, ONLINE if online else OFFLINE, qos=1, retain=True)
 
     def info_message(self, info: Info) -> Message:
         return Message(self.info, msgspec.json.encode(info), qos=1, retain=True)

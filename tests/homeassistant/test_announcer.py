@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from edge.config import Config
-from edge.homeassistant.announcer import LONGEST_WAIT_S, ONLINE, REMOVAL_S, Announcer
+from edge.homeassistant.announcer import LONGEST_WAIT_S, REMOVAL_S, Announcer
 from edge.homeassistant.discovery import Hardware, discovery_message
+from edge.mqtt.topics import ONLINE
 from edge.types import Message
 from tests.homeassistant.configs import BED, config_with
 
