@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config, Line, Zone
 from edge.errors import ReasonCode
+from edge.homeassistant.entities import entities_of
 from edge.mqtt.topics import PAYLOADS, Topics
 from edge.recording.format import FrameLine, Gap, Header
 from edge.scenes.scenes import SCENES
@@ -127,6 +129,27 @@ def _structs(kind: Any) -> Iterator[Any]:
         yield kind
     for argument in getattr(kind, "__args__", ()):
         yield from _structs(argument)
+
+
+def test_every_entity_of_home_assistant_is_documented() -> None:
+    table = Page("docs/home-assistant.md").section("Entities")
+    documented = Counter(
+        (name, kind) for names, kind in re.findall(r"^\| ([A-Z][^|]*) \| ([^|]*) \|", table, re.MULTILINE)
+        for name in names.split(", ")
+    )  # fmt: skip
+    zone = {"name": "bed", "points": [[0, 0], [1, 0], [1, 1]]}
+    line = {"name": "door", "from": [0, 0], "to": [1, 1]}
+    everything = msgspec.convert({"device": {"id": "hall"}, "zones": [zone], "lines": [line]}, Config)
+    named = {"", "enum", "duration", "temperature", "restart"}  # kinds that say nothing beyond the value
+    assert documented == Counter(
+        (
+            entity.name,
+            entity.platform.replace("_", " ")
+            + ("" if entity.device_class in named else f", {entity.device_class}")
+            + ("" if entity.enabled else ", disabled"),
+        )
+        for entity in entities_of(everything)
+    )
 
 
 @pytest.mark.parametrize("command", options())
