@@ -21,6 +21,7 @@ from edge.service.reporter import Reporter
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
 from edge.types import CameraMode, Message
+from tests.support.contract import check
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
 from tests.support.pipelines import empty_update, network_of
 
@@ -50,6 +51,7 @@ class Listener:
         self.states: list[str] = []
 
     def publish(self, message: Message) -> bool:
+        check(message)
         self.messages.append(message)
         return True
 
