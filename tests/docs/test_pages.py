@@ -22,7 +22,7 @@ from edge.errors import ReasonCode
 from edge.homeassistant.entities import entities_of
 from edge.mqtt.commands import KINDS, REQUESTS
 from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Channel
-from edge.recording.format import FrameLine, Gap, Header
+from edge.recording.format import End, FrameLine, Gap, Header, Resumed
 from edge.rules.values import EVENT_TYPES
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
@@ -124,7 +124,7 @@ def test_every_field_is_documented(topic: str) -> None:
     documented(PAYLOADS[topic])
 
 
-@pytest.mark.parametrize("line", [Header, FrameLine, Gap])
+@pytest.mark.parametrize("line", [Header, FrameLine, Gap, End, Resumed])
 def test_every_field_of_a_recording_is_documented(line: Any) -> None:
     section = Page("docs/recording.md").section(line.__struct_config__.tag)
     for field in msgspec.structs.fields(line):
