@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,7 +12,6 @@ from edge.config.validation import explain, limits, plain_type
 from edge.errors import ConfigError
 
 Value: TypeAlias = bool | float
-NUMBER = r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?"  # as it may be sent
 
 # The name of each setting on the wire, and its key.
 SETTINGS = {
@@ -48,19 +46,19 @@ def limits_of(name: str) -> tuple[float, float]:
 
 
 def text_of(value: Value) -> str:
-    """A value as on the wire: ON, OFF, or the shortest number without an exponent."""
+    """A value as on the wire: ON, OFF, or the shortest number."""
     if isinstance(value, bool):
         return "ON" if value else "OFF"
-    return format(Decimal(repr(int(value) if value == int(value) else value)), "f")
+    return repr(int(value) if value == int(value) else value)
 
 
 def parse(name: str, text: str) -> Value:
     """The value that a text means. Limits are checked by `with_values`. Raises ConfigError."""
     if is_switch(name):
-        if re.fullmatch("on|off", text, re.ASCII | re.IGNORECASE):
-            return len(text) == len("on")
+        if text.upper() in {"ON", "OFF"}:
+            return text.upper() == "ON"
         raise ConfigError(name, f"{text!r} is no switch position", "send ON or OFF")
-    if not re.fullmatch(NUMBER, text):
+    if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,9})?", text, re.ASCII):
         raise ConfigError(name, f"{text!r} is no number", "send digits, such as 2.5")
     return float(text)
 
