@@ -18,9 +18,8 @@ from edge.errors import EXIT_OK, UsageError
 from edge.mqtt.events import event_out
 from edge.recording.format import Header
 from edge.recording.read import Flaw
-from edge.recording.replay import replay
-from edge.rules.rules import Rules
-from edge.service.rules import config_of_rules, open_rules
+from edge.recording.replay import Setup, replay
+from edge.service.rules import config_of_rules, open_rules, reconfigure, tables_of_rules
 
 BLOCK = 1 << 16  # bytes
 
@@ -37,7 +36,7 @@ def run(named: list[Path], config: Path | None, *, as_json: bool) -> int:
 
     with _progress(out if out.is_terminal else notes, files) as advance:
         open_file = partial(_open_counted, advance)
-        for device, event in replay(files, lambda header: _rules(header, wanted), report, open_file=open_file):
+        for device, event in replay(files, _setup(wanted), report, open_file=open_file):
             count += 1
             sent = event_out(event)
             if as_json:
@@ -63,13 +62,20 @@ def _files(named: list[Path]) -> list[Path]:
     return files
 
 
-def _rules(header: Header, wanted: Config | None) -> Rules:
-    """The rules of the configuration, or those with which the recording was made. Raises UsageError."""
-    if wanted is not None:
-        device = msgspec.structs.replace(wanted.device, id=header.device)  # IDs of events depend on it
-        return open_rules(msgspec.structs.replace(wanted, device=device))
+def _setup(wanted: Config | None) -> Setup:
+    """The rules of the configuration, or those with which the recording was made; these raise UsageError."""
+    if wanted is None:
+        return Setup(
+            lambda header: open_rules(_recorded(header)), lambda rules, header: reconfigure(rules, _recorded(header))
+        )
+    tables = tables_of_rules(wanted)  # IDs of events depend on the device
+    return Setup(lambda header: open_rules(config_of_rules(tables, header.device)))
+
+
+def _recorded(header: Header) -> Config:
+    """The configuration of the rules with which the recording was made. Raises UsageError."""
     try:
-        return open_rules(config_of_rules(header.rules, header.device))
+        return config_of_rules(header.rules, header.device)
     except msgspec.ValidationError as exc:
         problem = f"the rules of a recording by edge-pose {header.version} are not known here ({exc})"
         raise UsageError("--config", problem, "name a configuration for the rules") from exc

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import msgspec
@@ -12,6 +13,7 @@ from edge.config.validation import explain, limits, plain_type
 from edge.errors import ConfigError
 
 Value: TypeAlias = bool | float
+NUMBER = r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?"  # as it may be sent
 
 # The name of each setting on the wire, and its key.
 SETTINGS = {
@@ -46,19 +48,19 @@ def limits_of(name: str) -> tuple[float, float]:
 
 
 def text_of(value: Value) -> str:
-    """A value as on the wire: ON, OFF, or the shortest number."""
+    """A value as on the wire: ON, OFF, or the shortest number without an exponent."""
     if isinstance(value, bool):
         return "ON" if value else "OFF"
-    return repr(int(value) if value == int(value) else value)
+    return format(Decimal(repr(int(value) if value == int(value) else value)), "f")
 
 
 def parse(name: str, text: str) -> Value:
     """The value that a text means. Limits are checked by `with_values`. Raises ConfigError."""
     if is_switch(name):
-        if text.upper() in {"ON", "OFF"}:
-            return text.upper() == "ON"
+        if re.fullmatch("on|off", text, re.ASCII | re.IGNORECASE):
+            return len(text) == len("on")
         raise ConfigError(name, f"{text!r} is no switch position", "send ON or OFF")
-    if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+    if not re.fullmatch(NUMBER, text):
         raise ConfigError(name, f"{text!r} is no number", "send digits, such as 2.5")
     return float(text)
 

@@ -15,6 +15,12 @@ Kind: TypeAlias = Literal["set", "request"]
 KINDS: tuple[Kind, ...] = ("set", "request")
 Transaction: TypeAlias = str | int | float | bool | None
 
+# The requests, and what each one does.
+REQUESTS = {
+    "ping": "Answers.",
+    "reset_settings": "Goes back to the settings of the configuration file; a camera that was switched off stays off.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -23,6 +29,12 @@ class Command:
     kind: Kind
     name: str  # the last part of the topic
     payload: bytes
+
+
+class Request(Payload, frozen=True):
+    """The content of a request. An empty payload means the same as `{}`."""
+
+    transaction: Annotated[Transaction, Meta(description="comes back in the answer")] = None
 
 
 class Response(Payload, frozen=True):

@@ -3,34 +3,61 @@
 Topic names appear only here. docs/mqtt.md explains the fields.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from edge.config.settings import SETTINGS
-from edge.mqtt.commands import KINDS, Command, Kind, Response
+from edge.mqtt.commands import KINDS, Command, Kind, Request, Response
 from edge.mqtt.events import EventOut, StateOut
 from edge.mqtt.messages import Health, Info, Keypoints, Payload
 from edge.types import Message
 
-KEYPOINTS_EXPIRY_S = 5
-EVENT_EXPIRY_S = 300
-RESPONSE_EXPIRY_S = 30
 MISSED_HEARTBEATS = 3
 ONLINE, OFFLINE = b"online", b"offline"  # also Home Assistant's
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-PAYLOADS: dict[str, type[Payload]] = {
-    "keypoints": Keypoints, "event": EventOut, "state": StateOut, "info": Info, "health": Health,
-    "response": Response,
-}  # fmt: skip
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """What is sent on a topic, and how. The topic is below that of the device; a name in braces stands for any name."""
+
+    topic: str
+    summary: str
+    payload: type[Payload] | None = None  # None: no JSON
+    qos: int = 1
+    retain: bool = False
+    expiry_s: int | None = None  # MQTT 5 only
+    expires_unrepeated: bool = False  # after three heartbeats
+
+
+# By the name of the section in docs/mqtt.md.
+CHANNELS = {
+    "status": Channel(topic="status", summary="Whether the sensor is connected; also its last will.", retain=True),
+    "info": Channel(topic="info", summary="What the sensor is, and why it stopped.", payload=Info, retain=True),
+    "keypoints": Channel(topic="keypoints", summary="The people in one frame.", payload=Keypoints, qos=0, expiry_s=5),
+    "event": Channel(topic="event/{rule}", summary="One phase of an event.", payload=EventOut, expiry_s=300),
+    "state": Channel(
+        topic="state", summary="The state of the room now.", payload=StateOut, retain=True, expires_unrepeated=True
+    ),
+    "health": Channel(
+        topic="health", summary="How the sensor is doing.", payload=Health, retain=True, expires_unrepeated=True
+    ),
+    "set": Channel(topic="set/{setting}", summary="Changes a setting. Retained messages are ignored."),
+    "setting": Channel(topic="setting/{setting}", summary="The value of a setting in force.", retain=True),
+    "request": Channel(
+        topic="request/{request}", summary="Asks for something. Retained messages are ignored.", payload=Request
+    ),
+    "response": Channel(topic="response/{request}", summary="The answer to a request.", payload=Response, expiry_s=30),
+}
+
+PAYLOADS = {name: channel.payload for name, channel in CHANNELS.items() if channel.payload}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each payload, by topic name without the rule or the operation.
-
-    `status` and the settings have none: they are plain text.
-    """
-    return {name: msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
+    """The JSON Schema of each JSON payload, by the name of its channel."""
+    return {name: {"$schema": DIALECT} | msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
 
 
 def discovery_topic(prefix: str, device_id: str) -> str:
@@ -48,83 +75,79 @@ class Topics:
 
     def __init__(self, base_topic: str, device_id: str) -> None:
         self.root = f"{base_topic}/{device_id}"
-        self.status = f"{self.root}/status"
-        self.info = f"{self.root}/info"
-        self.keypoints = f"{self.root}/keypoints"
-        self.health = f"{self.root}/health"
-        self.state = f"{self.root}/state"
+        self.status = self._topic("status")
+        self.info = self._topic("info")
+        self.keypoints = self._topic("keypoints")
+        self.health = self._topic("health")
+        self.state = self._topic("state")
         self.snapshot = f"{self.root}/snapshot"
         self.retained = self.status, self.info, self.health, self.state, *map(self.setting, SETTINGS)
-        self.all = (
-            *(self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health),
-            *(self.setting("enabled"), self.response("ping"), self.snapshot),
-        )
+        self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
 
     def below(self, name: str) -> str:
         """The topic that docs/mqtt.md calls `name`, such as `event/fall`."""
         return f"{self.root}/{name}"
 
     def event(self, rule: str) -> str:
-        return f"{self.root}/event/{rule}"
+        return self._topic("event", rule)
 
     def setting(self, name: str) -> str:
         """The topic of the value in force."""
-        return f"{self.root}/setting/{name}"
+        return self._topic("setting", name)
 
     def command(self, kind: Kind, name: str) -> str:
-        return f"{self.root}/{kind}/{name}"
+        return self._topic(kind, name)
 
     @property
     def commands(self) -> tuple[str, str]:
         """Filters that match all commands."""
-        return f"{self.root}/set/+", f"{self.root}/request/+"
-
-    def trial(self, kind: Kind) -> str:
-        """A topic with the rights of a command; no sensor subscribes to it."""
-        return f"{self.root}/{kind}/doctor/check"
+        return self.command("set", "+"), self.command("request", "+")
 
     def response(self, name: str) -> str:
         """The topic of the answer to a request; `set` for refused settings."""
-        return f"{self.root}/response/{name}"
+        return self._topic("response", name)
 
     def command_on(self, topic: str, payload: bytes) -> Command | None:
         """The command that a message is; None if it is none."""
-        root, _, name = topic.rpartition("/")
+        name = topic.rpartition("/")[2]
         for kind in KINDS:
-            if root == f"{self.root}/{kind}":
+            if topic == self.command(kind, name):
                 return Command(kind, name, payload)
         return None
 
-    def setting_message(self, name: str, value: str) -> Message:
-        return Message(self.setting(name), value.encode(), qos=1, retain=True)
-
-    def response_message(self, name: str, response: Response) -> Message:
-        return Message(self.response(name), msgspec.json.encode(response), qos=1, expiry_s=RESPONSE_EXPIRY_S)
-
-    def snapshot_message(self, png: bytes) -> Message:
-        return Message(self.snapshot, png, expiry_s=RESPONSE_EXPIRY_S)
-
     def status_message(self, *, online: bool) -> Message:
-        return Message(self.status, ONLINE if online else OFFLINE, qos=1, retain=True)
+        return _message("status", self.status, ONLINE if online else OFFLINE)
 
     def info_message(self, info: Info) -> Message:
-        return Message(self.info, msgspec.json.encode(info), qos=1, retain=True)
+        return _message("info", self.info, info)
 
     def keypoints_message(self, keypoints: Keypoints) -> Message:
-        return Message(self.keypoints, msgspec.json.encode(keypoints), expiry_s=KEYPOINTS_EXPIRY_S)
+        return _message("keypoints", self.keypoints, keypoints)
 
     def event_message(self, event: EventOut) -> Message:
-        return Message(self.event(event.rule), msgspec.json.encode(event), qos=1, expiry_s=EVENT_EXPIRY_S)
+        return _message("event", self.event(event.rule), event)
 
     def state_message(self, state: StateOut, heartbeat_s: float) -> Message:
-        expiry_s = _heartbeats_s(heartbeat_s)
-        return Message(self.state, msgspec.json.encode(state), qos=1, retain=True, expiry_s=expiry_s)
+        return _message("state", self.state, state, heartbeat_s)
 
     def health_message(self, health: Health, heartbeat_s: float) -> Message:
-        expiry_s = _heartbeats_s(heartbeat_s)
-        return Message(self.health, msgspec.json.encode(health), qos=1, retain=True, expiry_s=expiry_s)
+        return _message("health", self.health, health, heartbeat_s)
+
+    def setting_message(self, name: str, value: str) -> Message:
+        return _message("setting", self.setting(name), value.encode())
+
+    def response_message(self, name: str, response: Response) -> Message:
+        return _message("response", self.response(name), response)
+
+    def snapshot_message(self, png: bytes) -> Message:
+        return Message(self.snapshot, png, expiry_s=30)
+
+    def _topic(self, channel: str, name: str = "") -> str:
+        return f"{self.root}/{CHANNELS[channel].topic.partition('{')[0]}{name}"
 
 
-def _heartbeats_s(heartbeat_s: float) -> int:
-    """The expiry of what is sent again at every heartbeat."""
-    return max(round(MISSED_HEARTBEATS * heartbeat_s), 1)
+def _message(channel: str, topic: str, content: Payload | bytes, heartbeat_s: float = 0) -> Message:
+    sent = CHANNELS[channel]
+    payload = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    expiry_s = max(round(MISSED_HEARTBEATS * heartbeat_s), 1) if sent.expires_unrepeated else sent.expiry_s
+    return Message(topic, payload, sent.qos, sent.retain, expiry_s)

@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge.mqtt.messages import Count, PoseOut, Size, Time, pose_out, timestamp
+from edge.rules.episode import OpenEvent
+from edge.rules.falling import OpenFall
 from edge.types import Observation, Person, Point, box_around
 
 FORMAT_VERSION: Final = 1
@@ -42,7 +44,17 @@ class Gap(Line, frozen=True, tag="gap"):
     frames: Annotated[Count, Meta(description="frames that could not be recorded here")]
 
 
-AnyLine = Header | FrameLine | Gap
+class End(Line, frozen=True, tag="end"):
+    reason: Annotated[str, Meta(description="why no picture followed for a while, as in the events that ended here")]
+    stopped: Annotated[bool, Meta(description="whether the service stopped, which also ends suspected falls")]
+
+
+class Resumed(Line, frozen=True, tag="resumed"):
+    falls: Annotated[tuple[OpenFall, ...], Meta(description="confirmed falls from before a restart, which go on")]
+    events: Annotated[tuple[OpenEvent, ...], Meta(description="other events, which end with the first frame")]
+
+
+AnyLine = Header | FrameLine | Gap | End | Resumed
 
 # Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
 _decoder = msgspec.json.Decoder(AnyLine)

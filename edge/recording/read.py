@@ -12,7 +12,7 @@ import msgspec
 
 from edge.errors import UsageError
 from edge.mqtt.messages import Size
-from edge.recording.format import FORMAT_VERSION, AnyLine, FrameLine, Gap, Header, decode, observation
+from edge.recording.format import FORMAT_VERSION, AnyLine, End, FrameLine, Gap, Header, Resumed, decode, observation
 from edge.types import Observation
 
 LONGEST_LINE = 1_000_000  # bytes; several times as long as a frame with 100 people
@@ -34,6 +34,7 @@ class Flaw:
         return f"{self.path}: line {self.line}: {self.problem}"
 
 
+Entry: TypeAlias = Header | Observation | End | Resumed
 Report: TypeAlias = Callable[[Flaw], None]
 
 
@@ -54,10 +55,10 @@ def header_of(path: Path) -> Header | None:
     return line if isinstance(line, Header) else None
 
 
-def entries(
-    path: Path, report: Report, *, frame: Size | None = None, open_file: Open | None = None
-) -> Iterator[Header | Observation]:
-    """The header and the observations of a file, or of several files in one. Flaws are reported, damaged lines skipped.
+def entries(path: Path, report: Report, *, frame: Size | None = None, open_file: Open | None = None) -> Iterator[Entry]:
+    """The lines of a file, or of several files in one, with observations for frames.
+
+    Flaws are reported; damaged lines are skipped, and so are lines of other kinds.
 
     `frame` is the size of the frames if the header is damaged: that of the file before. Without it, raises UsageError
     if there is no header; and if the file cannot be opened.

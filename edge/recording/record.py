@@ -6,19 +6,22 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from edge import __version__
 from edge.mqtt.messages import Size, timestamp
 from edge.pipeline.seams import Update
 from edge.recording.files import Files
-from edge.recording.format import FORMAT_VERSION, Gap, Header, encode, frame_line
+from edge.recording.format import FORMAT_VERSION, End, Gap, Header, Resumed, encode, frame_line
+from edge.rules.rules import Saved
 from edge.types import Observation
 
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 300  # frames that wait for a slow disk; 20 s at 15 fps
 RETRY_S = 10.0  # between two attempts while the folder cannot be written
+
+_Item: TypeAlias = Observation | End | dict[str, Any]  # a frame, the end of open events, or other rules
 
 
 class Recorder:
@@ -47,10 +50,12 @@ class Recorder:
         self._run_id = os.urandom(8).hex()
         self._part = 0
         self._frame: Size | None = None  # of the open file
+        self._seen: Observation | None = None  # the last one that was written
+        self._resumed = b""  # the line at the beginning of the first file, if events were resumed
         self._missing = 0  # frames before the next one that is written
         self._next_try_s: float | None = None  # while the folder cannot be written
-        # Missing frames, and the observation that follows them; None ends the thread.
-        self._waiting: queue.SimpleQueue[tuple[int, Observation] | None] = queue.SimpleQueue()
+        # Missing frames, and what follows them; None ends the thread.
+        self._waiting: queue.SimpleQueue[tuple[int, _Item] | None] = queue.SimpleQueue()
         self._not_queued = 0
         self.dropped = 0
         self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
@@ -65,6 +70,18 @@ class Recorder:
         self._waiting.put((self._not_queued, update.seen))
         self._not_queued = 0
 
+    def end(self, reason: str, *, stopped: bool = False) -> None:
+        """Record that open events end after the last frame. Without frames, nothing is recorded."""
+        self._waiting.put((0, End(reason=reason, stopped=stopped)))
+
+    def resume(self, saved: Saved) -> None:
+        """Record what was resumed; call this before the first frame."""
+        self._resumed = encode(Resumed(falls=saved.falls, events=saved.events))
+
+    def reconfigure(self, rules: dict[str, Any]) -> None:
+        """Start another file with the next frame, if these tables of the rules differ from those before."""
+        self._waiting.put((0, rules))
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Write what is waiting, for at most `timeout_s`. May be called more than once."""
         self._waiting.put(None)
@@ -72,16 +89,23 @@ class Recorder:
 
     def _write_all(self) -> None:
         while (item := self._waiting.get()) is not None:
-            missing, seen = item
+            missing, entry = item
             self._missing += missing
+            if isinstance(entry, dict):
+                if entry != self._rules:
+                    self._rules, self._frame = entry, None
+                continue
             if self._next_try_s is not None and time.monotonic() < self._next_try_s:
-                self._missing += 1
-                self.dropped += 1
+                self._drop(entry)
                 continue
             try:
-                self._write(seen)
+                if isinstance(entry, Observation):
+                    self._write(entry)
+                elif self._seen:
+                    self._append(encode(entry), self._seen)
             except OSError as exc:
                 self._failed(exc)
+                self._drop(entry)
         try:
             self._files.close()
         except OSError as exc:
@@ -92,19 +116,30 @@ class Recorder:
         content = encode(frame_line(seen))
         if self._missing:
             content = encode(Gap(frames=self._missing)) + content
-        size = Size(width=seen.width, height=seen.height)
-        if size == self._frame and self._files.has_room(content):
-            self._files.append(content)
-        else:
-            self._files.start(encode(self._header(seen, size)) + content)
-            self._part += 1
-            self._frame = size
+        self._append(content, seen)
+        self._seen = seen
         if self._next_try_s is not None:
             self._next_try_s = None
             log.info("recording into %s again; %d frames are missing", self._folder, self._missing)
         elif self._missing:
             log.warning("%s is too slow to record everything; %d frames are missing", self._folder, self._missing)
         self._missing = 0
+
+    def _append(self, content: bytes, seen: Observation) -> None:
+        """Write to the open file, or to another one if it is full. Raises OSError."""
+        size = Size(width=seen.width, height=seen.height)
+        if size == self._frame and self._files.has_room(content):
+            self._files.append(content)
+            return
+        resumed = b"" if self._part else self._resumed
+        self._files.start(encode(self._header(seen, size)) + resumed + content)
+        self._part += 1
+        self._frame = size
+
+    def _drop(self, entry: "Observation | End") -> None:
+        if isinstance(entry, Observation):
+            self._missing += 1
+            self.dropped += 1
 
     def _header(self, seen: Observation, frame: Size) -> Header:
         return Header(
@@ -119,11 +154,9 @@ class Recorder:
         )
 
     def _failed(self, exc: OSError) -> None:
-        """Log the error once, drop the frame, and start another file after a while."""
+        """Log the error once, and start another file after a while."""
         if self._next_try_s is None:
             remedy = "recording continues as soon as the folder is writable"
             log.error("recording.folder: cannot write to %s (%s); %s", self._folder, exc.strerror or exc, remedy)
-        self._missing += 1
-        self.dropped += 1
         self._frame = None
         self._next_try_s = time.monotonic() + self._retry_s

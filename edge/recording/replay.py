@@ -1,38 +1,64 @@
 """Play recordings through rules. Rules read nothing but observations, so they give the same events as live."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from edge.recording.format import Header
+from edge.recording.format import End, Header, Resumed
 from edge.recording.read import Flaw, Open, Report, entries, header_of
-from edge.rules.rules import Rules
+from edge.rules.rules import Rules, Saved
 from edge.rules.values import Event
+from edge.types import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How to build the rules of a recording, and how to follow a change of their settings."""
+
+    open: Callable[[Header], Rules]
+    reconfigure: Callable[[Rules, Header], Iterable[Event]] = lambda _rules, _header: ()
 
 
 def replay(
-    paths: Sequence[Path], open_rules: Callable[[Header], Rules], report: Report, *, open_file: Open | None = None
+    paths: Sequence[Path], setup: Setup, report: Report, *, open_file: Open | None = None
 ) -> Iterator[tuple[str, Event]]:
     """The device and event for each event in these files.
 
-    The files of one run are played in the order of their parts, through the same rules; `open_rules` builds them for
-    each run. Raises UsageError if a file is not a recording.
+    The files of one run are played in the order of their parts, through the same rules. Raises UsageError if a file is
+    not a recording.
     """
     rules: Rules | None = None
     last: Header | None = None
     for path in in_order(paths):
         for entry in entries(path, report, frame=last.frame if last else None, open_file=open_file):
+            events: Iterable[Event] = ()
             if isinstance(entry, Header):
-                if last is None or last.run != entry.run:
-                    rules, expected = open_rules(entry), 0
+                if rules is None or last is None or last.run != entry.run:
+                    rules, expected = setup.open(entry), 0
                 else:
                     expected = last.part + 1
+                    if last.rules != entry.rules:
+                        events = setup.reconfigure(rules, entry)
                 if entry.part != expected:
                     problem = f"part {entry.part} of the recording follows without part {expected}; events may differ"
                     report(Flaw(path, 1, problem))
                 last = entry
-            elif rules is not None and last is not None:
-                for event in rules.update(entry).events:
+            elif rules is not None:
+                events = _played(entry, rules)
+            if last is not None:
+                for event in events:
                     yield last.device, event
+
+
+def _played(entry: Observation | End | Resumed, rules: Rules) -> Iterable[Event]:
+    match entry:
+        case Resumed():
+            rules.resume(Saved(entry.falls, entry.events))
+            return ()
+        case End():
+            return rules.stop(entry.reason) if entry.stopped else rules.end(entry.reason)
+        case Observation():
+            return rules.update(entry).events
 
 
 def in_order(paths: Sequence[Path]) -> list[Path]:

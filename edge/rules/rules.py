@@ -6,6 +6,8 @@ from typing import Protocol
 
 from edge.rules.body import measure
 from edge.rules.episode import OpenEvent
+from edge.rules.fall import Falls
+from edge.rules.falling import OpenFall
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from edge.types import Observation
 
@@ -55,6 +57,14 @@ class _Known:
     seen_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the rules need to know after a restart."""
+
+    falls: tuple[OpenFall, ...] = ()  # they go on
+    events: tuple[OpenEvent, ...] = ()  # they end
+
+
 class Rules:
     """All enabled rules, run in order."""
 
@@ -76,7 +86,8 @@ class Rules:
         self._last_s: float | None = None
         self._longest_gap_s = LONGEST_GAP_S
         self._moment: Moment | None = None  # the last one
-        self._interrupted: tuple[OpenEvent, ...] = ()  # by a restart; they end with the next frame
+        # What ends with the next frame because of a restart, and why.
+        self._interrupted: tuple[tuple[OpenEvent, str], ...] = ()
         self._known: dict[int, _Known] = {}  # by ID
 
     def update(self, seen: Observation) -> Outcome:
@@ -92,7 +103,7 @@ class Rules:
             subjects = tuple(replace(one, zones=zones) for one, zones in zip(subjects, places, strict=True))
             moment = replace(moment, subjects=subjects)
         self._moment = moment
-        events = tuple(one.end(moment, ["restarted"]) for one in self._interrupted)
+        events = tuple(one.end(moment, [reason]) for one, reason in self._interrupted)
         self._interrupted = ()
         events += tuple(event for rule in self._rules for event in rule.update(moment))
         return Outcome(events, self._state(moment))
@@ -109,7 +120,7 @@ class Rules:
 
     def open(self) -> list[OpenEvent]:
         """The events that have begun and not ended."""
-        return [*self._interrupted, *(one for rule in self._rules for one in rule.open())]
+        return [*(one for one, _ in self._interrupted), *(one for rule in self._rules for one in rule.open())]
 
     def end(self, reason: str) -> tuple[Event, ...]:
         """End all open events but falls, because no picture follows for a while. The next frame begins again.
@@ -128,8 +139,19 @@ class Rules:
             return ()
         return tuple(one.end(self._moment, [reason]) for one in self.open() if not one.resumes)
 
-    def resume(self, interrupted: Iterable[OpenEvent]) -> None:
-        """End events from before a restart with the next frame."""
+    def saved(self) -> Saved:
+        """What a restart must know."""
+        falls = tuple(fall for rule in self._rules if isinstance(rule, Falls) for fall in rule.export())
+        return Saved(falls, tuple(one for one in self.open() if not one.resumes))
+
+    def resume(self, saved: Saved) -> None:
+        """Continue falls from before a restart, and end other events, with the next frame."""
+        interrupted = [(one, "restarted") for one in saved.events]
+        falls = next((rule for rule in self._rules if isinstance(rule, Falls)), None)
+        if falls:
+            falls.restore(saved.falls)
+        else:
+            interrupted += [(OpenEvent(one.episode, "cleared"), "switched off") for one in saved.falls]
         self._interrupted = tuple(interrupted)
 
     def replace(self, rules: Sequence[Rule], *, show_postures: bool, reason: str) -> tuple[Event, ...]:

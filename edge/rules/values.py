@@ -9,6 +9,15 @@ from edge.types import Observation, Person
 
 Posture: TypeAlias = Literal["standing", "sitting", "lying", "unknown"]
 
+# The rules, and the phases of their events.
+EVENT_TYPES: dict[str, tuple[str, ...]] = {
+    "presence": ("arrived", "left"),
+    "zone": ("entered", "loitering", "left"),
+    "line": ("crossed_in", "crossed_out"),
+    "fall": ("suspected", "dismissed", "confirmed", "still_down", "cleared"),
+    "gesture": ("left_hand_raised", "right_hand_raised", "both_hands_raised", "waving", "ended"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -35,8 +44,8 @@ class Moment:
 class Event:
     """One phase of an event. All phases of an event have the same `id`."""
 
-    rule: str  # presence, zone, line, fall or gesture
-    type: str  # such as "confirmed"; docs/rules.md lists the types of each rule
+    rule: str  # as in EVENT_TYPES
+    type: str  # such as "confirmed"
     id: str
     sequence: int  # of the frame that decided
     wall_s: float  # of that frame

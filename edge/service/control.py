@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from edge.errors import EdgeError
-from edge.mqtt.commands import Command, Response, Transaction, done, refused
+from edge.mqtt.commands import Command, Request, Response, done, refused
 from edge.mqtt.inbox import MAX_BYTES, Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -86,7 +86,7 @@ class Control:
         return ""
 
     def _request(self, command: Command) -> None:
-        request = _read(command.payload) or _Request()
+        request = _read(command.payload) or Request()
         try:
             answer = done(request.transaction, self._requests[command.name]())
         except EdgeError as exc:
@@ -120,17 +120,13 @@ class Control:
         self._publisher.publish(self._topics.response_message(name, answer))
 
 
-class _Request(msgspec.Struct, frozen=True):
-    transaction: Transaction = None
+_decode = msgspec.json.Decoder(Request).decode
 
 
-_decode = msgspec.json.Decoder(_Request).decode
-
-
-def _read(payload: bytes) -> _Request | None:
+def _read(payload: bytes) -> Request | None:
     """The content of a request; None if the payload is neither empty nor a valid object."""
     if not payload.strip():
-        return _Request()
+        return Request()
     try:
         return _decode(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

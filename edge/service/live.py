@@ -11,6 +11,7 @@ from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
 from edge.service.assembly import use_thresholds
 from edge.service.info import Facts
+from edge.service.open_events import OpenEvents
 from edge.service.reporter import Reporter
 from edge.service.settings import Settings
 from edge.service.supervisor import Supervisor
@@ -29,6 +30,7 @@ class LiveSensor:
     topics: Topics
     reporter: Reporter
     supervisor: Supervisor
+    open_events: OpenEvents
 
     def open(self) -> None:
         """Publish the settings, and follow their changes."""
@@ -44,6 +46,8 @@ class LiveSensor:
             self.source.switch(on=config.camera.enabled)
         if config.filter != before.filter:
             use_thresholds(self.pipeline, config, self.selector)
+        if self.source.continuous:
+            self.open_events.reconfigure(config)
         self.reporter.max_rate_hz = config.mqtt.max_rate_hz
         for name in SETTINGS:
             if value_of(config, name) != value_of(before, name):

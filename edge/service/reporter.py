@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edge.mqtt import messages
 from edge.mqtt.events import event_out, in_words
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.seams import Update
+from edge.rules.values import Event
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,7 @@ class Reporter:
 
     def publish(self, update: Update) -> None:
         """Publish the events and the people of a frame. Events are also logged."""
-        for event in map(event_out, update.outcome.events):
-            self._publisher.publish_kept(self._topics.event_message(event))
-            log.info("%s", in_words(event))
+        self.publish_events(update.outcome.events)
         now_s = time.monotonic()
         if now_s < self._next_s:
             return
@@ -46,6 +45,12 @@ class Reporter:
             period_s = 1 / self.max_rate_hz
             # Count from the due time unless a message was missed: otherwise slightly late frames would lower the rate.
             self._next_s = (self._next_s if now_s - self._next_s < period_s else now_s) + period_s
+
+    def publish_events(self, events: Iterable[Event]) -> None:
+        """Publish and log events."""
+        for event in map(event_out, events):
+            self._publisher.publish_kept(self._topics.event_message(event))
+            log.info("%s", in_words(event))
 
     def info(self, info: messages.Info) -> None:
         self._publisher.publish_retained(self._topics.info_message(info))

@@ -29,7 +29,9 @@ from edge.recording.record import Recorder
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
 from edge.service.control import Control
+from edge.service.event_store import EventStore
 from edge.service.live import LiveSensor
+from edge.service.open_events import OpenEvents
 from edge.service.rejected_log import RejectedLog
 from edge.service.reporter import Reporter
 from edge.service.rules import tables_of_rules
@@ -116,7 +118,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
                 sensor.supervisor.publish_health()  # why the Edge TPU is not used any more
                 raise
             finally:
-                sensor.supervisor.end()
+                sensor.supervisor.end("restarted" if restart else "stopped")
             sensor.supervisor.publish_health()
             stopped = restart or context.signals.stopping.is_set()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
@@ -170,6 +172,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     stack.callback(lambda: source.close(left_s()))
     pipeline = open_pipeline(config, selector, continuous=source.continuous)
     recorder = _open_recorder(config, stack, left_s) if config.recording.enabled and source.continuous else None
+    store = _open_store(config, stack, left_s) if source.live and source.continuous else None  # files start again
     context.facts.second_opinion = pipeline.second_opinion
     # These run in reverse order: the pipeline stops taking frames, the broker gets the offline status, a hanging Edge
     # TPU worker is killed, and the threads get the time that is left.
@@ -184,6 +187,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         wait_for_room=None if source.live else lambda: supervisor.wait_for_room(context.signals.any),
     )
     announcer = _open_announcer(context, continuous=source.continuous)
+    open_events = OpenEvents(pipeline.rules, reporter, recorder=recorder, store=store)
     supervisor = Supervisor(
         facts=context.facts,
         source=source,
@@ -192,22 +196,22 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         reporter=reporter,
         notifier=context.notifier,
         states=StateReporter(publisher, context.topics, config.mqtt.heartbeat_s) if source.continuous else None,
+        open_events=open_events,
         recorder=recorder,
         announcer=announcer,
         gate=pipeline.gate,
     )
-    live = LiveSensor(
-        context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor
-    )
-    live.open()
+    LiveSensor(
+        context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor,
+        open_events,
+    ).open()  # fmt: skip
     control = _open_control(context, announcer)
-    used = selector.selected.network
     second = pipeline.second_opinion.network
-    names = " + ".join(network.model.name for network in (used, second) if network)
-    log.info("%s -> %s on %s -> %s/...", source.description, names, used.runtime.name, context.topics.root)
-    return _Sensor(
-        source, pipeline, supervisor, control, [supervisor, reporter, *([recorder] if recorder else []), RejectedLog()]
-    )
+    names = " + ".join(one.model.name for one in (selector.selected.network, second) if one)
+    runtime = selector.selected.network.runtime.name
+    log.info("%s -> %s on %s -> %s/...", source.description, names, runtime, context.topics.root)
+    sinks: list[Sink] = [supervisor, reporter, open_events, *([recorder] if recorder else []), RejectedLog()]
+    return _Sensor(source, pipeline, supervisor, control, sinks)
 
 
 def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
@@ -230,6 +234,12 @@ def _open_control(context: _Context, announcer: Announcer) -> Control:
         requests={"ping": lambda: None, "reset_settings": context.settings.reset},
         listeners={birth_topic(context.config.home_assistant.prefix): announcer.birth},
     )
+
+
+def _open_store(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> EventStore:
+    store = EventStore(config.device.topic_id)
+    stack.callback(lambda: store.close(left_s()))
+    return store
 
 
 def _open_recorder(config: Config, stack: ExitStack, left_s: Callable[[], float]) -> Recorder:

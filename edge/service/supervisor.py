@@ -12,6 +12,7 @@ from edge.pipeline.gate import Gate
 from edge.pipeline.seams import FrameSource, Update
 from edge.recording.record import Recorder
 from edge.service import health, info
+from edge.service.open_events import OpenEvents
 from edge.service.reporter import Reporter
 from edge.service.sd_notify import Notifier
 from edge.service.states import StateReporter
@@ -20,6 +21,8 @@ from edge.types import CameraMode
 
 STATUS_INTERVAL_S = 2.0
 ROOM_POLL_S = 0.005
+# Why open events end, by the condition of the camera.
+NO_PICTURE = {"stalled": "camera stalled", "blind": "nothing can be seen", "off": "switched off"}
 
 
 class Supervisor:
@@ -39,6 +42,7 @@ class Supervisor:
         reporter: Reporter,
         notifier: Notifier,
         states: StateReporter | None = None,
+        open_events: OpenEvents | None = None,
         recorder: Recorder | None = None,
         announcer: Announcer | None = None,
         gate: Gate | None = None,
@@ -52,6 +56,7 @@ class Supervisor:
         self._reporter = reporter
         self._notifier = notifier
         self._states = states
+        self._open_events = open_events
         self._recorder = recorder
         self._announcer = announcer
         self._gate = gate
@@ -117,17 +122,18 @@ class Supervisor:
         if self._ready and (self._source.waiting or self._selector.recovering or self._source.off):
             self._ping(now_s)
         camera, idle = self._condition()
+        self._report_state(camera)
         if ((camera, idle) != self._reported or now_s >= self._next_health_s) and self._publisher.connection.connected:
             self.publish_health()
-        if self._states:
-            self._states.tick(known=camera == "ok")
         if self._announcer and self._announcer.tick():
             self._publisher.repeat_retained()
             self.publish_health()
         self._publisher.send_kept()
 
-    def end(self) -> None:
-        """Publish that the state of the room is unknown from now on."""
+    def end(self, reason: str) -> None:
+        """End open events, and publish that the state of the room is unknown from now on."""
+        if self._open_events:
+            self._open_events.stop(reason)
         if self._states:
             self._states.end()
 
@@ -171,6 +177,13 @@ class Supervisor:
         """Report to systemd, with the reason in the status line, that the old configuration stays in use."""
         self._refusal = f"; new configuration refused: {reason}"
         self._notifier.send("READY=1", self._status(self._monotonic()))
+
+    def _report_state(self, camera: messages.Camera) -> None:
+        """Publish the state if it is due. Before it becomes unknown, open events end."""
+        if self._open_events and camera in NO_PICTURE:
+            self._open_events.end(NO_PICTURE[camera])
+        if self._states:
+            self._states.tick(known=camera == "ok")
 
     def _count_idle(self, now_s: float) -> None:
         """Count the frames that no network has seen since the last call."""

@@ -52,7 +52,7 @@ def test_the_example_of_a_recording_can_be_read(tmp_path: Path) -> None:
     file, flaws = tmp_path / "hall-000001.jsonl", list[Flaw]()
     file.write_text(example, encoding="utf-8")
     assert [seen.sequence for seen in observations(file, flaws.append)] == [1234, 1235]
-    assert [flaw.line for flaw in flaws] == [4]  # the gap
+    assert [flaw.line for flaw in flaws] == [5]  # the gap
 
 
 @pytest.mark.parametrize("example", blocks("toml"), ids=name)

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ from edge import __version__
 from edge.camera import SOURCES
 from edge.cli.app import app
 from edge.config import Config, Line, Zone
+from edge.config.settings import SETTINGS, is_switch, limits_of
 from edge.errors import ReasonCode
-from edge.mqtt.topics import PAYLOADS, Topics
-from edge.recording.format import FrameLine, Gap, Header
+from edge.homeassistant.entities import entities_of
+from edge.mqtt.commands import KINDS, REQUESTS
+from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Channel
+from edge.recording.format import End, FrameLine, Gap, Header, Resumed
+from edge.rules.values import EVENT_TYPES
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
 from tests.docs.pages import Page, pages
@@ -72,33 +77,38 @@ def test_every_key_is_documented_with_its_default() -> None:
     assert required == {key for key, value in defaults.items() if value is None}
 
 
-def test_every_topic_has_a_section() -> None:
-    for topic in [*PAYLOADS, "status"]:
-        assert MQTT.section(topic)
-        name = {"event": "event/<rule>", "response": "response/<request>"}.get(topic, topic)
-        assert f"| `{name}` |" in MQTT.text
-        assert f"`{name}`" in Page("README.md").section("What it publishes")
+def shown(channel: Channel) -> str:
+    """The topic of a channel as in docs/mqtt.md."""
+    return channel.topic.replace("{setting}", "<name>").replace("{", "<").replace("}", ">")
 
 
-def test_topics_are_sent_as_documented() -> None:
-    topics, heartbeat_s = Topics("edge-pose", "hall"), 60.0
-    examples = {block.mark.removeprefix("message: "): block.text for block in MQTT.blocks}
-    payloads: dict[str, Any] = {
-        topic: msgspec.json.decode(examples[topic], type=payload) for topic, payload in PAYLOADS.items()
-    }
-    messages = {
-        "status": topics.status_message(online=True),
-        "info": topics.info_message(payloads["info"]),
-        "keypoints": topics.keypoints_message(payloads["keypoints"]),
-        "event/<rule>": topics.event_message(payloads["event"]),
-        "state": topics.state_message(payloads["state"], heartbeat_s),
-        "health": topics.health_message(payloads["health"], heartbeat_s),
-        "response/<request>": topics.response_message("set", payloads["response"]),
-    }
-    expiry = {None: "never", 5: "5 s", 30: "30 s", 300: "300 s", 3 * heartbeat_s: "3 × `mqtt.heartbeat_s`"}
-    for topic, message in messages.items():
-        retained = "yes" if message.retain else "no"
-        assert f"| `{topic}` | {retained} | {message.qos} | {expiry[message.expiry_s]} |" in MQTT.text
+@pytest.mark.parametrize("name", CHANNELS)
+def test_every_topic_is_documented_as_it_is_sent(name: str) -> None:
+    channel = CHANNELS[name]
+    assert MQTT.section("set and setting" if name in {"set", "setting"} else name)
+    assert f"`{shown(channel)}`" in Page("README.md").section("What it publishes")
+    if name in KINDS:
+        assert f"| `{shown(channel)}` |" in MQTT.text
+        return
+    expiry = "never" if channel.expiry_s is None else f"{channel.expiry_s} s"
+    if channel.expires_unrepeated:
+        expiry = f"{MISSED_HEARTBEATS} × `mqtt.heartbeat_s`"
+    retained, kind = "yes" if channel.retain else "no", "JSON" if channel.payload else "plain text"
+    assert f"| `{shown(channel)}` | {retained} | {channel.qos} | {expiry} | {kind} |" in MQTT.text
+
+
+def test_every_setting_and_request_is_documented() -> None:
+    for name, key in SETTINGS.items():
+        values = "`ON`, `OFF`" if is_switch(name) else "{:g} to {:g}".format(*limits_of(name))
+        assert f"| `{name}` | `{key}` | {values} |" in MQTT.section("set and setting")
+    documented = re.findall(r"^\| `(\w+)` \|", MQTT.section("request").partition("field")[0], re.MULTILINE)
+    assert documented == list(REQUESTS)
+
+
+def test_every_phase_is_documented() -> None:
+    for rule, phases in EVENT_TYPES.items():
+        (row,) = re.findall(rf"^\| \[`event/{rule}`\]\S+ \| (.*) \|$", MQTT.section("event"), re.MULTILINE)
+        assert re.findall(r"`(\w+)`", row) == list(phases)
 
 
 @pytest.mark.parametrize("topic", PAYLOADS)
@@ -114,7 +124,7 @@ def test_every_field_is_documented(topic: str) -> None:
     documented(PAYLOADS[topic])
 
 
-@pytest.mark.parametrize("line", [Header, FrameLine, Gap])
+@pytest.mark.parametrize("line", [Header, FrameLine, Gap, End, Resumed])
 def test_every_field_of_a_recording_is_documented(line: Any) -> None:
     section = Page("docs/recording.md").section(line.__struct_config__.tag)
     for field in msgspec.structs.fields(line):
@@ -127,6 +137,27 @@ def _structs(kind: Any) -> Iterator[Any]:
         yield kind
     for argument in getattr(kind, "__args__", ()):
         yield from _structs(argument)
+
+
+def test_every_entity_of_home_assistant_is_documented() -> None:
+    table = Page("docs/home-assistant.md").section("Entities")
+    documented = Counter(
+        (name, kind) for names, kind in re.findall(r"^\| ([A-Z][^|]*) \| ([^|]*) \|", table, re.MULTILINE)
+        for name in names.split(", ")
+    )  # fmt: skip
+    zone = {"name": "bed", "points": [[0, 0], [1, 0], [1, 1]]}
+    line = {"name": "door", "from": [0, 0], "to": [1, 1]}
+    everything = msgspec.convert({"device": {"id": "hall"}, "zones": [zone], "lines": [line]}, Config)
+    named = {"", "enum", "duration", "temperature", "restart"}  # kinds that say nothing beyond the value
+    assert documented == Counter(
+        (
+            entity.name,
+            entity.platform.replace("_", " ")
+            + ("" if entity.device_class in named else f", {entity.device_class}")
+            + ("" if entity.enabled else ", disabled"),
+        )
+        for entity in entities_of(everything)
+    )
 
 
 @pytest.mark.parametrize("command", options())

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge.mqtt.topics import PAYLOADS
+from edge.mqtt.commands import KINDS
+from edge.mqtt.topics import CHANNELS
 from edge.skeleton import PARTS
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port, mosquitto_sub, publish, relay
+from tests.support.contract import channel_of
 from tests.support.models import FAST_MODEL
 from tests.support.scenes import picture_of, save_pictures, scene
 from tests.support.sensor import ear, run_edge, sensor, watch
@@ -28,30 +30,36 @@ def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosq
     port = mosquitto().port
     options = "-V", "5", "-q", "1", "-F", "%t\t%q\t%r\t%E", "--retain-as-published"
     settings = {"camera.source": "synthetic:walk", "mqtt.heartbeat_s": 1}
+    expected = {
+        "status": {("1", "1", "")},
+        "info": {("1", "1", "")},
+        "keypoints": {("0", "0", "5")},
+        "event": {("1", "0", "300")},
+        "state": {("1", "1", "3")},
+        "health": {("1", "1", "3")},
+        "setting": {("1", "1", "")},
+        "response": {("1", "0", "30")},
+    }
+    assert expected.keys() == CHANNELS.keys() - KINDS
     with (
         mosquitto_sub(port, "edge-pose/#", tmp_path / "heard", *options) as lines,
         sensor(tmp_path, port, settings) as daemon,
     ):
-        until(lambda: all(any(f"/{name}" in line for line in lines()) for name in PAYLOADS))
+        until(lambda: any("/keypoints" in line for line in lines()))
+        publish(port, "edge-pose/test/request/ping", "")
+        until(lambda: all(any(f"/{name}" in line for line in lines()) for name in expected))
         daemon.assert_stops()
         until(lambda: sum("/status" in line for line in lines()) == 2)
         seen: dict[str, set[tuple[str, ...]]] = {}
         for line in lines():
             topic, *properties = line.split("\t")
-            if "/event/" in topic:
+            name, _ = channel_of(topic)
+            if name == "event":
                 # An event from before the connection has waited, so less time is left until it expires.
                 assert 200 < int(properties[2]) <= 300
-                topic, properties[2] = "edge-pose/test/event", "300"
-            seen.setdefault(topic, set()).add(tuple(properties))
-    assert seen == {
-        "edge-pose/test/status": {("1", "1", "")},
-        "edge-pose/test/info": {("1", "1", "")},
-        "edge-pose/test/keypoints": {("0", "0", "5")},
-        "edge-pose/test/event": {("1", "0", "300")},
-        "edge-pose/test/state": {("1", "1", "3")},
-        "edge-pose/test/health": {("1", "1", "3")},
-    }
-    assert {topic.rsplit("/", 1)[1] for topic in seen} == {*PAYLOADS, "status"}
+                properties[2] = "300"
+            seen.setdefault(name, set()).add(tuple(properties))
+    assert {name: seen[name] for name in seen if name not in KINDS} == expected
 
 
 @pytest.mark.parametrize("name", ["walk", "wave"])

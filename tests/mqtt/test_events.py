@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import jsonschema
 import msgspec
@@ -12,6 +11,7 @@ from edge.mqtt.events import StateOut, event_out, in_words, state_out, unknown_s
 from edge.mqtt.topics import Topics, schemas
 from edge.rules.values import Event, PersonState, State, ZoneState
 from edge.types import Message
+from tests.support.contract import content
 from tests.support.people import observation
 
 TOPICS = Topics("edge-pose", "hall")
@@ -26,12 +26,6 @@ STATE = State(
 )  # fmt: skip
 
 
-def validated(name: str, payload: bytes) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(payload)
-    jsonschema.validate(document, schemas()[name])
-    return document
-
-
 def test_an_event_follows_the_contract() -> None:
     message = TOPICS.event_message(event_out(CONFIRMED))
     assert (message.topic, message.qos, message.retain, message.expiry_s) == (
@@ -40,7 +34,7 @@ def test_an_event_follows_the_contract() -> None:
         False,
         300,
     )
-    document = validated("event", message.payload)
+    document = content(message)
     assert document == {
         "v": 1, "id": "3f0c", "event_type": "confirmed", "rule": "fall", "person": 3, "zone": None, "seq": 1240,
         "time": "2026-11-22T18:00:02.500Z", "started": "2026-11-22T18:00:00.400Z", "duration_s": 2.1,
@@ -51,7 +45,7 @@ def test_an_event_follows_the_contract() -> None:
 def test_a_state_follows_the_contract_and_lists_people_by_id() -> None:
     message = TOPICS.state_message(state_out(STATE, observation(1234, wall_s=1_795_370_401.123)), heartbeat_s=20)
     assert message == Message("edge-pose/hall/state", message.payload, qos=1, retain=True, expiry_s=60)
-    document = validated("state", message.payload)
+    document = content(message)
     assert document == {
         "v": 1, "time": "2026-11-22T18:00:01.123Z", "seq": 1234, "present": True, "people": 2, "standing": 1,
         "sitting": 0, "lying": 1, "fall": True, "still_down": False, "moving": True,
@@ -64,7 +58,7 @@ def test_a_state_follows_the_contract_and_lists_people_by_id() -> None:
 
 
 def test_an_unknown_state_has_every_key_and_is_null() -> None:
-    document = validated("state", TOPICS.state_message(unknown_state(1_795_370_400.0), 20).payload)
+    document = content(TOPICS.state_message(unknown_state(1_795_370_400.0), 20))
     assert list(document) == list(StateOut.__struct_fields__)
     known = {"v": 1, "time": "2026-11-22T18:00:00.000Z"}
     assert document == dict.fromkeys(document) | known

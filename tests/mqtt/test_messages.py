@@ -15,6 +15,7 @@ from edge.mqtt.messages import pose_out, timestamp
 from edge.mqtt.topics import Topics, schemas
 from edge.people.observing import rounded
 from edge.types import Pose, Track
+from tests.support.contract import content
 
 TOPICS = Topics("edge-pose", "edge-0a1b2c")
 
@@ -40,12 +41,6 @@ def keypoints(*people: Track) -> messages.Keypoints:
     )
 
 
-def validated(name: str, payload: bytes) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(payload)
-    jsonschema.validate(document, schemas()[name])
-    return document
-
-
 def test_a_keypoints_message_follows_the_contract() -> None:
     message = TOPICS.keypoints_message(keypoints(person()))
     assert (message.topic, message.qos, message.retain, message.expiry_s) == (
@@ -54,7 +49,7 @@ def test_a_keypoints_message_follows_the_contract() -> None:
         False,
         5,
     )
-    document = validated("keypoints", message.payload)
+    document = content(message)
     assert document["v"] == 1
     assert document["seq"] == 1234
     assert document["time"] == "2026-11-22T18:00:00.123Z"
@@ -78,12 +73,12 @@ def test_numbers_are_rounded_to_their_precision() -> None:
 
 
 def test_the_id_of_an_unconfirmed_person_is_null() -> None:
-    document = validated("keypoints", TOPICS.keypoints_message(keypoints(person(None), person(8))).payload)
+    document = content(TOPICS.keypoints_message(keypoints(person(None), person(8))))
     assert [one["id"] for one in document["poses"]] == [None, 8]
 
 
 def test_a_frame_without_people_gives_a_message_without_poses() -> None:
-    assert validated("keypoints", TOPICS.keypoints_message(keypoints()).payload)["poses"] == []
+    assert content(TOPICS.keypoints_message(keypoints()))["poses"] == []
 
 
 def test_status_is_retained_and_never_expires() -> None:
@@ -123,7 +118,7 @@ def test_health_expires_after_three_heartbeats() -> None:
     )
     message = TOPICS.health_message(health, heartbeat_s=20)
     assert (message.qos, message.retain, message.expiry_s) == (1, True, 60)
-    document = validated("health", message.payload)
+    document = content(message)
     assert document["last_frame_age_s"] is None  # unknown values are null, not left out
 
 

@@ -10,15 +10,14 @@ from msgspec import field
 
 from edge.config import Config, Mqtt
 from edge.errors import UsageError
-from edge.recording.format import Header
 from edge.recording.read import Flaw
 from edge.recording.record import Recorder
-from edge.recording.replay import in_order, replay
+from edge.recording.replay import Setup, in_order, replay
 from edge.rules.episode import OpenEvent, begin
 from edge.rules.rules import Rules
 from edge.rules.values import Event, Moment, State
 from edge.scenes.scenes import SCENE_FPS
-from edge.service.rules import config_of_rules, open_rules, tables_of_rules
+from edge.service.rules import config_of_rules, open_rules, reconfigure, tables_of_rules
 from edge.types import Frame
 from tests.support.fakes import ListSource
 from tests.support.models import fast_config
@@ -58,12 +57,14 @@ class EveryTenth:
 def played(paths: Sequence[Path]) -> tuple[list[Event], list[Flaw]]:
     """The events of the rule above, and the flaws."""
     flaws: list[Flaw] = []
-    found = replay(paths, lambda header: Rules([EveryTenth()], device_id=header.device), flaws.append)
+    found = replay(paths, Setup(lambda header: Rules([EveryTenth()], device_id=header.device)), flaws.append)
     return [event for _, event in found], flaws
 
 
-def configured_rules(header: Header) -> Rules:
-    return open_rules(config_of_rules(header.rules, header.device))
+CONFIGURED = Setup(
+    lambda header: open_rules(config_of_rules(header.rules, header.device)),
+    lambda rules, header: reconfigure(rules, config_of_rules(header.rules, header.device)),
+)
 
 
 @pytest.mark.parametrize(("name", "rules"), [("two", {"presence", "zone", "line"}), ("fall", set()), ("wave", set())])
@@ -95,7 +96,7 @@ def test_a_replay_of_a_running_pipeline_gives_the_same_events(tmp_path: Path, na
     assert {event.rule for event in expected} >= {"presence", "zone", *rules}
     assert len(expected) > 2
     flaws: list[Flaw] = []
-    assert list(replay(files(tmp_path), configured_rules, flaws.append)) == [("hall", event) for event in expected]
+    assert list(replay(files(tmp_path), CONFIGURED, flaws.append)) == [("hall", event) for event in expected]
     assert flaws == []
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from edge.rules.episode import Episode, OpenEvent, begin
 from edge.rules.presence import Presence
-from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules
+from edge.rules.rules import LONGEST_GAP_S, Outcome, Rules, Saved
 from edge.rules.values import Event, Moment, PersonState, Posture, State, Subject
 from tests.support.people import observation, person
 
@@ -151,7 +151,7 @@ def test_at_the_end_of_the_service_everything_ends_but_confirmed_falls() -> None
 def test_events_from_before_a_restart_end_with_the_first_frame() -> None:
     episode = Episode("presence", "abc", 50.0, 900.0)
     rules = Rules()
-    rules.resume([OpenEvent(episode, "left")])
+    rules.resume(Saved(events=(OpenEvent(episode, "left"),)))
     assert [one.episode for one in rules.open()] == [episode]
     (left,) = rules.update(observation(0, at_s=1000.0, wall_s=150.0)).events
     assert (left.type, left.id, left.reasons) == ("left", "abc", ("restarted",))

@@ -15,6 +15,7 @@ from edge.mqtt.topics import Topics
 from edge.service.control import BURST, LOG_S, REFUSAL_S, Control
 from edge.service.settings import Overrides, Settings
 from edge.types import Message
+from tests.support.contract import content
 
 TOPICS = Topics("edge-pose", "hall")
 
@@ -39,7 +40,7 @@ class Desk:
             SimpleNamespace(publish=self.sent.append),  # type: ignore[arg-type]
             TOPICS,
             settings=self.settings,
-            requests={"ping": lambda: {"pong": True}, "fail": self._fail},
+            requests={"ping": lambda: {"pong": True}, "reset_settings": self._fail},
             listeners={"homeassistant/status": self.heard.append},
             monotonic=lambda: self.now_s,
         )
@@ -50,7 +51,7 @@ class Desk:
         self.now_s += wait_s
         self.inbox.put(message(f"edge-pose/hall/{topic}", payload))
         self.control.tick()
-        return [json.loads(one.payload) for one in self.sent[before:]]
+        return [content(one) for one in self.sent[before:]]
 
     def _fail(self) -> None:
         raise CameraError("camera", "is off", "switch it on")
@@ -72,7 +73,7 @@ def test_a_request_gets_one_answer_with_its_transaction(desk: Desk, payload: byt
 
 
 def test_a_request_that_fails_is_answered_with_the_reason(desk: Desk) -> None:
-    (answer,) = desk.send("request/fail", b'{"transaction": 7}')
+    (answer,) = desk.send("request/reset_settings", b'{"transaction": 7}')
     assert (answer["transaction"], answer["status"], answer["error"]) == (7, "error", "is off; switch it on")
 
 

@@ -12,6 +12,7 @@ from edge.rules.rules import Outcome
 from edge.rules.values import Event
 from edge.service.reporter import Reporter
 from edge.types import Message
+from tests.support.contract import check
 from tests.support.fakes import blank_frame
 from tests.support.pipelines import empty_update
 
@@ -22,10 +23,12 @@ class Recorder:
         self.kept: list[Message] = []
 
     def publish(self, message: Message) -> bool:
+        check(message)
         self.messages.append(message)
         return True
 
     def publish_kept(self, message: Message) -> None:
+        check(message)
         self.kept.append(message)
 
 

@@ -42,8 +42,9 @@ def test_every_setting_can_be_changed_and_outlasts_a_restart(name: str, path: Pa
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("enabled", "0"), ("enabled", ""), ("enabled", "true"), ("fall_confirm_s", "0.4"), ("fall_confirm_s", "nan"),
-        ("fall_confirm_s", "inf"), ("fall_confirm_s", "1e3"), ("fall_confirm_s", "1_0"), ("fall_confirm_s", "²"),
+        ("enabled", "0"), ("enabled", ""), ("enabled", "true"), ("enabled", "o\ufb00"), ("fall_confirm_s", "0.4"),
+        ("fall_confirm_s", "nan"), ("fall_confirm_s", "inf"), ("fall_confirm_s", "1e3"), ("fall_confirm_s", "1_0"),
+        ("fall_confirm_s", "²"),
         ("min_confidence", "-0.1"), ("max_rate_hz", "9" * 400), ("presence_leave_s", "ON"), ("min_confidence", "0,5"),
     ],
 )  # fmt: skip
@@ -57,7 +58,7 @@ def test_an_invalid_value_is_refused_and_changes_nothing(name: str, text: str, p
 
 
 def test_values_are_written_as_short_as_they_can_be_read() -> None:
-    for text in ("ON", "OFF", "0.3", "2", "0.1", "999999999", "0.123456789"):
+    for text in ("ON", "OFF", "0.3", "2", "0.1", "999999999", "0.123456789", "0.00001"):
         name = "enabled" if text.isalpha() else "max_rate_hz"
         assert text_of(parse(name, text)) == text
     assert parse("enabled", "off") is False

@@ -1,6 +1,5 @@
 """When `state` is published."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from edge.rules.rules import Outcome
 from edge.rules.values import PersonState, State, ZoneState
 from edge.service.states import SHORTEST_PERIOD_S, StateReporter
 from edge.types import Message
+from tests.support.contract import content
 from tests.support.fakes import blank_frame
 from tests.support.pipelines import empty_update
 
@@ -48,7 +48,7 @@ class Publishing:
 
     @property
     def states(self) -> list[dict[str, Any]]:
-        return [json.loads(message.payload) for message in self.messages]
+        return [content(message) for message in self.messages]
 
     @property
     def numbers(self) -> list[int | None]:

@@ -14,17 +14,23 @@ from edge.inference.fallback import OneNetwork
 from edge.inference.network import Selected
 from edge.inference.network import State as BackendState
 from edge.mqtt.topics import Topics
-from edge.rules.rules import Outcome
-from edge.rules.values import State
+from edge.pipeline.seams import Sink
+from edge.recording.record import Recorder
+from edge.rules.rules import Rules
+from edge.service.event_store import EventStore
 from edge.service.info import Facts
+from edge.service.open_events import OpenEvents
 from edge.service.reporter import Reporter
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
-from edge.types import CameraMode, Message
+from edge.types import CameraMode, Message, Person
+from tests.support.contract import check
 from tests.support.fakes import ListSource, PaintedRuntime, blank_frame
+from tests.support.people import observation
 from tests.support.pipelines import empty_update, network_of
 
 STALL_S, HEARTBEAT_S = 5.0, 1000.0
+WALL_S = 1_795_370_400.0
 MODE = CameraMode("imx708", "BGR888", 470, 352, 15.0, "continuous")
 
 
@@ -50,6 +56,7 @@ class Listener:
         self.states: list[str] = []
 
     def publish(self, message: Message) -> bool:
+        check(message)
         self.messages.append(message)
         return True
 
@@ -79,8 +86,11 @@ class FakeGate:
 class Running:
     """A supervisor and everything around it."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, rules: Rules | None = None, *, recorder: Recorder | None = None, store: EventStore | None = None
+    ) -> None:
         self.gate = FakeGate()
+        self.rules = rules or Rules()
         gate: Any = self.gate
         self.clock, self.listener, self.source = Clock(), Listener(), ListSource([])
         network = network_of(PaintedRuntime({}, (353, 481)), lambda _: pytest.fail("nothing is decoded here"))
@@ -88,18 +98,22 @@ class Running:
         config = Config(camera=Camera(source="picamera2", stall_s=STALL_S))
         fake: Any = self.listener
         self.reporter = Reporter(fake, Topics("edge-pose", "test"), max_rate_hz=0, wait_for_room=None)
+        self.open_events = OpenEvents(self.rules, self.reporter, recorder=recorder, store=store)
         self.supervisor = Supervisor(
             facts=Facts(config, self.selector, self.source), source=self.source, selector=self.selector,
-            publisher=fake, reporter=self.reporter, notifier=fake, gate=gate,
+            publisher=fake, reporter=self.reporter, notifier=fake, gate=gate, open_events=self.open_events,
             states=StateReporter(fake, Topics("edge-pose", "test"), HEARTBEAT_S, self.clock), monotonic=self.clock,
         )  # fmt: skip
+        self.sinks: list[Sink] = [self.supervisor, self.reporter, self.open_events, *([recorder] if recorder else [])]
 
-    def frame(self, sequence: int, *, age_s: float | None = None) -> None:
-        """A frame passes both sinks, and the clock ticks."""
+    def frame(self, sequence: int, *people: Person, age_s: float | None = None) -> None:
+        """A frame passes rules and sinks, and the clock ticks."""
         now_s = self.clock.now_s
         frame = replace(blank_frame(sequence), monotonic_s=now_s - (age_s or 0), dated=age_s is not None)
-        update = replace(empty_update(frame, now_s, 0.01), outcome=Outcome((), State(people=0)))
-        for sink in (self.supervisor, self.reporter):
+        at_s, wall_s = round(frame.monotonic_s, 3), round(WALL_S + now_s, 3)  # as the pipeline does
+        seen = observation(sequence, *people, at_s=at_s, wall_s=wall_s)
+        update = replace(empty_update(frame, now_s, 0.01), seen=seen, outcome=self.rules.update(seen))
+        for sink in self.sinks:
             sink.publish(update)
         self.supervisor.tick()
 
@@ -143,7 +157,7 @@ def test_the_state_is_null_at_the_start_while_the_camera_is_stalled_and_at_the_e
     running.wait(STALL_S + 3)
     running.frame(1)
     running.wait(1)
-    running.supervisor.end()
+    running.supervisor.end("stopped")
     states = [(state["seq"], state["people"]) for state in running.listener.all("state")]
     assert states == [(None, None), (0, 0), (None, None), (1, 0), (None, None)]
 

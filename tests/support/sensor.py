@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,20 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import msgspec
 
 from edge.config import Model, Mqtt
 from edge.mqtt.connection import send
 from edge.mqtt.subscription import Subscription
-from edge.mqtt.topics import schemas
 from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK
+from tests.support.contract import check
 from tests.support.models import FAST_MODEL
 from tests.support.waiting import LONG_S, until
 
-VALIDATORS = {name: jsonschema.validators.validator_for(schema)(schema) for name, schema in schemas().items()}
 STOP_LIMIT_S = 2.0
 
 
@@ -128,7 +125,7 @@ def sensor(
 
 @dataclass
 class Ear:
-    """All messages under edge-pose/, in order; JSON payloads are checked against their schemas."""
+    """All messages under edge-pose/, in order; each is checked against the contract."""
 
     subscription: Subscription
     heard: list[Message] = field(default_factory=list)
@@ -139,7 +136,7 @@ class Ear:
         while True:
             message = self.subscription.next(0.1)
             if message is not None:
-                self._check(message)
+                check(message)
                 self.heard.append(message)
                 if until(message):
                     return message
@@ -164,16 +161,6 @@ class Ear:
         content = payload.encode() if isinstance(payload, str) else payload
         with self.subscription.connection.lock:
             send(self.subscription.connection.client, Message(topic, content, qos=1, retain=retain))
-
-    @staticmethod
-    def _check(message: Message) -> None:
-        name = message.topic.split("/")[2]
-        if name == "status":
-            assert message.payload in (b"online", b"offline")
-        elif name == "setting":
-            assert re.fullmatch(rb"ON|OFF|\d+(\.\d+)?", message.payload)
-        elif name not in {"set", "request"}:
-            VALIDATORS[name].validate(json.loads(message.payload))
 
 
 @contextmanager
