@@ -1,5 +1,6 @@
 """The part of a discovery message that describes one entity."""
 
+import re
 from typing import Any
 
 from edge.config.settings import limits_of
@@ -14,6 +15,8 @@ def component(entity: Entity, topics: Topics, device_id: str) -> dict[str, Any]:
     options: dict[str, Any] = {
         "platform": entity.platform,
         "unique_id": f"{device_id}_{entity.key}",
+        # Otherwise it would depend on the names of device and area, and on Home Assistant's version.
+        "default_entity_id": f"{entity.platform}.{_slug(device_id)}_{_slug(entity.name)}",
         "name": entity.name,
         "device_class": entity.device_class,
         "entity_category": entity.category,
@@ -47,3 +50,7 @@ def _specific(entity: Entity, topics: Topics) -> dict[str, Any]:
             return {"state_topic": topic, "event_types": list(entity.choices)}
         case _:
             return {"state_topic": topic} | ({"options": list(entity.choices)} if entity.choices else {})
+
+
+def _slug(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")

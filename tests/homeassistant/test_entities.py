@@ -117,6 +117,14 @@ def test_every_entity_has_the_topics_of_its_platform(one: Entity) -> None:
     assert all(topic.startswith("edge-pose/hall/") for name, topic in described.items() if name.endswith("_topic"))
 
 
+def test_entity_ids_are_made_of_the_device_id_and_the_name() -> None:
+    described = component(entity("zone_bed_occupancy"), TOPICS, "front-door")
+    assert described["default_entity_id"] == "binary_sensor.front_door_bed_occupancy"
+    ids = {component(one, TOPICS, "hall")["default_entity_id"] for one in entities_of(EVERYTHING)}
+    assert len(ids) == len(list(entities_of(EVERYTHING)))
+    assert {"binary_sensor.hall_fall", "event.hall_fall", "binary_sensor.hall_accelerator_fall_back"} < ids
+
+
 def test_a_setting_is_reported_and_changed_on_its_topics() -> None:
     described = component(entity("fall_confirm_s"), TOPICS, "hall")
     assert described["state_topic"] == "edge-pose/hall/setting/fall_confirm_s"
