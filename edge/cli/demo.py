@@ -70,7 +70,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
         signal.signal(number, signal.default_int_handler)
     with named_by_option("--source", source):
         open_source(Camera(source=source)).close()  # reports an invalid source before the service starts
-    with _broker(broker) as (host, port):
+    with _broker(broker) as (host, port), tempfile.TemporaryDirectory(prefix="edge-pose-demo-") as state:
         mqtt = Mqtt(host=host, port=port)
         device_id = f"demo-{os.getpid()}"  # must differ from the ID of this machine's own sensor
         topics = Topics(mqtt.base_topic, device_id)
@@ -79,7 +79,7 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
         notes.print(Text.assemble(("edge-pose demo", "bold"), path))
         notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
         notes.print(f"Events: {_this_command()} watch --events --host {host}:{port}", style="dim")
-        service = _start_service(mqtt, device_id, source)
+        service = _start_service(mqtt, device_id, source, state)
         log = threading.Thread(target=_print_log, args=(service, notes), daemon=True)
         log.start()
         try:
@@ -133,8 +133,11 @@ def _show(subscription: Subscription, service: "subprocess.Popen[str]", view: Vi
     return EXIT_OK if service.returncode is None else max(service.returncode, EXIT_FAILURE)
 
 
-def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen[str]":
-    """Start the service with default settings except for the demo's own, which are environment variables."""
+def _start_service(mqtt: Mqtt, device_id: str, source: str, state: str) -> "subprocess.Popen[str]":
+    """Start the service with default settings except for the demo's own, which are environment variables.
+
+    It keeps its state in the folder `state`.
+    """
     settings = {
         "device.id": device_id,
         "camera.source": source,
@@ -146,7 +149,7 @@ def _start_service(mqtt: Mqtt, device_id: str, source: str) -> "subprocess.Popen
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
     return subprocess.Popen(
         [sys.executable, "-m", "edge", "run", "--config", os.devnull, "--log-level", "warning"],
-        env=inherited | {variable_of(key): value for key, value in settings.items()},
+        env=inherited | {variable_of(key): value for key, value in settings.items()} | {"STATE_DIRECTORY": state},
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",

@@ -159,7 +159,10 @@ class Rules:
         ending = [one for rule in self._rules if rule not in rules for one in rule.open()]
         self._rules = tuple(rules)
         self._show_postures = self._postures is not None and show_postures
-        return tuple(one.end(self._moment, [reason]) for one in ending) if self._moment else ()
+        if self._moment is None:
+            self._interrupted += tuple((one, reason) for one in ending)
+            return ()
+        return tuple(one.end(self._moment, [reason]) for one in ending)
 
     def _advance(self, monotonic_s: float) -> None:
         """Advance the time watched. The camera's clock may jump back when a file is played again."""

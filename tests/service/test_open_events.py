@@ -235,6 +235,16 @@ def test_a_fall_from_before_a_restart_is_cleared_if_the_rule_is_off_now(room: Ro
     assert later.listener.all("state")[-1]["fall"] is None
 
 
+def test_a_fall_from_before_a_restart_is_cleared_if_the_rule_is_switched_off_before_the_first_frame(room: Room) -> None:
+    room.fall()
+    room.close()
+    later = Room(room.folder, start_s=room.clock.now_s + 10)
+    later.open_events.reconfigure(config(device={"id": "test"}, fall={"enabled": False}))
+    assert later.events == []
+    later.show(for_s=1)
+    assert later.types("fall") == ["cleared"]
+
+
 def test_rules_may_be_switched_while_they_run_and_a_replay_follows(room: Room) -> None:
     someone = person(1, RAISED, at=(200, 200))
     room.show(someone, for_s=4)
