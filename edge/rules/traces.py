@@ -39,7 +39,7 @@ class Traces:
             else:
                 new.append(subject)
         taken = {id(trace) for trace, _ in seen}
-        for subject in new:
+        for subject in sorted(new, key=lambda one: one.posture != "lying"):  # a helper may come into view beside them
             lost = [one for one in self._traces if id(one) not in taken]
             trace = _continued(subject, lost) or Trace(subject.id, now_s)
             if all(trace is not one for one in self._traces):

@@ -53,7 +53,7 @@ class EventStore:
     """A thread writes the file, because an SD card may take a second. The main thread calls all methods."""
 
     def __init__(self, device_id: str, clocks: Clocks | None = None) -> None:
-        self._path = state_file("open-events", device_id)
+        self._path = state_file("open_events", device_id)
         self._device_id = device_id
         self._clocks = clocks or Clocks()
         self._boot = self._clocks.boot()

@@ -44,7 +44,7 @@ def test_a_fall_outlasts_a_killed_service_and_is_cleared_when_the_person_stands(
     with ear(port) as heard:
         with sensor(tmp_path, port, FALL) as daemon:
             arrived, confirmed = event(heard, "presence", "arrived"), event(heard, "fall", "confirmed")
-            file = tmp_path / "state/test.open-events.json"
+            file = tmp_path / "state/test.open_events.json"
             until(lambda: file.exists() and '"still_down"' in file.read_text())
             daemon.stop(signal.SIGKILL)
             heard.topic("status", b"offline")

@@ -378,6 +378,15 @@ def test_after_a_restart_another_person_with_the_same_id_does_not_clear_the_fall
     assert state(player).fall is True
 
 
+def test_after_a_restart_a_helper_beside_the_fallen_person_does_not_clear_the_fall() -> None:
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(90), 6, VIEWS["front"]), falls=falls)
+    helper, lies = View(aside=0.8, heading=180).person(1, STANDING), VIEWS["front"].person(2, fall(90)(9))
+    player = play([[helper, lies]] * 150, falls=restarted_after(falls), start_s=10)
+    assert player.events == []
+    assert state(player).fall is True
+
+
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("towards", [0, 90, 180, 270, 225])
 def test_after_a_restart_a_person_who_still_lies_there_does_not_clear_the_fall(view: str, towards: float) -> None:

@@ -40,7 +40,7 @@ class Machine:
 
     @property
     def path(self) -> Path:
-        return self.folder / "hall.open-events.json"
+        return self.folder / "hall.open_events.json"
 
     def store(self, device_id: str = "hall") -> EventStore:
         """The store of a new run."""
@@ -202,7 +202,7 @@ def test_a_damaged_or_foreign_file_is_set_aside_with_one_warning(
     machine.path.write_bytes(content)
     assert machine.store().load() == Saved()
     assert not machine.path.exists()
-    assert machine.path.with_name("hall.open-events.json.damaged").read_bytes() == content
+    assert machine.path.with_name("hall.open_events.json.damaged").read_bytes() == content
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     machine.save(BOTH)
     assert machine.store().load() == BOTH

@@ -61,8 +61,8 @@ set_key source '"synthetic:walk"'
 start_fresh
 check "the service is READY after the first frame" eval 'is ActiveState active && [[ $(receive +/info) == *\"frame\":{\"width\":640* ]]'
 check "its status is «online»" status_is online
-check "open events are kept in the state directory, which others cannot read" until_true eval 'grep -q presence /var/lib/edge-pose/*.open-events.json &&
-    ! runuser -u nobody -- cat /var/lib/edge-pose/*.open-events.json'
+check "open events are kept in the state directory, which others cannot read" until_true eval 'grep -q presence /var/lib/edge-pose/*.open_events.json &&
+    ! runuser -u nobody -- cat /var/lib/edge-pose/*.open_events.json'
 check "systemctl status shows frame rate and people" eval '[[ $(unit StatusText) == *fps*person* ]]'
 pid=$(unit MainPID)
 sum=$(sha256sum $config /etc/edge-pose/mqtt_password)
