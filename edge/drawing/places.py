@@ -20,6 +20,20 @@ def draw_places(
     Coordinates are fractions of the picture; with `mirrored`, of the picture as in a mirror.
     """
     image = image.copy()
+    paint_places(image, zones, lines, mirrored=mirrored)
+    return image
+
+
+def paint_places(  # noqa: PLR0913 - what to draw, and how
+    image: Image.Image,
+    zones: Sequence[Zone],
+    lines: Sequence[Line],
+    *,
+    mirrored: bool = False,
+    brightness: float = 1.0,
+    inside: float | None = None,
+) -> None:
+    """The same on the image itself, with darker colours. `inside` is the brightness that zones are filled with."""
     draw = ImageDraw.Draw(image)
     width, size = max(2, round(image.height / 240)), max(11, image.height / 40)
 
@@ -30,18 +44,27 @@ def draw_places(
         for fill, extra in ((OUTLINE, 2), (colour, 0)):
             draw.line(points, fill, width + extra, joint="curve")
 
-    for zone in zones:
-        corners = [place(*point) for point in zone.points]
-        stroke([*corners, corners[0]], KINDS[zone.kind])
-        draw_tag(draw, zone.name, KINDS[zone.kind], min(corners, key=lambda corner: corner[1]), size)
+    outlines = [[place(*point) for point in zone.points] for zone in zones]
+    if inside is not None:
+        for zone, corners in zip(zones, outlines, strict=True):
+            draw.polygon(corners, darker(KINDS[zone.kind], inside))
+    for zone, corners in zip(zones, outlines, strict=True):
+        colour = darker(KINDS[zone.kind], brightness)
+        stroke([*corners, corners[0]], colour)
+        draw_tag(draw, zone.name, colour, min(corners, key=lambda corner: corner[1]), size)
+    colour = darker(LINE, brightness)
     for line in lines:
         (ax, ay), (bx, by) = start, end = place(*line.start), place(*line.to)
-        stroke([start, end], LINE)
+        stroke([start, end], colour)
         # In a picture, whose y runs down, the right of (x, y) is (-y, x).
         turn = (-1 if mirrored else 1) * IN_LENGTH * image.height / max(abs(complex(bx - ax, by - ay)), 1)
         middle = (ax + bx) / 2, (ay + by) / 2
         tip = middle[0] - (by - ay) * turn, middle[1] + (bx - ax) * turn
-        stroke([middle, tip], LINE)
-        draw_tag(draw, "in", LINE, tip, size)
-        draw_tag(draw, line.name, LINE, end, size)
-    return image
+        stroke([middle, tip], colour)
+        draw_tag(draw, "in", colour, tip, size)
+        draw_tag(draw, line.name, colour, end, size)
+
+
+def darker(colour: Colour, brightness: float) -> Colour:
+    red, green, blue = (round(value * brightness) for value in colour)
+    return red, green, blue
