@@ -117,6 +117,10 @@ class BrokerError(EdgeError, RuntimeError):
     """The broker cannot be reached, or refuses the connection."""
 
 
+class RequestError(EdgeError, RuntimeError):
+    """A request over MQTT cannot be carried out now."""
+
+
 def pip_install(extra: str) -> str:
     """The command that installs an extra into this environment without replacing apt's numpy, which picamera2 needs."""
     sudo = "" if os.access(sys.prefix, os.W_OK) else "sudo "

@@ -202,6 +202,7 @@ class Mqtt(Table, frozen=True):
     base_topic: TopicStart = "edge-pose"
     max_rate_hz: Annotated[float, Meta(ge=0, le=1000)] = 0
     heartbeat_s: Annotated[float, Meta(ge=1, le=86400)] = 60
+    snapshot_s: Annotated[float, Meta(ge=0, le=86400)] = 0
     tls: Tls = field(default_factory=Tls)
 
 

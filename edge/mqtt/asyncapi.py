@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.config.settings import NUMBER, SETTINGS, is_switch, limits_of
+from edge.mqtt.answers import ANSWERS
 from edge.mqtt.commands import KINDS, REQUESTS
 from edge.mqtt.messages import SCHEMA_VERSION
 from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Topics
@@ -18,6 +19,7 @@ BINDING: Final = {"bindingVersion": "0.2.0"}  # of mqtt
 ON_OFF: Final = {"type": "string", "enum": ["ON", "OFF"]}
 PLACE: Final = Topics("{base_topic}", "{device_id}")
 LOGINS: Final = [{"$ref": "#/components/securitySchemes/login"}, {"$ref": "#/components/securitySchemes/certificate"}]
+REF: Final = "#/components/schemas/{name}"
 DESCRIPTION: Final = (
     "An edge-pose sensor publishes the people that its camera sees, and takes settings and requests. `docs/mqtt.md` "
     "explains the messages. Fields may be added to the payloads, so ignore fields that you do not know. `null` means "
@@ -108,11 +110,19 @@ def _channel(name: str) -> dict[str, Any]:
 def _messages(name: str) -> dict[str, dict[str, Any]]:
     channel = CHANNELS[name]
     if channel.payload:
-        payload = {"$ref": f"#/components/schemas/{channel.payload.__name__}"}
-        return {name: _message(name, channel.summary, "application/json", payload)}
+        messages = {name: _json_message(name, channel.summary, channel.payload)}
+        for request, answer in ANSWERS.items() if name == "response" else ():
+            one = f"response_{request}"
+            messages[one] = _json_message(one, f"The answer to request/{request}.", answer)
+        return messages
     if name == "snapshot":
         return {name: _message(name, channel.summary, "image/png", {"type": "string", "format": "binary"})}
     return {one: _message(one, channel.summary, "text/plain", schema) for one, schema in text_schemas(name).items()}
+
+
+def _json_message(name: str, summary: str, payload: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([payload], ref_template=REF)
+    return _message(name, summary, "application/json", schema)
 
 
 def _message(name: str, summary: str, content_type: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +171,7 @@ def _parameters() -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """The Structs of the payloads. AsyncAPI has the tuples of JSON Schema draft 7."""
-    _, found = msgspec.json.schema_components(PAYLOADS.values(), ref_template="#/components/schemas/{name}")
+    _, found = msgspec.json.schema_components([*PAYLOADS.values(), *ANSWERS.values()], ref_template=REF)
     return {name: _with_old_tuples(found[name]) for name in sorted(found)}
 
 

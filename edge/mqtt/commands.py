@@ -5,7 +5,7 @@ a JSON object, whose `transaction` comes back in the one answer on `response/<op
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -14,9 +14,13 @@ from edge.mqtt.messages import SCHEMA_VERSION, Payload
 Kind: TypeAlias = Literal["set", "request"]
 KINDS: tuple[Kind, ...] = ("set", "request")
 Transaction: TypeAlias = str | int | float | bool | None
+Data = TypeVar("Data")
 
 # The requests, and what each one does.
 REQUESTS = {
+    "people": "Answers with the people in view.",
+    "snapshot": "Publishes a drawing of the people on `snapshot`.",
+    "restart": "Restarts the service.",
     "ping": "Answers.",
     "reset_settings": "Goes back to the settings of the configuration file; a camera that was switched off stays off.",
 }
@@ -37,17 +41,17 @@ class Request(Payload, frozen=True):
     transaction: Annotated[Transaction, Meta(description="comes back in the answer")] = None
 
 
-class Response(Payload, frozen=True):
+class Response(Payload, Generic[Data], frozen=True):
     v: Literal[1]
     transaction: Annotated[Transaction, Meta(description="as in the request; null without one, and for settings")]
     status: Literal["ok", "error"]
     error: Annotated[str, Meta(description="what is wrong, and what to do")] | UnsetType = UNSET
-    data: Annotated[Any, Meta(description="the answer; for a setting, its name")] = None
+    data: Annotated[Data | None, Meta(description="the answer; for a refused setting, its name")] = None
 
 
-def done(transaction: Transaction, data: Any = None) -> Response:
+def done(transaction: Transaction, data: Any = None) -> Response[Any]:
     return Response(v=SCHEMA_VERSION, transaction=transaction, status="ok", data=data)
 
 
-def refused(transaction: Transaction, error: str, data: Any = None) -> Response:
+def refused(transaction: Transaction, error: str, data: Any = None) -> Response[Any]:
     return Response(v=SCHEMA_VERSION, transaction=transaction, status="error", error=error, data=data)

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.mqtt.messages import SCHEMA_VERSION, Count, Payload, Share, Time, timestamp
-from edge.rules.values import Event, Posture, State
+from edge.rules.values import Event, PersonState, Posture, State
 from edge.types import Observation
 
 
@@ -107,11 +107,12 @@ def state_out(state: State, seen: Observation) -> StateOut:
             name: ZoneOut(occupied=zone.occupied, people=zone.people, dwell_s=round(zone.dwell_s, 1))
             for name, zone in state.zones.items()
         },
-        persons=tuple(
-            PersonOut(id=one.id, posture=one.posture, zones=one.zones, since=timestamp(one.since_wall_s))
-            for one in sorted(state.persons, key=lambda one: one.id)
-        ),
+        persons=tuple(person_out(one) for one in sorted(state.persons, key=lambda one: one.id)),
     )
+
+
+def person_out(person: PersonState) -> PersonOut:
+    return PersonOut(id=person.id, posture=person.posture, zones=person.zones, since=timestamp(person.since_wall_s))
 
 
 def unknown_state(wall_s: float) -> StateOut:

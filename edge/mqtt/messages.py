@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from edge.errors import ReasonCode
 from edge.skeleton import PARTS
-from edge.types import Backend, Frame, Person
+from edge.types import Backend, Box, Frame, Person
 
 SCHEMA_VERSION: Final = 1
 
@@ -205,17 +205,21 @@ def size_out(frame: Frame) -> Size:
 
 def pose_out(person: Person) -> PoseOut:
     """A person's visible keypoints and the box around them."""
-    box = person.box
     return PoseOut(
         id=person.id,
         score=person.score,
-        box=(box.left, box.top, round(box.width, 1), round(box.height, 1)),
+        box=box_out(person.box),
         keypoints=tuple(
             KeypointOut(index=k, body_part=PARTS[k], x=point.x, y=point.y, confidence=point.confidence)
             for k, point in enumerate(person.keypoints)
             if point is not None
         ),
     )
+
+
+def box_out(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height."""
+    return box.left, box.top, round(box.width, 1), round(box.height, 1)
 
 
 def timestamp(wall_s: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edge.config.settings import SETTINGS
+from edge.mqtt.answers import ANSWERS
 from edge.mqtt.commands import KINDS, Command, Kind, Request, Response
 from edge.mqtt.events import EventOut, StateOut
 from edge.mqtt.messages import Health, Info, Keypoints, Payload
@@ -44,6 +45,7 @@ CHANNELS = {
     "health": Channel(
         topic="health", summary="How the sensor is doing.", payload=Health, retain=True, expires_unrepeated=True
     ),
+    "snapshot": Channel(topic="snapshot", summary="People and zones, drawn on black.", qos=0, expiry_s=30),
     "set": Channel(topic="set/{setting}", summary="Changes a setting. Retained messages are ignored."),
     "setting": Channel(topic="setting/{setting}", summary="The value of a setting in force.", retain=True),
     "request": Channel(
@@ -56,8 +58,9 @@ PAYLOADS = {name: channel.payload for name, channel in CHANNELS.items() if chann
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each JSON payload, by the name of its channel."""
-    return {name: {"$schema": DIALECT} | msgspec.json.schema(payload) for name, payload in PAYLOADS.items()}
+    """The JSON Schema of each JSON payload, by the name of its channel; also of answers, such as `response/people`."""
+    payloads = PAYLOADS | {f"response/{name}": answer for name, answer in ANSWERS.items()}
+    return {name: {"$schema": DIALECT} | msgspec.json.schema(payload) for name, payload in payloads.items()}
 
 
 def discovery_topic(prefix: str, device_id: str) -> str:
@@ -80,7 +83,7 @@ class Topics:
         self.keypoints = self._topic("keypoints")
         self.health = self._topic("health")
         self.state = self._topic("state")
-        self.snapshot = f"{self.root}/snapshot"
+        self.snapshot = self._topic("snapshot")
         self.retained = self.status, self.info, self.health, self.state, *map(self.setting, SETTINGS)
         self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
 
@@ -136,11 +139,11 @@ class Topics:
     def setting_message(self, name: str, value: str) -> Message:
         return _message("setting", self.setting(name), value.encode())
 
-    def response_message(self, name: str, response: Response) -> Message:
+    def response_message(self, name: str, response: Response[Any]) -> Message:
         return _message("response", self.response(name), response)
 
     def snapshot_message(self, png: bytes) -> Message:
-        return Message(self.snapshot, png, expiry_s=30)
+        return _message("snapshot", self.snapshot, png)
 
     def _topic(self, channel: str, name: str = "") -> str:
         return f"{self.root}/{CHANNELS[channel].topic.partition('{')[0]}{name}"

@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import msgspec
 
 from edge.errors import EdgeError
-from edge.mqtt.commands import Command, Request, Response, done, refused
+from edge.mqtt.commands import Command, Request, Response, Transaction, done, refused
 from edge.mqtt.inbox import MAX_BYTES, Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
@@ -16,12 +18,22 @@ from edge.service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-Handler: TypeAlias = Callable[[], Any]  # returns the `data` of the answer; raises EdgeError
+# Returns the `data` of the answer, or a Future of it; raises EdgeError, also through the Future.
+Handler: TypeAlias = Callable[[], Any]
 
 LONGEST_TEXT = 64  # characters of a name or a setting that are repeated in an answer
 # A burst of so many commands is carried out, and then one more per REFILL_S.
 BURST, REFILL_S = 20, 0.1
 REFUSAL_S, LOG_S = 1.0, 60.0  # between two refusals of invalid commands, and between two lines in the log
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unfinished:
+    """A request that is being carried out in another thread."""
+
+    name: str
+    transaction: Transaction
+    result: "Future[Any]"
 
 
 class Control:
@@ -50,9 +62,11 @@ class Control:
         self._refilled_s = monotonic()
         self._refused_s = self._logged_s = float("-inf")
         self._dropped = 0  # by the inbox, as far as reported
+        self._unfinished: list[_Unfinished] = []
 
     def tick(self) -> None:
         """Carry out what has arrived; call this regularly."""
+        self._answer_finished()
         now_s = self._monotonic()
         self._credit = min(self._credit + (now_s - self._refilled_s) / REFILL_S, float(BURST))
         self._refilled_s = now_s
@@ -69,6 +83,13 @@ class Control:
         if self._inbox.dropped != self._dropped:
             self._dropped = self._inbox.dropped
             self._note(f"too many commands: {self._dropped} dropped so far", now_s)
+
+    def end(self) -> None:
+        """Answer the requests that will not be finished. May be called more than once."""
+        self._answer_finished()
+        for one in self._unfinished:
+            self._answer(one.name, refused(one.transaction, "the sensor stops; try again when it is online"))
+        self._unfinished.clear()
 
     def _invalid(self, command: Command) -> str:
         """What is wrong with a command that can only be a mistake; empty for others."""
@@ -88,10 +109,23 @@ class Control:
     def _request(self, command: Command) -> None:
         request = _read(command.payload) or Request()
         try:
-            answer = done(request.transaction, self._requests[command.name]())
+            result = self._requests[command.name]()
         except EdgeError as exc:
-            answer = refused(request.transaction, exc.text)
-        self._answer(command.name, answer)
+            self._answer(command.name, refused(request.transaction, exc.text))
+            return
+        if isinstance(result, Future):
+            self._unfinished.append(_Unfinished(command.name, request.transaction, result))
+        else:
+            self._answer(command.name, done(request.transaction, result))
+
+    def _answer_finished(self) -> None:
+        for one in [one for one in self._unfinished if one.result.done()]:
+            self._unfinished.remove(one)
+            try:
+                answer = done(one.transaction, one.result.result())
+            except EdgeError as exc:
+                answer = refused(one.transaction, exc.text)
+            self._answer(one.name, answer)
 
     def _set(self, command: Command) -> None:
         text = command.payload.decode(errors="replace").strip()
@@ -116,7 +150,7 @@ class Control:
             self._logged_s = now_s
             log.warning("%s", text)
 
-    def _answer(self, name: str, answer: Response) -> None:
+    def _answer(self, name: str, answer: Response[Any]) -> None:
         self._publisher.publish(self._topics.response_message(name, answer))
 
 

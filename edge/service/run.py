@@ -1,25 +1,22 @@
 """The composition root: a Config becomes objects, and they run until the source ends or a signal comes."""
 
 import logging
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.camera import open_source
 from edge.camera.switched import Switched
 from edge.config import Config
-from edge.errors import EXIT_OK, AcceleratorError, CameraError, EdgeError
+from edge.errors import EXIT_OK, AcceleratorError
 from edge.homeassistant.announcer import Announcer
 from edge.homeassistant.discovery import hardware
 from edge.inference.fallback import Fallback
-from edge.inference.loading import AnySelector, check_models, input_sizes, open_selector
+from edge.inference.loading import AnySelector, input_sizes, open_selector
 from edge.mqtt.inbox import Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics, birth_topic
@@ -34,10 +31,13 @@ from edge.service.live import LiveSensor
 from edge.service.open_events import OpenEvents
 from edge.service.rejected_log import RejectedLog
 from edge.service.reporter import Reporter
+from edge.service.requests import Requests
+from edge.service.restart import can_reload, execute_again
 from edge.service.rules import tables_of_rules
 from edge.service.sd_notify import Notifier
 from edge.service.settings import Overrides, Settings
 from edge.service.signals import Signals
+from edge.service.snapshots import Snapshots
 from edge.service.states import StateReporter
 from edge.service.supervisor import Supervisor
 from edge.system.state_dir import state_file
@@ -85,6 +85,7 @@ class _Sensor:
     pipeline: Pipeline
     supervisor: Supervisor
     control: Control
+    requests: Requests
     sinks: list[Sink]
 
 
@@ -108,26 +109,27 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             try:
                 for _ in sensor.pipeline.run(sensor.source, sensor.sinks):
                     sensor.supervisor.tick()
+                    sensor.requests.tick()
                     sensor.control.tick()
                     if reread is not None and context.signals.reload.is_set():
                         context.signals.reload.clear()
-                        restart = _can_reload(config, reread, sensor.supervisor)
-                    if restart or context.signals.stopping.is_set():
+                        restart = can_reload(config, reread, sensor.supervisor)
+                    if context.signals.restart.is_set():
+                        restart = not context.notifier.active  # systemd starts a service that has ended
+                    if restart or context.signals.ending():
                         break
             except AcceleratorError:
                 sensor.supervisor.publish_health()  # why the Edge TPU is not used any more
                 raise
             finally:
-                sensor.supervisor.end("restarted" if restart else "stopped")
+                sensor.control.end()
+                sensor.supervisor.end("restarted" if restart or context.signals.restart.is_set() else "stopped")
             sensor.supervisor.publish_health()
-            stopped = restart or context.signals.stopping.is_set()
+            stopped = restart or context.signals.ending()
             log.info("%s after %d frames", "stopped" if stopped else "the source has ended", sensor.supervisor.frames)
     # SIGTERM may also come while everything closes.
     if restart and not context.signals.stopping.is_set():
-        # exec keeps the process ID, which systemd watches, and ends threads that hang. Until the new program handles
-        # SIGHUP, it must be ignored, because its default action ends the process.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line
+        execute_again(reloads=reread is not None)
     return EXIT_OK
 
 
@@ -205,13 +207,14 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
         context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor,
         open_events,
     ).open()  # fmt: skip
-    control = _open_control(context, announcer)
+    requests = _open_requests(context, supervisor, continuous=source.continuous)
+    control = _open_control(context, announcer, requests)
     second = pipeline.second_opinion.network
     names = " + ".join(one.model.name for one in (selector.selected.network, second) if one)
     runtime = selector.selected.network.runtime.name
     log.info("%s -> %s on %s -> %s/...", source.description, names, runtime, context.topics.root)
-    sinks: list[Sink] = [supervisor, reporter, open_events, *([recorder] if recorder else []), RejectedLog()]
-    return _Sensor(source, pipeline, supervisor, control, sinks)
+    sinks: list[Sink] = [supervisor, reporter, open_events, requests, *([recorder] if recorder else []), RejectedLog()]
+    return _Sensor(source, pipeline, supervisor, control, requests, sinks)
 
 
 def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
@@ -225,13 +228,19 @@ def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
     return announcer
 
 
-def _open_control(context: _Context, announcer: Announcer) -> Control:
+def _open_requests(context: _Context, supervisor: Supervisor, *, continuous: bool) -> Requests:
+    snapshots = Snapshots(context.publisher, context.topics, context.config)
+    restart = context.signals.restart
+    return Requests(supervisor, snapshots, context.config.camera, continuous=continuous, restart=restart)
+
+
+def _open_control(context: _Context, announcer: Announcer, requests: Requests) -> Control:
     return Control(
         context.inbox,
         context.publisher,
         context.topics,
         settings=context.settings,
-        requests={"ping": lambda: None, "reset_settings": context.settings.reset},
+        requests={"ping": lambda: None, "reset_settings": context.settings.reset, **requests.handlers},
         listeners={birth_topic(context.config.home_assistant.prefix): announcer.birth},
     )
 
@@ -280,20 +289,3 @@ def _result_unless_set(stopping: threading.Event, work: Callable[[], AnySelector
         if wait([done], TICK_S).done and not stopping.is_set():
             return done.result()
     return None
-
-
-def _can_reload(config: Config, reread: Callable[[], Config], supervisor: Supervisor) -> bool:
-    """Whether the new configuration can be used, as far as that can be checked while the old one is running."""
-    supervisor.reloading()
-    try:
-        new = reread()
-        check_models(new)
-        if new.camera != config.camera:
-            with suppress(CameraError):  # this daemon may be using the camera itself
-                open_source(new.camera).close()
-    except EdgeError as exc:
-        log.error("the new configuration is refused, the old one stays in use: %s", exc)  # noqa: TRY400 - one line
-        supervisor.reload_refused(str(exc))
-        return False
-    log.info("the new configuration is accepted")
-    return True

@@ -19,6 +19,11 @@ class Notifier:
         # systemd recommends a ping at half the timeout; a quarter leaves room for a late frame.
         self.watchdog_interval_s = timeout_s / 4
 
+    @property
+    def active(self) -> bool:
+        """Whether systemd runs this service, with notifications as in our unit."""
+        return self._socket is not None
+
     def send(self, *states: str) -> None:
         """Send e.g. "READY=1", "STATUS=...". Errors of the socket are ignored."""
         if self._socket is not None:

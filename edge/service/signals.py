@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Events that signals set: SIGTERM and SIGINT set `stopping`, SIGHUP sets `reload`."""
+    """Events that signals set: SIGTERM and SIGINT set `stopping`, SIGHUP sets `reload`. A request sets `restart`."""
 
     stopping: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
+    restart: threading.Event = field(default_factory=threading.Event)
 
     def any(self) -> bool:
         return self.stopping.is_set() or self.reload.is_set()
+
+    def ending(self) -> bool:
+        return self.stopping.is_set() or self.restart.is_set()
 
     @contextmanager
     def handled(self, *, reloads: bool) -> Iterator[None]:

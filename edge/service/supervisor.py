@@ -86,6 +86,11 @@ class Supervisor:
         """The number of processed frames."""
         return self._meter.processed
 
+    @property
+    def camera(self) -> messages.Camera:
+        """The condition of the camera. Unless it is "ok", the state of the room is unknown."""
+        return self._condition()[0]
+
     def publish(self, update: Update) -> None:
         """Count a frame; publish `info` with the first one, and when the camera runs in another mode."""
         now_s = self._monotonic()

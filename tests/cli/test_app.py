@@ -10,6 +10,7 @@ import pytest
 from edge import __version__
 from edge.cli.options import model_errors_name_options
 from edge.errors import EXIT_CONFIG, EXIT_USAGE, ModelError, UsageError
+from edge.mqtt.answers import ANSWERS
 from edge.mqtt.topics import PAYLOADS
 from tests.support import ROOT
 from tests.support.sensor import run_edge
@@ -93,7 +94,11 @@ def test_models_list_fits_80_columns(tmp_path: Path) -> None:
 
 
 def test_schema_prints_all_schemas_or_one() -> None:
-    assert set(json.loads(run_edge("schema").stdout)) == {*PAYLOADS, "recording"}
+    assert set(json.loads(run_edge("schema").stdout)) == {
+        *PAYLOADS,
+        "recording",
+        *(f"response/{name}" for name in ANSWERS),
+    }
     assert "poses" in json.dumps(json.loads(run_edge("schema", "keypoints").stdout))
 
 

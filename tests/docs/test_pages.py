@@ -6,7 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from edge.config import Config, Line, Zone
 from edge.config.settings import SETTINGS, is_switch, limits_of
 from edge.errors import ReasonCode
 from edge.homeassistant.entities import entities_of
+from edge.mqtt.answers import ANSWERS
 from edge.mqtt.commands import KINDS, REQUESTS
 from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Channel
 from edge.recording.format import End, FrameLine, Gap, Header, Resumed
@@ -93,7 +94,8 @@ def test_every_topic_is_documented_as_it_is_sent(name: str) -> None:
     expiry = "never" if channel.expiry_s is None else f"{channel.expiry_s} s"
     if channel.expires_unrepeated:
         expiry = f"{MISSED_HEARTBEATS} × `mqtt.heartbeat_s`"
-    retained, kind = "yes" if channel.retain else "no", "JSON" if channel.payload else "plain text"
+    retained = "yes" if channel.retain else "no"
+    kind = "JSON" if channel.payload else "PNG" if name == "snapshot" else "plain text"
     assert f"| `{shown(channel)}` | {retained} | {channel.qos} | {expiry} | {kind} |" in MQTT.text
 
 
@@ -113,15 +115,21 @@ def test_every_phase_is_documented() -> None:
 
 @pytest.mark.parametrize("topic", PAYLOADS)
 def test_every_field_is_documented(topic: str) -> None:
-    section = MQTT.section(topic)
+    assert set(_undocumented(PAYLOADS[topic], MQTT.section(topic))) == set()
 
-    def documented(payload: Any) -> None:
-        for field in msgspec.structs.fields(payload):
-            assert re.search(rf'`(?:\w+\.)*{field.name}(?:\.\w+)*`|"{field.name}":', section), field.name
-            for inner in _structs(field.type):
-                documented(inner)
 
-    documented(PAYLOADS[topic])
+@pytest.mark.parametrize("request_", ANSWERS)
+def test_every_field_of_an_answer_is_documented(request_: str) -> None:
+    (data,) = get_args(ANSWERS[request_])
+    assert set(_undocumented(data, MQTT.section(f"request/{request_}"))) == set()
+
+
+def _undocumented(payload: Any, section: str) -> Iterator[str]:
+    for field in msgspec.structs.fields(payload):
+        if not re.search(rf'`(?:\w+\.)*{field.name}(?:\.\w+)*`|"{field.name}":', section):
+            yield field.name
+        for inner in _structs(field.type):
+            yield from _undocumented(inner, section)
 
 
 @pytest.mark.parametrize("line", [Header, FrameLine, Gap, End, Resumed])

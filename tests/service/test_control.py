@@ -2,6 +2,7 @@
 
 import json
 import random
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,12 +36,13 @@ class Desk:
         self.settings = Settings(Config(), Overrides(None))
         self.sent: list[Message] = []
         self.heard: list[bytes] = []
+        self.slow: Future[int] = Future()  # the answer to the request "snapshot"
         self.control = Control(
             self.inbox,
             SimpleNamespace(publish=self.sent.append),  # type: ignore[arg-type]
             TOPICS,
             settings=self.settings,
-            requests={"ping": lambda: {"pong": True}, "reset_settings": self._fail},
+            requests={"ping": lambda: {"pong": True}, "reset_settings": self._fail, "snapshot": lambda: self.slow},
             listeners={"homeassistant/status": self.heard.append},
             monotonic=lambda: self.now_s,
         )
@@ -75,6 +77,32 @@ def test_a_request_gets_one_answer_with_its_transaction(desk: Desk, payload: byt
 def test_a_request_that_fails_is_answered_with_the_reason(desk: Desk) -> None:
     (answer,) = desk.send("request/reset_settings", b'{"transaction": 7}')
     assert (answer["transaction"], answer["status"], answer["error"]) == (7, "error", "is off; switch it on")
+
+
+def test_a_request_that_takes_time_is_answered_once_when_it_is_done(desk: Desk) -> None:
+    assert not desk.send("request/snapshot", b'{"transaction": 7}')
+    assert [answer["data"] for answer in desk.send("request/ping")] == [{"pong": True}]
+    desk.slow.set_result(5)
+    desk.control.tick()
+    desk.control.tick()
+    (answer,) = (json.loads(one.payload) for one in desk.sent if one.topic.endswith("/response/snapshot"))
+    assert answer == {"v": 1, "transaction": 7, "status": "ok", "data": 5}
+
+
+def test_a_request_that_fails_later_is_answered_with_the_reason(desk: Desk) -> None:
+    desk.send("request/snapshot", b'{"transaction": 8}')
+    desk.slow.set_exception(CameraError("camera", "is off", "switch it on"))
+    desk.control.tick()
+    answer = json.loads(desk.sent[-1].payload)
+    assert (answer["transaction"], answer["status"], answer["error"]) == (8, "error", "is off; switch it on")
+
+
+def test_a_request_that_is_not_finished_at_the_end_is_refused(desk: Desk) -> None:
+    desk.send("request/snapshot", b'{"transaction": 9}')
+    desk.control.end()
+    desk.control.end()
+    (answer,) = (json.loads(one.payload) for one in desk.sent)
+    assert (answer["transaction"], answer["status"]) == (9, "error")
 
 
 def test_a_setting_is_changed_without_an_answer_and_refused_with_one(desk: Desk) -> None:

@@ -16,7 +16,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 VALIDATORS = {name: jsonschema.validators.validator_for(schema)(schema) for name, schema in schemas().items()}
 TOPICS = {
     name: re.compile(r"(?:[^/]+/)+[^/]+/" + re.sub(r"\{\w+\}", "([^/]+)", channel.topic))
-    for name, channel in CHANNELS.items()
+    # Those of two levels first: the base topic may have any number of levels, so `snapshot` matches `request/snapshot`.
+    for name, channel in sorted(CHANNELS.items(), key=lambda item: -item[1].topic.count("/"))
 }
 
 
@@ -38,7 +39,7 @@ def check(message: Message) -> None:
     assert channel.retain or not message.retain, message
     if channel.payload:
         document = json.loads(message.payload)
-        VALIDATORS[name].validate(document)
+        VALIDATORS.get(f"{name}/{last}", VALIDATORS[name]).validate(document)
         _check_relations(name, last, document)
     elif name == "snapshot":
         assert message.payload.startswith(PNG)
