@@ -4,9 +4,12 @@
 #   sudo ./systemd/install.sh [--broker-local] [--wheelhouse DIR]   install; keeps an existing installation
 #   sudo ./systemd/install.sh --upgrade [--wheelhouse DIR]          build this checkout and switch to it; switch back
 #                                                                   if the service does not start
+#   sudo ./systemd/install.sh --broker-login ID                     add a login for another sensor to this broker
 #   sudo ./systemd/install.sh --uninstall [--purge]                 remove it; with --purge, also configuration and models
 #
-#   --broker-local     install mosquitto on this machine, with a password for the user edge-pose
+#   --broker-local     install mosquitto on this machine, with logins for this sensor (edge-pose) and for Home Assistant
+#                      and other programs (home)
+#   --broker-login ID  for the sensor whose device.id is ID, on this machine or another one
 #   --wheelhouse DIR   install Python packages from that folder, without a network
 #   --dry-run          print what the script would do, and change nothing
 #
@@ -25,7 +28,7 @@ BROKER_ACL=/etc/mosquitto/edge-pose.acl
 START_S=120 # more than the units' TimeoutStartSec
 LOCK_S=300 # to wait for another apt, such as the automatic upgrade of a machine that has just booted
 
-action=install upgrade='' purge='' dry='' broker='' wheelhouse=''
+action=install upgrade='' purge='' dry='' broker='' wheelhouse='' login=''
 fresh_config='' changed=''
 
 say() { printf '%s\n' "$*"; }
@@ -59,6 +62,12 @@ parse_options() {
             --purge) purge=1 ;;
             --dry-run) dry=1 ;;
             --broker-local) broker=1 ;;
+            --broker-login)
+                [[ ${2-} =~ ^[a-z0-9_-]{1,64}$ ]] || fail "--broker-login: «${2-}» is no device ID; use up to 64 of a-z, 0-9, _ and -"
+                [[ $2 != home && $2 != edge-pose ]] || fail "--broker-login: $2 is another login; choose another device.id"
+                action=login login=$2
+                shift
+                ;;
             --wheelhouse)
                 [[ -d ${2-} ]] || fail "--wheelhouse: no such folder: «${2-}»; name a folder with wheels"
                 wheelhouse=$(cd "$2" && pwd)
@@ -173,33 +182,65 @@ write_configuration() {
     sed "${edit[@]}" -e '' "$CHECKOUT/config/edge-pose.toml" | write_file 644 "$CONFIG"
 }
 
-configure_broker() {
-    local secret=''
-    if [[ ! -s $PASSWORD || ! -f $BROKER_USERS ]]; then
-        if [[ -s $PASSWORD ]]; then secret=$(<"$PASSWORD"); else secret=$(head -c 18 /dev/urandom | base64); fi
-        write_file 600 "$PASSWORD" <<<"$secret"
-        if [[ $dry ]]; then
-            say "would write: $BROKER_USERS"
-        else
-            # Pass the password in a file, because every user can read a command line.
-            install -m 600 /dev/stdin "$BROKER_USERS.new" <<<"edge-pose:$secret"
-            mosquitto_passwd -U "$BROKER_USERS.new"
-            mv "$BROKER_USERS.new" "$BROKER_USERS"
-        fi
+# add_login USER FILE: let a user log in with the password in the file. Without a file, create a random password.
+add_login() {
+    if grep -qs "^$1:" "$BROKER_USERS"; then
+        [[ -s $2 ]] || say "keeping the broker's login $1; write its password into $2 (mode 600), which is missing"
+        return 0
     fi
-    changed=$secret # mosquitto must read a new password
-    write_file 600 "$BROKER_ACL" <<<"# Permissions on this broker. To add a user: mosquitto_passwd $BROKER_USERS NAME
-user edge-pose
-topic readwrite edge-pose/#"
+    [[ -s $2 ]] || head -c 18 /dev/urandom | base64 | write_file 600 "$2"
+    changed=1
+    if [[ $dry ]]; then
+        say "would add the login $1 to: $BROKER_USERS"
+        return
+    fi
+    # Pass the password in a file, because every user can read a command line.
+    install -m 600 /dev/stdin "$BROKER_USERS.new" <<<"$1:$(<"$2")"
+    mosquitto_passwd -U "$BROKER_USERS.new"
+    if [[ -f $BROKER_USERS ]]; then cat "$BROKER_USERS" >>"$BROKER_USERS.new"; fi
+    mv "$BROKER_USERS.new" "$BROKER_USERS"
+}
+
+# Rewrite our part of the access list, for the devices in the configuration files.
+write_access_list() {
+    local files=("$ETC"/*.toml) list
+    [[ -e ${files[0]} ]] || files=()
+    if [[ $dry && ! -x $PREFIX/bin/python ]]; then
+        say "would write: $BROKER_ACL"
+        return
+    fi
+    list=$(cd "$CHECKOUT" && "$PREFIX/bin/python" -B -m edge.mqtt.access_list "$BROKER_ACL" "${files[@]}") ||
+        fail "the access list could not be made (see above)"
+    write_file 600 "$BROKER_ACL" <<<"$list"
+}
+
+configure_broker() {
+    changed=''
     write_file 644 "$BROKER_CONFIG" <<<"# Written by edge-pose's install.sh --broker-local
 listener 1883
 allow_anonymous false
 password_file $BROKER_USERS
 acl_file $BROKER_ACL"
+    add_login edge-pose "$PASSWORD"
+    add_login home "${PASSWORD}_home"
+    [[ ! $login ]] || add_login "$login" "${PASSWORD}_$login"
+    write_access_list
+    [[ $changed ]] || return 0
     # At every reload, mosquitto reads them as its own user.
     run chown mosquitto: "$BROKER_USERS" "$BROKER_ACL"
     run systemctl --quiet enable mosquitto
-    if booted && [[ $changed ]]; then run systemctl restart mosquitto; fi
+    # A restart makes every sensor connect and announce itself again, with its new rights.
+    if booted; then run systemctl restart mosquitto; fi
+}
+
+# Add a login for another sensor to the broker on this machine.
+add_device() {
+    [[ -f $BROKER_CONFIG ]] || fail "--broker-login: there is no broker of edge-pose here; install it with --broker-local"
+    configure_broker
+    [[ ! $dry ]] || { say "Nothing was changed."; return; }
+    say "The sensor with device.id = \"$login\" can log in with mqtt.username = \"$login\"; its password is in ${PASSWORD}_$login."
+    say "  here       edge-pose@$login reads that file; set both keys in $ETC/$login.toml"
+    say "  elsewhere  copy that file to $PASSWORD there (mode 600); set both keys, and mqtt.host, in $CONFIG there"
 }
 
 # build_environment DIR: create a venv with this checkout's package, which uses apt's numpy and picamera2.
@@ -376,7 +417,7 @@ start_service() {
 
 print_summary() {
     local host=BROKER
-    [[ ! -f $BROKER_CONFIG ]] || host="127.0.0.1 -u edge-pose -P \"\$(sudo cat $PASSWORD)\""
+    [[ ! -f $BROKER_CONFIG ]] || host="127.0.0.1 -u home -P \"\$(sudo cat ${PASSWORD}_home)\""
     say ""
     if [[ $dry ]]; then
         say "Nothing was changed."
@@ -394,6 +435,9 @@ print_summary() {
     say "  state    systemctl status edge-pose; journalctl -u edge-pose"
     say "  watch    sudo edge-pose watch"
     say "  listen   mosquitto_sub -h $host -t 'edge-pose/#' -v"
+    [[ -f $BROKER_CONFIG ]] || return 0
+    say "  home     Home Assistant and other programs log in as home; the password: sudo cat ${PASSWORD}_home"
+    say "  rights   after a change of device.id, mqtt.base_topic or home_assistant.prefix, run the installer again"
 }
 
 uninstall() {
@@ -440,7 +484,7 @@ remove_data() {
     if [[ -f $BROKER_CONFIG ]]; then
         run rm -f "$BROKER_CONFIG" "$BROKER_USERS" "$BROKER_ACL"
         if booted; then run systemctl restart mosquitto; fi
-        say "mosquitto stays, without the user edge-pose, and listens on this machine only"
+        say "mosquitto stays, without the logins of edge-pose, and listens on this machine only"
     fi
 }
 
@@ -451,10 +495,14 @@ main() {
         uninstall
         return
     fi
+    if [[ $action == login ]]; then
+        add_device
+        return
+    fi
     install_packages
     install_program
     write_configuration
-    [[ ! $broker ]] || configure_broker
+    [[ ! $broker && ! -f $BROKER_CONFIG ]] || configure_broker
     run ln -sfn "$PREFIX/bin/edge-pose" /usr/local/bin/edge-pose
     start_service
     print_summary

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edge.cli.pose_text import position, score_bar
 from edge.cli.room_text import event_line, state_in_words, state_line
-from edge.config import Mqtt, host_and_port, load, variable_of
+from edge.config import Mqtt, as_home, host_and_port, load, variable_of
 from edge.errors import EXIT_OK, UsageError
 from edge.mqtt.events import StateOut, read_event, read_state
 from edge.mqtt.failures import Failure
@@ -166,4 +166,4 @@ def _broker(config: Path | None, host: str | None, port: int | None) -> Mqtt:
         port = port or named_port
     if port:
         environ[variable_of("mqtt.port")] = str(port)
-    return load(Path(os.devnull) if host is not None and config is None else config, environ).mqtt
+    return as_home(load(Path(os.devnull) if host is not None and config is None else config, environ).mqtt)

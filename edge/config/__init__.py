@@ -1,6 +1,6 @@
 """The configuration: its schema, loading, checks, and the broker's password."""
 
-from edge.config.credentials import find_credential, password
+from edge.config.credentials import HOME, as_home, find_credential, password
 from edge.config.hosts import host_and_port
 from edge.config.load import DEFAULT_PATH, ENV_PREFIX, load, variable_of
 from edge.config.schema import (
@@ -26,7 +26,7 @@ from edge.config.schema import (
 )  # fmt: skip
 
 __all__ = [
-    "DEFAULT_PATH", "ENV_PREFIX", "Camera", "Config", "Decode", "Device", "Filter", "HomeAssistant", "Idle",
+    "DEFAULT_PATH", "ENV_PREFIX", "HOME", "Camera", "Config", "Decode", "Device", "Filter", "HomeAssistant", "Idle",
     "Inference", "InputPixels", "Line", "Model", "Mqtt", "People", "Presence", "Recording", "Smoothing", "Tls",
-    "Tracking", "Zone", "find_credential", "host_and_port", "load", "password", "variable_of",
+    "Tracking", "Zone", "as_home", "find_credential", "host_and_port", "load", "password", "variable_of",
 ]  # fmt: skip

@@ -85,7 +85,10 @@ class Topics:
         self.state = self._topic("state")
         self.snapshot = self._topic("snapshot")
         self.retained = self.status, self.info, self.health, self.state, *map(self.setting, SETTINGS)
-        self.all = self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health
+        self.all = (
+            *(self.status, self.keypoints, self.event("fall"), self.state, self.info, self.health),
+            *(self.setting("enabled"), self.response("ping"), self.snapshot),
+        )
 
     def below(self, name: str) -> str:
         """The topic that docs/mqtt.md calls `name`, such as `event/fall`."""
@@ -105,6 +108,10 @@ class Topics:
     def commands(self) -> tuple[str, str]:
         """Filters that match all commands."""
         return self.command("set", "+"), self.command("request", "+")
+
+    def trial(self, kind: Kind) -> str:
+        """A topic with the rights of a command; no sensor subscribes to it."""
+        return f"{self.root}/{kind}/doctor/check"
 
     def response(self, name: str) -> str:
         """The topic of the answer to a request; `set` for refused settings."""

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from edge.errors import EXIT_USAGE
+from edge.mqtt.access_list import access_list
 from edge.mqtt.events import ZoneOut, unknown_state
 from tests.support.brokers import LOOPBACK, Mosquitto, publish
+from tests.support.logins import ADMIN, PASSWORD, settings
 from tests.support.sensor import run_edge, watch
 
 Start = Callable[..., Mosquitto]
@@ -36,6 +38,19 @@ def test_it_prints_the_status_of_each_sensor_but_not_its_deletion(mosquitto: Sta
         publish(port, "edge-pose/door/status", "", "-r")  # the demo deletes its status like this
         publish(port, "edge-pose/hall/status", "online")
         assert lines_with("hall")[1:] == ["door  online", "hall  online"]
+
+
+@pytest.mark.broker
+def test_it_logs_in_as_home_if_that_password_is_here(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto(*settings(tmp_path, access_list("", []), "home", "door")).port
+    config = tmp_path / "edge-pose.toml"
+    config.write_text(f'[mqtt]\nhost = "{LOOPBACK}"\nport = {port}\nusername = "door"\n')
+    for name in ("mqtt_password", "mqtt_password_home"):
+        (tmp_path / name).write_text(PASSWORD)
+    with watch(tmp_path, "--config", str(config), CREDENTIALS_DIRECTORY=str(tmp_path)) as lines_with:
+        lines_with("waiting")
+        publish(port, "edge-pose/hall/status", "online", "-r", "-u", ADMIN, "-P", PASSWORD)
+        lines_with("hall  online")
 
 
 @pytest.mark.broker

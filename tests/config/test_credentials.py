@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Mqtt, find_credential, load, password
+from edge.config import Mqtt, as_home, find_credential, load, password
 from edge.errors import ConfigError
 
 
@@ -54,6 +54,32 @@ def test_a_command_started_by_hand_uses_the_services_password_if_it_may_read_it(
     systemd = {"CREDENTIALS_DIRECTORY": str(tmp_path / "systemd")}
     find_credential(systemd, tmp_path)
     assert password(mqtt, systemd) is None, "the folder that systemd set takes precedence"
+
+
+def test_the_password_of_a_login_takes_precedence(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "mqtt_password").write_text("shared")
+    (tmp_path / "mqtt_password_door").write_text("of the door")
+    (tmp_path / "mqtt_password_hall").write_text("\n")  # what the unit sets if the file does not exist
+    found = {name: password(Mqtt(username=name), environ) for name in ("door", "hall", "attic", "../etc/door")}
+    assert found == {"door": "of the door", "hall": "shared", "attic": "shared", "../etc/door": "shared"}
+
+
+def test_a_command_by_hand_uses_the_password_of_home_without_a_password_of_the_service(tmp_path: Path) -> None:
+    environ = dict[str, str]()
+    (tmp_path / "mqtt_password_home").write_text("s3cret")
+    find_credential(environ, tmp_path)
+    assert password(Mqtt(username="home"), environ) == "s3cret"
+
+
+def test_home_is_used_only_if_its_password_is_here_and_no_user_is_named(tmp_path: Path) -> None:
+    mqtt = Mqtt(username="edge-pose", password_file=str(tmp_path / "other"))
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert as_home(mqtt, {}) == as_home(mqtt, environ) == mqtt
+    (tmp_path / "mqtt_password_home").write_text("s3cret")
+    assert as_home(mqtt, {**environ, "EDGE_POSE_MQTT__USERNAME": "edge-pose"}) == mqtt
+    home = as_home(mqtt, environ)
+    assert (home.username, password(home, environ)) == ("home", "s3cret")
 
 
 def test_the_configuration_never_contains_the_password(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ import pytest
 from edge.config import Mqtt
 from edge.errors import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 from edge.homeassistant.removal import QUIET_S, Removal, remove_device
+from edge.mqtt.access_list import access_list
 from edge.mqtt.subscription import Subscription
+from edge.mqtt.topics import Topics
 from tests.homeassistant.configs import config_with
 from tests.mqtt.clients import Start
 from tests.support.brokers import LOOPBACK, publish
+from tests.support.logins import ADMIN, PASSWORD, settings
 from tests.support.sensor import run_edge
 from tests.support.waiting import until
 
@@ -120,6 +123,18 @@ def test_a_login_that_may_only_write_deletes_the_usual_topics(mosquitto: Start, 
     document = json.loads(printed)
     assert not document["found"]
     assert {*OLD[:-1]} <= {*document["topics"]}
+
+
+def test_home_may_delete_everything_of_a_device(mosquitto: Start, tmp_path: Path) -> None:
+    port = mosquitto(*settings(tmp_path, access_list("", []), "home")).port
+    topics = [*Topics("edge-pose", "hall").retained, DISCOVERY]
+    for topic in topics:
+        publish(port, topic, "x", "-r", "-u", ADMIN, "-P", PASSWORD)
+    (tmp_path / "mqtt_password_home").write_text(PASSWORD)
+    code, printed, errors = remove(port, "--device", "hall", "--json", CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert code == EXIT_OK, errors
+    document = json.loads(printed)
+    assert (document["found"], {*document["topics"]}) == (True, {*topics})
 
 
 def test_a_login_that_may_not_delete_is_an_error(mosquitto: Start, tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def test_the_service_is_supervised_and_restarted_except_for_configuration_errors
 def test_the_units_differ_only_in_the_instance() -> None:
     single, template = (settings(name) for name in UNITS)
     different = {key for key in single.keys() | template.keys() if single.get(key) != template.get(key)}
-    assert different == {"Description", "ExecStart", "ExecReload"}
+    assert different == {"Description", "ExecStart", "ExecReload", "LoadCredential", "SetCredential"}
+    for key in ("LoadCredential", "SetCredential"):
+        assert template[key].replace("_%i", "").splitlines() == [single[key]] * 2, "the second is that of the instance"
     for key in ("ExecStart", "ExecReload"):
         assert template[key] == single[key].replace("/etc/edge-pose/edge-pose.toml", "/etc/edge-pose/%i.toml")
 

@@ -24,11 +24,14 @@ def remove(
 ) -> None:
     """Delete every retained message of a sensor from the broker. Home Assistant then removes the device."""
     log_problems()
-    from edge.config import find_credential, load
+    from msgspec.structs import replace
+
+    from edge.config import as_home, find_credential, load
     from edge.homeassistant.removal import remove_device
 
     find_credential()
     loaded = load(config)
+    loaded = replace(loaded, mqtt=as_home(loaded.mqtt))
     removal = remove_device(loaded, device or loaded.device.topic_id, force=force)
     if as_json:
         typer.echo(json.dumps(asdict(removal)))
