@@ -1,4 +1,4 @@
-"""The broker, step by step: name, port, TLS, login, topics. Subscribers receive nothing."""
+"""The broker, step by step: name, port, TLS, login, and the rights of the login."""
 
 import os
 import socket
@@ -9,15 +9,17 @@ from pathlib import Path
 
 from edge.config import Config, Mqtt, password
 from edge.doctor.result import Result, from_error
+from edge.doctor.rights import rights
 from edge.errors import ConfigError
 from edge.mqtt.failures import UNSUPPORTED_PROTOCOL, explain, refused
-from edge.mqtt.probe import ACCEPTED, FAILURE, QOS_NOT_SUPPORTED, Probe
+from edge.mqtt.probe import ACCEPTED, Probe
 from edge.mqtt.tls import tls_context
-from edge.mqtt.topics import Topics
 
 STEP_S = 3.0
 DAY_S = 86400
 EXPIRES_SOON_DAYS = 14
+BROKER_LOCAL = "etc/mosquitto/conf.d/edge-pose.conf"  # install.sh --broker-local writes it
+THIS_MACHINE = "127.0.0.1", "::1", "localhost"
 
 
 def steps(root: Path, config: Config) -> Iterator[Result]:
@@ -33,7 +35,7 @@ def steps(root: Path, config: Config) -> Iterator[Result]:
     except ConfigError as exc:
         yield from_error("login", exc)
         return
-    yield from _session(config, secret)
+    yield from _session(root, config, secret)
 
 
 def _try(title: str, step: Callable[[Mqtt], Result], mqtt: Mqtt) -> Result:
@@ -88,7 +90,7 @@ def _open(mqtt: Mqtt) -> socket.socket:
         raise
 
 
-def _session(config: Config, secret: str | None) -> Iterator[Result]:
+def _session(root: Path, config: Config, secret: str | None) -> Iterator[Result]:
     """Login and topics, with MQTT 5, or with 3.1.1 if the broker does not speak MQTT 5."""
     mqtt = config.mqtt
     client_id = (
@@ -102,7 +104,8 @@ def _session(config: Config, secret: str | None) -> Iterator[Result]:
                     continue
                 yield _login(mqtt, code, version, sent=secret is not None)
                 if code == ACCEPTED:
-                    yield _topics(probe, config, version)
+                    local = (root / BROKER_LOCAL).exists() and mqtt.host in THIS_MACHINE
+                    yield from rights(probe, config, version, local=local)
                     probe.leave()
                 return
         except OSError as exc:
@@ -128,28 +131,3 @@ def _no_answer(exc: OSError) -> Result:
         return Result("login", "problem", f"the broker requires a client certificate ({reason})", fix)
     fix = "check that it is an MQTT broker, and that mqtt.tls matches it"
     return Result("login", "problem", f"no answer: {reason}", fix)
-
-
-def _topics(probe: Probe, config: Config, version: int) -> Result:
-    """Whether the broker's access list allows each topic that the daemon publishes on."""
-    if version != 5:
-        return Result("topics", "unknown", "MQTT 3.1.1 does not report refusals", "update the broker to MQTT 5")
-    topics = Topics(config.mqtt.base_topic, config.device.topic_id)
-    fix = f"allow {config.mqtt.username or 'anonymous'} to write {topics.root}/# in the broker's access list"
-    denied: list[str] = []
-    for topic in topics.all:
-        try:
-            code = probe.try_publish(topic)
-        except OSError as exc:
-            if not denied:
-                text = f"the broker did not answer whether {topic} may be published ({exc})"
-                return Result("topics", "warning", text, fix)
-            break  # some brokers close the connection after a refusal
-        if code == QOS_NOT_SUPPORTED:
-            return Result("topics", "unknown", "the broker does not accept QoS 2, which this check needs")
-        if code >= FAILURE:
-            denied.append(f"{topic} (0x{code:02x})")
-    if denied:
-        return Result("topics", "problem", f"may not publish on {', '.join(denied)}", fix)
-    names = ", ".join(topic.removeprefix(f"{topics.root}/") for topic in topics.all)
-    return Result("topics", "ok", f"may publish on {topics.root}/: {names}")

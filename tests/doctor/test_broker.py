@@ -1,4 +1,4 @@
-"""The broker's part of `edge-pose doctor`, on real brokers. Subscribers must receive nothing."""
+"""The broker's part of `edge-pose doctor`, on real brokers."""
 
 import socket
 import subprocess
@@ -11,11 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import Config
+from edge.config import Config, Device
 from edge.doctor import broker as module
+from edge.doctor import rights
 from edge.doctor.result import Result
-from tests.support.brokers import LOOPBACK, Mosquitto, free_port
+from edge.mqtt.access_list import access_list
+from edge.mqtt.probe import ACCEPTED, Probe
+from tests.support.brokers import LOOPBACK, Mosquitto, free_port, publish
+from tests.support.logins import PASSWORD, settings
 from tests.support.sensor import ear, run_edge, sensor
+from tests.support.waiting import LONG_S
 
 pytestmark = pytest.mark.broker
 Start = Callable[..., Mosquitto]
@@ -23,8 +28,11 @@ Start = Callable[..., Mosquitto]
 
 def examine(root: Path, **mqtt: object) -> dict[str, Result]:
     """Name -> result of each step, for a configuration with these keys of mqtt."""
-    config = msgspec.convert({"device": {"id": "door"}, "mqtt": {"host": LOOPBACK, **mqtt}}, Config)
-    return {result.name: result for result in module.steps(root, config)}
+    return {result.name: result for result in module.steps(root, configuration(**mqtt))}
+
+
+def configuration(**mqtt: object) -> Config:
+    return msgspec.convert({"device": {"id": "door"}, "mqtt": {"host": LOOPBACK, **mqtt}}, Config)
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def passwords(tmp_path: Path) -> Path:
 
 def test_each_step_has_a_result(mosquitto: Start, tmp_path: Path) -> None:
     found = examine(tmp_path, port=mosquitto().port)
-    assert list(found) == ["name", "port", "TLS", "login", "topics"]
+    assert list(found) == ["name", "port", "TLS", "login", "topics", "commands"]
     assert {result.level for result in found.values()} == {"ok"}
     assert "MQTT 5" in found["login"].text
     assert "status, keypoints, event/fall, state, info, health" in found["topics"].text
@@ -72,28 +80,65 @@ def test_the_password_is_the_one_that_systemd_would_pass(mosquitto: Start, tmp_p
         assert "wr0ng" not in str(refused)
 
 
-def test_topics_that_the_access_list_refuses_are_named(mosquitto: Start, tmp_path: Path, passwords: Path) -> None:
-    rules = tmp_path / "acl"
-    allowed = "status", "info", "state", "event/+"
-    rules.write_text("user edge\n" + "".join(f"topic write edge-pose/door/{name}\n" for name in allowed))
-    port = mosquitto("allow_anonymous false", f"password_file {passwords}", f"acl_file {rules}").port
-    topics = examine(tmp_path, port=port, username="edge")["topics"]
+def test_topics_that_the_access_list_refuses_are_named(mosquitto: Start, tmp_path: Path) -> None:
+    allowed = "status", "info", "state", "event/+", "setting/+", "response/+", "snapshot"
+    rules = "user edge\n" + "".join(f"topic write edge-pose/door/{name}\n" for name in allowed)
+    port = mosquitto(*settings(tmp_path, rules, "edge")).port
+    topics = examine(tmp_path, port=port, username="edge", password_file=f"{tmp_path}/password")["topics"]
     assert topics.level == "problem"
-    assert topics.text == "may not publish on edge-pose/door/keypoints (0x87), edge-pose/door/health (0x87)"
-    assert "edge-pose/door/#" in topics.fix
+    refused = "edge-pose/door/keypoints", "edge-pose/door/health", "homeassistant/device/door/config"
+    assert topics.text == f"may not publish on {', '.join(f'{topic} (0x87)' for topic in refused)}"
+    assert "write edge-pose/door/#, homeassistant/device/door/config" in topics.fix
 
 
-def test_subscribers_receive_nothing(mosquitto: Start, tmp_path: Path) -> None:
+def test_the_rights_of_the_installer_are_enough(mosquitto: Start, tmp_path: Path) -> None:
+    rules = access_list("", [configuration(username="edge")])
+    port = mosquitto(*settings(tmp_path, rules, "edge")).port
+    found = examine(tmp_path, port=port, username="edge", password_file=f"{tmp_path}/password")
+    assert {result.level for result in found.values()} == {"ok"}
+    assert "set/+, request/+" in found["commands"].text
+    assert "may subscribe to homeassistant/status" in found["commands"].text
+
+
+@pytest.mark.parametrize("root", ["own", "installer"])
+def test_a_changed_device_id_is_a_problem_that_says_what_to_do(mosquitto: Start, tmp_path: Path, root: str) -> None:
+    (tmp_path / "installer/etc/mosquitto/conf.d").mkdir(parents=True)
+    (tmp_path / "installer/etc/mosquitto/conf.d/edge-pose.conf").touch()
+    before = msgspec.structs.replace(configuration(username="edge"), device=Device(id="hall"))
+    port = mosquitto(*settings(tmp_path, access_list("", [before]), "edge")).port
+    found = examine(tmp_path / root, port=port, username="edge", password_file=f"{tmp_path}/password")
+    assert "edge-pose/door/status (0x87)" in found["topics"].text
+    remedy = "sudo ./systemd/install.sh" if root == "installer" else "write edge-pose/door/#"
+    assert remedy in found["topics"].fix
+    assert found["commands"].level == "unknown"  # a message can only be tried with the right to write it
+
+
+@pytest.mark.parametrize(("version", "level"), [(5, "problem"), (4, "warning")])
+def test_commands_that_the_broker_does_not_deliver_are_found(
+    mosquitto: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, level: str
+) -> None:
+    monkeypatch.setattr(rights, "ARRIVAL_S", 0.3)
+    rules = "user edge\ntopic write edge-pose/door/#\ntopic read edge-pose/door/set/#\n"
+    port = mosquitto(*settings(tmp_path, rules, "edge")).port
+    config = configuration(port=port, username="edge")
+    with Probe(socket.create_connection((LOOPBACK, port), LONG_S), version) as probe:
+        assert probe.connect("doctor", "edge", PASSWORD) == ACCEPTED
+        found = {result.name: result for result in rights.rights(probe, config, version, local=False)}
+    assert found["commands"].level == level
+    assert "edge-pose/door/request/doctor/check did not come back" in found["commands"].text
+    assert "read edge-pose/door/request/#" in found["commands"].fix
+
+
+def test_subscribers_receive_only_the_trial_of_commands(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     with ear(port) as heard:
         assert examine(tmp_path, port=port)["topics"].level == "ok"
         with ear(port) as late:  # would receive retained messages
-            subprocess.run(
-                ["mosquitto_pub", "-p", str(port), "-t", "edge-pose/door/status", "-m", "online"], check=True
-            )
-            for one in (heard, late):
-                one.listen(lambda _message: True)
-                assert [message.payload for message in one.heard] == [b"online"]
+            publish(port, "edge-pose/door/status", "online")
+            trials = [(f"edge-pose/door/{kind}/doctor/check", b"") for kind in ("set", "request")]
+            for one, expected in ((heard, trials), (late, [])):
+                one.listen(lambda message: message.payload == b"online")
+                assert [(m.topic, m.payload) for m in one.heard] == [*expected, ("edge-pose/door/status", b"online")]
 
 
 def test_a_running_daemon_is_not_disturbed(mosquitto: Start, tmp_path: Path) -> None:

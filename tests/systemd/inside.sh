@@ -32,7 +32,19 @@ is() { # PROPERTY VALUE [UNIT]
     [[ $(unit "$1" "${3:-edge-pose.service}") == "$2" ]]
 }
 receive() { # TOPIC: print the next message
-    mosquitto_sub -h 127.0.0.1 -u edge-pose -P "$secret" -t "edge-pose/$1" -C 1 -W 10
+    listen_as home "$1" -C 1 -W 10
+}
+listen_as() { # LOGIN TOPIC OPTION...
+    local file=/etc/edge-pose/mqtt_password_$1
+    [[ $1 != edge-pose ]] || file=/etc/edge-pose/mqtt_password
+    mosquitto_sub -h 127.0.0.1 -u "$1" -P "$(cat "$file")" -t "edge-pose/$2" "${@:3}"
+}
+rights_are() { # TOPICS COMMANDS: levels of these lines of the doctor
+    edge-pose doctor --json >/tmp/doctor
+    /opt/edge-pose/bin/python -c 'import json, sys
+results = {result["name"]: result for result in json.load(open("/tmp/doctor")) if result["group"] == "broker"}
+print(results)
+sys.exit([results[name]["level"] for name in ("topics", "commands")] != sys.argv[1:])' "$@"
 }
 status_is() { [[ $(receive '+/status') == "$1" ]]; }
 set_key() { sed -i "s|^$1 = .*|$1 = $2|" "$config"; }
@@ -69,6 +81,40 @@ sum=$(sha256sum $config /etc/edge-pose/mqtt_password)
 check "a second installation changes nothing" eval '/checkout/systemd/install.sh --wheelhouse /wheels &&
     is MainPID $pid && [[ $(sha256sum $config /etc/edge-pose/mqtt_password) == "$sum" ]]'
 
+echo "--- rights on the broker"
+check "every password is in a file that only root can read" eval '[[ $(stat -c "%U %a" /etc/edge-pose/mqtt_password*) == "root 600
+root 600" ]]'
+check "it prints no password, and how home logs in" eval 'grep "log in as home.*/etc/edge-pose/mqtt_password_home" /tmp/install.log &&
+    not grep -qFf <(cat /etc/edge-pose/mqtt_password*) /tmp/install.log'
+check "the doctor finds no missing right" rights_are ok ok
+check "the sensor's login receives nothing of what home receives" eval 'receive +/keypoints && not listen_as edge-pose "#" -C 1 -W 3'
+check "watch logs in as home" eval 'timeout 5 edge-pose watch --json >/tmp/watched; grep -q keypoints /tmp/watched'
+set_key id '"attic"'
+systemctl restart edge-pose.service
+check "after a new device.id, the doctor reports the refused topics" rights_are problem unknown
+check "the installer gives the device its new rights" eval '/checkout/systemd/install.sh --wheelhouse /wheels && rights_are ok ok &&
+    until_true eval "[[ \$(receive attic/status) == online ]]"'
+set_key id '""'
+# As version 0.3 left it, with a login of the owner.
+cp /etc/mosquitto/edge-pose.passwd /tmp/passwd && rm /etc/edge-pose/mqtt_password_home
+grep ^edge-pose: /tmp/passwd >/etc/mosquitto/edge-pose.passwd
+mosquitto_passwd -b /etc/mosquitto/edge-pose.passwd nodered flows
+printf 'user edge-pose\ntopic readwrite edge-pose/#\nuser nodered\ntopic read edge-pose/#\n' >/etc/mosquitto/edge-pose.acl
+systemctl restart mosquitto edge-pose.service
+check "version 0.3 lacks a right" rights_are problem ok
+check "an upgrade adds them, and keeps the logins with their rights" eval '/checkout/systemd/install.sh --wheelhouse /wheels && rights_are ok ok &&
+    listen_as edge-pose +/keypoints -C 1 -W 10 && receive +/keypoints && mosquitto_sub -h 127.0.0.1 -u nodered -P flows -t edge-pose/+/keypoints -C 1 -W 10'
+pid=$(unit MainPID)
+clear_device() { # ID: delete what the broker retains of a device, as home
+    local topic
+    listen_as home "$1/#" --retained-only -W 2 -F %t >/tmp/retained
+    while read -r topic; do
+        mosquitto_pub -V 5 -q 1 -h 127.0.0.1 -u home -P "$(cat /etc/edge-pose/mqtt_password_home)" -r -n -t "$topic" || return 1
+    done </tmp/retained
+    [[ -s /tmp/retained && ! $(listen_as home "$1/#" --retained-only -W 2) ]]
+}
+check "home may clear the topics of a device that is gone" clear_device attic
+
 echo "--- the password"
 check "it is neither in the environment nor in the command line" not grep -qF "$secret" "/proc/$pid/environ" "/proc/$pid/cmdline"
 check "the service's user cannot read its file" not runuser -u edge-pose -- cat /etc/edge-pose/mqtt_password
@@ -87,7 +133,7 @@ set_key fps 15.0
 check "a later reload applies a valid configuration" eval 'systemctl reload edge-pose && until_true eval "[[ \$(unit StatusText) == *online ]]"'
 
 echo "--- crash, hang and stop"
-mosquitto_sub -h 127.0.0.1 -u edge-pose -P "$secret" -t 'edge-pose/+/status' >/tmp/statuses &
+mosquitto_sub -h 127.0.0.1 -u home -P "$(cat /etc/edge-pose/mqtt_password_home)" -t 'edge-pose/+/status' >/tmp/statuses &
 subscriber=$!
 until_true grep -q online /tmp/statuses
 systemctl kill --signal=KILL edge-pose.service
@@ -146,9 +192,12 @@ check "they can be replayed" eval 'edge-pose replay --json $recordings | grep -q
 sed -i '/^\[recording\]/,/^$/ s/^enabled = true/enabled = false/' $config
 
 echo "--- several cameras"
-sed -e 's/^id = ""/id = "door"/' $config >/etc/edge-pose/door.toml
+check "the installer adds a login for another sensor" /checkout/systemd/install.sh --broker-login door
+check "it refuses the name of an existing login" not /checkout/systemd/install.sh --broker-login home
+sed -e 's/^id = ""/id = "door"/' -e 's/^username = .*/username = "door"/' $config >/etc/edge-pose/door.toml
 systemctl start edge-pose@door.service
 check "edge-pose@door runs beside edge-pose" eval 'start_fresh; is ActiveState active edge-pose@door.service && [[ $(receive door/status) == online ]]'
+check "it uses its own login" grep "as edge-pose-door .*u'door'" /var/log/mosquitto/mosquitto.log
 systemctl stop edge-pose@door.service
 
 echo "--- upgrade"
