@@ -21,6 +21,11 @@ def write_state(path: Path, content: bytes) -> None:
     """Replace a file of the state directory, and create the folder if necessary. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(path, content, mode=0o600)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # otherwise a power failure may bring the old file back
+    finally:
+        os.close(folder)
 
 
 def set_aside(path: Path) -> Path:

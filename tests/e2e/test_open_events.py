@@ -12,7 +12,7 @@ import pytest
 from edge.mqtt.topics import Topics
 from edge.types import Message
 from tests.support.brokers import Mosquitto
-from tests.support.sensor import Ear, ear, sensor
+from tests.support.sensor import Ear, ear, run_edge, sensor
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
@@ -40,16 +40,18 @@ def next_state(heard: Ear) -> dict[str, Any]:
 def test_a_fall_outlasts_a_killed_service_and_is_cleared_when_the_person_stands(
     mosquitto: Start, tmp_path: Path
 ) -> None:
-    port = mosquitto().port
+    port, recordings = mosquitto().port, tmp_path / "recordings"
+    settings = FALL | {"recording.enabled": True, "recording.folder": recordings}
     with ear(port) as heard:
-        with sensor(tmp_path, port, FALL) as daemon:
+        with sensor(tmp_path, port, settings) as daemon:
             arrived, confirmed = event(heard, "presence", "arrived"), event(heard, "fall", "confirmed")
             file = tmp_path / "state/test.open_events.json"
             until(lambda: file.exists() and '"still_down"' in file.read_text())
             daemon.stop(signal.SIGKILL)
             heard.topic("status", b"offline")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        with sensor(tmp_path, port, FALL) as daemon:
+        before = len(heard.heard)
+        with sensor(tmp_path, port, settings) as daemon:
             left = event(heard, "presence", "left")
             assert (left["id"], left["reasons"]) == (arrived["id"], ["restarted"])
             assert next_state(heard)["fall"] is True
@@ -60,6 +62,9 @@ def test_a_fall_outlasts_a_killed_service_and_is_cleared_when_the_person_stands(
             assert again["id"] != confirmed["id"]
             daemon.assert_stops()
         heard.topic("status", b"offline")
+    published = [json.loads(one.payload) for one in heard.heard[before:] if "/event/" in one.topic]
+    replayed = [json.loads(line) for line in run_edge("replay", "--json", str(recordings)).stdout.splitlines()]
+    assert replayed[-len(published) :] == published
     assert heard.all("event/fall")[-1]["event_type"] in {"confirmed", "still_down"}, "a stop ends no confirmed fall"
 
 
