@@ -1,11 +1,13 @@
 """The broker's part of `edge-pose doctor`, on real brokers."""
 
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,7 @@ from edge.doctor import rights
 from edge.doctor.result import Result
 from edge.mqtt.access_list import access_list
 from edge.mqtt.probe import ACCEPTED, Probe
+from edge.mqtt.topics import Topics
 from tests.support.brokers import LOOPBACK, Mosquitto, free_port, publish
 from tests.support.logins import PASSWORD, settings
 from tests.support.sensor import ear, run_edge, sensor
@@ -249,6 +252,33 @@ def test_refused_topics_are_reported_whatever_the_broker_answers(
         found = examine(tmp_path, port=port)
     assert found["login"].level == "ok"
     assert found["topics"].level == level
+
+
+@pytest.mark.parametrize(
+    ("answers", "level"),
+    [
+        ([b"\x00", b"\x87", b"\x00", b"\x00", b"\x00"], "problem"),  # the second subscription is refused
+        ([b"\x00", b"\x00"], "warning"),  # closes the connection without an answer
+    ],
+)
+def test_a_refused_subscription_is_reported_whatever_the_broker_answers(
+    tmp_path: Path, answers: list[bytes], level: str
+) -> None:
+    written = len(Topics("edge-pose", "door").all) + 1  # and what Home Assistant finds it by
+    numbers = count(1)
+    accepted = b"".join(b"\x50\x02" + struct.pack("!H", next(numbers)) for _ in range(written))
+    subscribed = b"".join(b"\x90\x04" + struct.pack("!H", next(numbers)) + b"\0" + code for code in answers)
+
+    def answer(_packet: bytes) -> bytes:
+        return b"\x20\x03\x00\x00\x00" + accepted + subscribed
+
+    with answering(answer) as port:
+        found = examine(tmp_path, port=port)
+    assert found["topics"].level == "ok"
+    assert found["commands"].level == level
+    if level == "problem":
+        assert found["commands"].text == "may not subscribe to edge-pose/door/request/+ (0x87)"
+        assert "read edge-pose/door/request/#" in found["commands"].fix
 
 
 def _repeat(text: bytes, _packet: bytes) -> bytes:
