@@ -209,7 +209,7 @@ class Publisher:
         elif topic not in self._refused:
             self._refused.add(topic)
             pattern = f"{topic.rpartition('/')[0]}/#"
-            remedy = f"allow {self._login} to write {pattern} in the broker's access list"
+            remedy = f"allow {self._login} to write {pattern} in the broker's access list (see: sudo edge-pose doctor)"
             if reason.value != NOT_AUTHORIZED:
                 remedy = "see the broker's log"
             log.warning("the broker refuses messages on %s (%s); %s", topic, reason, remedy)
