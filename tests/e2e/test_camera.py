@@ -63,12 +63,15 @@ def test_an_interrupted_stream_is_reopened(mosquitto: Start, tmp_path: Path) -> 
     with http_server(lambda: live_pictures(interrupted), second) as source, ear(port) as heard:
         with sensor(tmp_path, port, SETTINGS | {"camera.source": source}) as daemon:
             before = wait_for_person(heard)
+            heard.topic("event/presence")
             interrupted.set()
             wait_for_camera(heard, "stalled")
+            assert heard.all("event/presence")[-1]["reasons"] == ["camera stalled"]
             resumed.set()
             wait_for_camera(heard, "ok")
             assert heard.all("health")[-1]["camera_reopened"] == 1
             assert wait_for_person(heard) == before
+            heard.listen(lambda _: heard.all("event/presence")[-1]["event_type"] == "arrived")
             assert statuses(heard) == [b"online"]
             daemon.assert_stops()
         end.set()
