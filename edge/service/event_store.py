@@ -20,6 +20,7 @@ from edge.types import Observation
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 60.0  # after which a file that could not be written is written again, even without a change
 LARGEST = 1_000_000  # bytes
 LONGEST_OFF_S = 86_400.0  # time between two boots that counts, because the wall clock may be wrong
 CLOCK_JUMP_S = 10.0  # a greater correction of the wall clock is saved
@@ -60,7 +61,7 @@ class EventStore:
         self._last: tuple[Saved, float] | None = (Saved(), math.nan)  # in the file, with the offset of the clocks
         self._waiting: deque[bytes] = deque(maxlen=1)  # the newest content, if it is not written yet
         self._changed, self._closing = threading.Event(), threading.Event()
-        self._failed = False
+        self._failed_s: float | None = None  # when the file could last not be written
         self._thread = threading.Thread(target=self._write_all, name="open events", daemon=True)
         self._thread.start()
 
@@ -82,7 +83,8 @@ class EventStore:
     def save(self, saved: Saved, seen: Observation) -> None:
         """Write the file, if it has another content. `seen` is the last frame."""
         offset_s = seen.wall_s - seen.monotonic_s
-        if self._last and _same(self._last[0], saved) and not abs(self._last[1] - offset_s) > CLOCK_JUMP_S:
+        is_saved = self._last and _same(self._last[0], saved) and not abs(self._last[1] - offset_s) > CLOCK_JUMP_S
+        if is_saved and (self._failed_s is None or self._clocks.monotonic() - self._failed_s < RETRY_S):
             return
         self._last = saved, offset_s
         file = _File(1, self._device_id, self._boot, seen.monotonic_s, seen.wall_s, saved)
@@ -108,20 +110,21 @@ class EventStore:
         try:
             write_state(self._path, content)
         except OSError as exc:
-            if not self._failed:
-                self._failed = True
+            if self._failed_s is None:
                 remedy = "make the folder writable, or open falls will not outlast a restart"
                 log.warning("%s: cannot be written (%s); %s", self._path, exc.strerror or exc, remedy)
+            self._failed_s = self._clocks.monotonic()
+        else:
+            self._failed_s = None
 
     def _check(self, file: _File) -> None:
         """Raises ValueError for content that this program does not write."""
         if file.device != self._device_id:
             raise ValueError(f"it belongs to the device {file.device!r}")
         episodes = [one.episode for one in file.saved.events] + [one.episode for one in file.saved.falls]
-        if any(
-            one.rule not in RULES or not 0 <= one.started_wall_s <= LATEST_WALL_S or one.started_s > file.monotonic_s
-            for one in episodes
-        ) or any(one.last not in LAST_PHASES for one in file.saved.events):
+        if any(one.rule not in RULES or not 0 <= one.started_wall_s <= LATEST_WALL_S for one in episodes) or any(
+            one.last not in LAST_PHASES for one in file.saved.events
+        ):
             raise ValueError("its events are not valid")
 
     def _set_aside(self, exc: Exception) -> None:

@@ -13,7 +13,7 @@ import pytest
 from edge.rules.episode import Episode, OpenEvent
 from edge.rules.falling import OpenFall
 from edge.rules.rules import Saved
-from edge.service.event_store import LONGEST_OFF_S, Clocks, EventStore
+from edge.service.event_store import LONGEST_OFF_S, RETRY_S, Clocks, EventStore
 from edge.types import Observation
 from tests.support.people import observation
 from tests.support.waiting import LONG_S, until
@@ -192,7 +192,7 @@ def test_the_file_that_the_next_test_damages_is_valid(machine: Machine) -> None:
     [
         b"", b"{", b"null", b"[" * 100_000, b"\xff\xfe", b" " * 2_000_000, damaged(v=2), damaged(device="door"),
         damaged(saved=None), damaged(rule="#"), damaged(last="arrived"), damaged(started_wall_s=1e300),
-        damaged(started_wall_s=-1.0), damaged(started_s=99.0), damaged(person="x"), damaged(started_s=float("nan")),
+        damaged(started_wall_s=-1.0), damaged(person="x"), damaged(started_s=float("nan")),
     ],
 )  # fmt: skip
 def test_a_damaged_or_foreign_file_is_set_aside_with_one_warning(
@@ -224,6 +224,20 @@ def test_a_folder_that_cannot_be_written_gives_one_warning(machine: Machine, cap
         until(lambda: not store._waiting)
     store.close(LONG_S)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_a_file_that_could_not_be_written_is_written_when_the_folder_is_back(machine: Machine) -> None:
+    machine.folder.write_text("in the way")
+    store = machine.store()
+    store.save(BOTH, SEEN)
+    until(lambda: store._failed_s is not None)
+    machine.folder.unlink()
+    store.save(BOTH, SEEN)
+    assert not store._waiting, "not at every frame"
+    machine.monotonic_s += RETRY_S
+    store.save(BOTH, SEEN)
+    store.close(LONG_S)
+    assert machine.store().load() == BOTH
 
 
 def test_a_slow_disk_never_holds_up_a_frame(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
