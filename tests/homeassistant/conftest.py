@@ -7,20 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from edge.config import HOME
+from edge.mqtt.access_list import access_list
 from tests.homeassistant.folder import make_folder
 from tests.homeassistant.home_assistant import HomeAssistant
 from tests.support.brokers import Mosquitto, free_port
+from tests.support.logins import PASSWORD, settings
 
 PROGRAM = os.environ.get("EDGE_POSE_HOMEASSISTANT")
 
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto, HomeAssistant]]:
-    """A broker, and a Home Assistant that is connected to it."""
+    """A broker, and a Home Assistant that is connected to it and has the rights of the installer's login `home`."""
     if PROGRAM is None:
         pytest.skip("NO HOME ASSISTANT: that needs root and debootstrap, and make test-homeassistant")
-    broker = Mosquitto(tmp_path_factory.mktemp("broker")).start()
-    folder = make_folder(tmp_path_factory.mktemp("homeassistant"), free_port(), broker.port)
+    place = tmp_path_factory.mktemp("broker")
+    rules = access_list("", []) + f"user {HOME}\ntopic readwrite demo/#\n"  # some tests announce a device themselves
+    broker = Mosquitto(place, settings(place, rules, HOME, anonymous=True)).start()
+    folder = make_folder(tmp_path_factory.mktemp("homeassistant"), free_port(), broker.port, (HOME, PASSWORD))
     home_assistant = HomeAssistant(Path(PROGRAM), folder)
     try:
         yield broker, home_assistant.start()

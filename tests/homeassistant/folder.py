@@ -64,8 +64,8 @@ class Folder:
         return self.path / "blueprints/automation/edge-pose"
 
 
-def make_folder(path: Path, port: int, broker_port: int, prefix: str = "homeassistant") -> Folder:
-    """Write a configuration whose only integration is MQTT."""
+def make_folder(path: Path, port: int, broker_port: int, login: tuple[str, str]) -> Folder:
+    """Write a configuration whose only integration is MQTT; `login` is user name and password."""
     key = secrets.token_hex()
     folder = Folder(path, port, _token(key))
     folder.blueprints.mkdir(parents=True)
@@ -74,7 +74,7 @@ def make_folder(path: Path, port: int, broker_port: int, prefix: str = "homeassi
     (path / ".storage").mkdir()
     _store(path, "auth", 1, _owner(key))
     _store(path, "onboarding", 4, {"done": ["user", "core_config", "analytics", "integration"]})
-    _store(path, "core.config_entries", 1, {"entries": [_mqtt_entry(broker_port, prefix)]})
+    _store(path, "core.config_entries", 1, {"entries": [_mqtt_entry(broker_port, *login)]})
     return folder
 
 
@@ -111,8 +111,11 @@ def _base64(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _mqtt_entry(broker_port: int, prefix: str) -> dict[str, Any]:
-    data = {"broker": LOOPBACK, "port": broker_port, "protocol": "5", "discovery": True, "discovery_prefix": prefix}
+def _mqtt_entry(broker_port: int, username: str, password: str) -> dict[str, Any]:
+    data = {
+        "broker": LOOPBACK, "port": broker_port, "protocol": "5", "username": username, "password": password,
+        "discovery": True, "discovery_prefix": "homeassistant",
+    }  # fmt: skip
     return {
         "entry_id": "mqtt", "version": 1, "minor_version": 1, "domain": "mqtt", "title": "Broker", "data": data,
         "options": {}, "pref_disable_new_entities": False, "pref_disable_polling": False, "source": "user",

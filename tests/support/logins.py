@@ -15,17 +15,17 @@ ADMIN = "admin"  # may do everything, to publish what another login may read
 PASSWORD = "s3cret"  # noqa: S105 - of every login
 
 
-def settings(folder: Path, access_list: str, *names: str) -> tuple[str, ...]:
+def settings(folder: Path, access_list: str, *names: str, anonymous: bool = False) -> tuple[str, ...]:
     """The lines of mosquitto.conf for this access list and these logins, and for ADMIN.
 
-    Their password is also in the file `password`.
+    Their password is also in the file `password`. Clients without a login are refused, or may do everything.
     """
     passwords, rules = folder / "logins", folder / "acl"
     passwords.write_text("".join(f"{name}:{PASSWORD}\n" for name in (ADMIN, *names)))
     subprocess.run(["mosquitto_passwd", "-U", passwords], check=True, capture_output=True)
     (folder / "password").write_text(PASSWORD)
-    rules.write_text(f"user {ADMIN}\ntopic readwrite #\n{access_list}")
-    return "allow_anonymous false", f"password_file {passwords}", f"acl_file {rules}"
+    rules.write_text(f"topic readwrite #\nuser {ADMIN}\ntopic readwrite #\n{access_list}")
+    return f"allow_anonymous {str(anonymous).lower()}", f"password_file {passwords}", f"acl_file {rules}"
 
 
 def writable(port: int, name: str, topics: Iterable[str]) -> set[str]:
