@@ -188,7 +188,7 @@ start_fresh
 check "the service may record into the default folder" until_true eval '[[ $(cat $recordings/*.jsonl | wc -l) -gt 60 ]]'
 check "other users cannot read recordings" not runuser -u nobody -- ls $recordings
 systemctl stop edge-pose.service
-check "they can be replayed" eval 'edge-pose replay --json $recordings | grep -q arrived'
+check "they can be replayed" eval '[[ $(edge-pose replay --json $recordings) == *arrived*left*stopped* ]]'
 sed -i '/^\[recording\]/,/^$/ s/^enabled = true/enabled = false/' $config
 
 echo "--- several cameras"
