@@ -28,6 +28,10 @@ class PeopleOut(Payload, frozen=True):
     persons: Annotated[tuple[PersonNow, ...], Meta(description="by ID")]
 
 
+class ClearedOut(Payload, frozen=True):
+    falls: Annotated[Count, Meta(description="confirmed falls that were cleared")]
+
+
 class SnapshotOut(Payload, frozen=True):
     time: Annotated[Time, Meta(description="of the frame; while the state is unknown, when it was drawn")]
     seq: Annotated[Count | None, Meta(description="number of the frame; null while the state is unknown")]
@@ -38,7 +42,11 @@ class SnapshotOut(Payload, frozen=True):
     bytes: Annotated[int, Meta(ge=1, description="size of the file")]
 
 
-ANSWERS: dict[str, Any] = {"people": Response[PeopleOut], "snapshot": Response[SnapshotOut]}
+ANSWERS: dict[str, Any] = {
+    "people": Response[PeopleOut],
+    "clear_fall": Response[ClearedOut],
+    "snapshot": Response[SnapshotOut],
+}
 
 
 def people_out(state: State, seen: Observation) -> PeopleOut:

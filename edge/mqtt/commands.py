@@ -20,6 +20,7 @@ Data = TypeVar("Data")
 REQUESTS = {
     "people": "Answers with the people in view.",
     "snapshot": "Publishes a drawing of the people on `snapshot`.",
+    "clear_fall": "Clears all confirmed falls.",
     "restart": "Restarts the service.",
     "ping": "Answers.",
     "reset_settings": "Goes back to the settings of the configuration file; a camera that was switched off stays off.",

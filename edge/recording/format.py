@@ -49,12 +49,16 @@ class End(Line, frozen=True, tag="end"):
     stopped: Annotated[bool, Meta(description="whether the service stopped, which also ends suspected falls")]
 
 
+class Cleared(Line, frozen=True, tag="cleared"):
+    reason: Annotated[str, Meta(description="why all confirmed falls ended here, as in their events")]
+
+
 class Resumed(Line, frozen=True, tag="resumed"):
     falls: Annotated[tuple[OpenFall, ...], Meta(description="confirmed falls from before a restart, which go on")]
     events: Annotated[tuple[OpenEvent, ...], Meta(description="other events, which end with the first frame")]
 
 
-AnyLine = Header | FrameLine | Gap | End | Resumed
+AnyLine = Header | FrameLine | Gap | End | Cleared | Resumed
 
 # Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
 _decoder = msgspec.json.Decoder(AnyLine)

@@ -12,7 +12,18 @@ import msgspec
 
 from edge.errors import UsageError
 from edge.mqtt.messages import Size
-from edge.recording.format import FORMAT_VERSION, AnyLine, End, FrameLine, Gap, Header, Resumed, decode, observation
+from edge.recording.format import (
+    FORMAT_VERSION,
+    AnyLine,
+    Cleared,
+    End,
+    FrameLine,
+    Gap,
+    Header,
+    Resumed,
+    decode,
+    observation,
+)
 from edge.types import Observation
 
 LONGEST_LINE = 1_000_000  # bytes; several times as long as a frame with 100 people
@@ -34,7 +45,7 @@ class Flaw:
         return f"{self.path}: line {self.line}: {self.problem}"
 
 
-Entry: TypeAlias = Header | Observation | End | Resumed
+Entry: TypeAlias = Header | Observation | End | Cleared | Resumed
 Report: TypeAlias = Callable[[Flaw], None]
 
 

@@ -12,7 +12,7 @@ from edge import __version__
 from edge.mqtt.messages import Size, timestamp
 from edge.pipeline.seams import Update
 from edge.recording.files import Files
-from edge.recording.format import FORMAT_VERSION, End, Gap, Header, Resumed, encode, frame_line
+from edge.recording.format import FORMAT_VERSION, Cleared, End, Gap, Header, Resumed, encode, frame_line
 from edge.rules.rules import Saved
 from edge.types import Observation
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MAX_WAITING = 300  # frames that wait for a slow disk; 20 s at 15 fps
 RETRY_S = 10.0  # between two attempts while the folder cannot be written
 
-_Item: TypeAlias = Observation | End | dict[str, Any]  # a frame, the end of open events, or other rules
+_Item: TypeAlias = Observation | End | Cleared | dict[str, Any]  # a frame, the end of open events, or other rules
 
 
 class Recorder:
@@ -51,7 +51,7 @@ class Recorder:
         self._part = 0
         self._frame: Size | None = None  # of the open file
         self._seen: Observation | None = None  # the last one that was written
-        self._resumed = b""  # the line at the beginning of the first file, if events were resumed
+        self._resumed = b""  # the lines at the beginning of the first file, if events were resumed
         self._missing = 0  # frames before the next one that is written
         self._next_try_s: float | None = None  # while the folder cannot be written
         # Missing frames, and what follows them; None ends the thread.
@@ -73,6 +73,10 @@ class Recorder:
     def end(self, reason: str, *, stopped: bool = False) -> None:
         """Record that open events end after the last frame. Without frames, nothing is recorded."""
         self._waiting.put((0, End(reason=reason, stopped=stopped)))
+
+    def clear_falls(self, reason: str) -> None:
+        """Record that confirmed falls end after the last frame."""
+        self._waiting.put((0, Cleared(reason=reason)))
 
     def resume(self, saved: Saved) -> None:
         """Record what was resumed; call this before the first frame."""
@@ -103,6 +107,8 @@ class Recorder:
                     self._write(entry)
                 elif self._seen:
                     self._append(encode(entry), self._seen)
+                elif isinstance(entry, Cleared):
+                    self._resumed += encode(entry)
             except OSError as exc:
                 self._failed(exc)
                 self._drop(entry)
@@ -136,7 +142,7 @@ class Recorder:
         self._part += 1
         self._frame = size
 
-    def _drop(self, entry: "Observation | End") -> None:
+    def _drop(self, entry: "Observation | End | Cleared") -> None:
         if isinstance(entry, Observation):
             self._missing += 1
             self.dropped += 1

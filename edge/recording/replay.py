@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.recording.format import End, Header, Resumed
+from edge.recording.format import Cleared, End, Header, Resumed
 from edge.recording.read import Flaw, Open, Report, entries, header_of
 from edge.rules.rules import Rules, Saved
 from edge.rules.values import Event
@@ -50,13 +50,15 @@ def replay(
                     yield last.device, event
 
 
-def _played(entry: Observation | End | Resumed, rules: Rules) -> Iterable[Event]:
+def _played(entry: Observation | End | Cleared | Resumed, rules: Rules) -> Iterable[Event]:
     match entry:
         case Resumed():
             rules.resume(Saved(entry.falls, entry.events))
             return ()
         case End():
             return rules.stop(entry.reason) if entry.stopped else rules.end(entry.reason)
+        case Cleared():
+            return rules.clear_falls(entry.reason)
         case Observation():
             return rules.update(entry).events
 

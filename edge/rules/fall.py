@@ -43,7 +43,6 @@ class Falls:
         self._traces = Traces()
         self._falls: list[Fall] = []
         self._saved: list[OpenFall] = []
-        self._must_clear = False
         self._now_s = self._monotonic_s = 0.0  # of the last frame
 
     def update(self, moment: Moment) -> list[Event]:
@@ -65,7 +64,6 @@ class Falls:
             event = self._next(fall, moment)
             if event:
                 events.append(event)
-        self._must_clear = False
         return events
 
     def describe(self, state: State) -> State:
@@ -73,9 +71,15 @@ class Falls:
         still_down += [saved.still_down for saved in self._saved]
         return replace(state, fall=bool(still_down), still_down=any(still_down))
 
-    def clear(self) -> None:
-        """End all falls with the next frame."""
-        self._must_clear = True
+    def clear(self) -> list[OpenEvent]:
+        """Forget the confirmed falls, and return them as events to end. A suspected one may be of another person."""
+        cleared = [replace(one, resumes=False) for one in self.open() if one.resumes]
+        for fall in self._falls:
+            if fall.phase != "suspected":
+                fall.trace.forget()
+        self._falls = [fall for fall in self._falls if fall.phase == "suspected"]
+        self._saved = []
+        return cleared
 
     def open(self) -> list[OpenEvent]:
         saved = [OpenEvent(one.episode, "cleared", resumes=True) for one in self._saved]
@@ -130,7 +134,7 @@ class Falls:
         return fall.episode.phase(type_, moment, reasons=reasons)
 
     def _why_confirmed(self, fall: Fall, moment: Moment) -> list[str]:
-        if self._must_clear or fall.off_floor_s > BRIEFLY_S or self._in_bed(fall.trace, moment):
+        if fall.off_floor_s > BRIEFLY_S or self._in_bed(fall.trace, moment):
             return []
         down_s, lost_s = fall.down_for(moment.now_s), moment.now_s - fall.trace.seen_s
         if (fall.is_fast or fall.is_slower_and_still(moment.now_s)) and fall.is_mostly_down:
@@ -141,8 +145,6 @@ class Falls:
 
     def _why_dismissed(self, fall: Fall, moment: Moment) -> list[str]:
         lost_s = moment.now_s - fall.trace.seen_s
-        if self._must_clear:
-            return ["cleared by request"]
         if fall.risen_s >= RECOVERED_S:
             return [f"up again for {fall.risen_s:.1f} s"]
         if self._in_bed(fall.trace, moment):
@@ -155,8 +157,6 @@ class Falls:
 
     def _why_cleared(self, fall: Fall, moment: Moment) -> list[str]:
         lost_s = moment.now_s - fall.trace.seen_s
-        if self._must_clear:
-            return ["cleared by request"]
         if fall.stood_s >= STOOD_S or fall.upright_s >= SAT_S:
             return [f"up again for {fall.upright_s:.1f} s"]
         if lost_s >= self._clear_s and has_left(fall, moment):

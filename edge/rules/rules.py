@@ -159,6 +159,14 @@ class Rules:
         ending = [one for rule in self._rules if rule not in rules for one in rule.open()]
         self._rules = tuple(rules)
         self._show_postures = self._postures is not None and show_postures
+        return self._end(ending, reason)
+
+    def clear_falls(self, reason: str) -> tuple[Event, ...]:
+        """Clear all confirmed falls now."""
+        return self._end([one for rule in self._rules if isinstance(rule, Falls) for one in rule.clear()], reason)
+
+    def _end(self, ending: Sequence[OpenEvent], reason: str) -> tuple[Event, ...]:
+        """End events with the last frame; before the first one, they end with that."""
         if self._moment is None:
             self._interrupted += tuple((one, reason) for one in ending)
             return ()

@@ -25,7 +25,7 @@ LARGEST = 1_000_000  # bytes
 LONGEST_OFF_S = 86_400.0  # time between two boots that counts, because the wall clock may be wrong
 CLOCK_JUMP_S = 10.0  # a greater correction of the wall clock is saved
 MOVED = 0.25  # heights; a person on the floor who moved farther is saved
-RULES, LAST_PHASES = {"presence", "zone", "fall", "gesture"}, {"left", "ended", "dismissed"}
+RULES, LAST_PHASES = {"presence", "zone", "fall", "gesture"}, {"left", "ended", "dismissed", "cleared"}
 LATEST_WALL_S = 7.3e9  # year 2200
 
 
@@ -33,7 +33,7 @@ class _File(msgspec.Struct, frozen=True):
     v: Literal[1]
     device: str
     boot: str  # the kernel's ID of this boot; times are on its clock
-    monotonic_s: float  # of the last frame
+    monotonic_s: float  # of the last frame, or of this file if there was none
     wall_s: float  # likewise
     saved: Saved
 
@@ -80,14 +80,16 @@ class EventStore:
         self._last = None  # even the same content is written again, with the times of this boot
         return self._shifted(file)
 
-    def save(self, saved: Saved, seen: Observation) -> None:
-        """Write the file, if it has another content. `seen` is the last frame."""
-        offset_s = seen.wall_s - seen.monotonic_s
+    def save(self, saved: Saved, seen: Observation | None) -> None:
+        """Write the file, if it has another content. `seen` is the last frame; None before the first one."""
+        clocks = self._clocks
+        monotonic_s, wall_s = (seen.monotonic_s, seen.wall_s) if seen else (clocks.monotonic(), clocks.wall())
+        offset_s = wall_s - monotonic_s
         is_saved = self._last and _same(self._last[0], saved) and not abs(self._last[1] - offset_s) > CLOCK_JUMP_S
-        if is_saved and (self._failed_s is None or self._clocks.monotonic() - self._failed_s < RETRY_S):
+        if is_saved and (self._failed_s is None or clocks.monotonic() - self._failed_s < RETRY_S):
             return
         self._last = saved, offset_s
-        file = _File(1, self._device_id, self._boot, seen.monotonic_s, seen.wall_s, saved)
+        file = _File(1, self._device_id, self._boot, monotonic_s, wall_s, saved)
         self._waiting.append(msgspec.json.encode(file))
         self._changed.set()
 

@@ -47,6 +47,17 @@ class OpenEvents:
             self._recorder.end(reason)
         self._save(self._rules.saved())
 
+    def clear_falls(self, reason: str) -> int:
+        """Clear all confirmed falls; returns how many. Before the first frame, their events end with that."""
+        count = len(self._rules.saved().falls)
+        if count:
+            self._publish(self._rules.clear_falls(reason))
+            if self._recorder:
+                self._recorder.clear_falls(reason)
+            if self._store:
+                self._store.save(self._rules.saved(), self._rules.seen)
+        return count
+
     def stop(self, reason: str) -> None:
         """End open events but confirmed falls, because the service stops."""
         self._publish(self._rules.stop(reason))

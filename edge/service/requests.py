@@ -4,12 +4,12 @@ import logging
 import threading
 from concurrent.futures import Future
 
-from edge.config import Camera
 from edge.errors import RequestError
 from edge.mqtt import messages
-from edge.mqtt.answers import PeopleOut, SnapshotOut, people_out
+from edge.mqtt.answers import ClearedOut, PeopleOut, SnapshotOut, people_out
 from edge.pipeline.seams import Update
 from edge.service.control import Handler
+from edge.service.settings import Settings
 from edge.service.snapshots import Snapshots, View
 from edge.service.supervisor import Supervisor
 
@@ -31,7 +31,7 @@ class Requests:
         self,
         supervisor: Supervisor,
         snapshots: Snapshots,
-        camera: Camera,
+        settings: Settings,
         *,
         continuous: bool,
         restart: threading.Event,
@@ -41,13 +41,20 @@ class Requests:
         self._snapshots = snapshots
         self._restart = restart
         self._continuous = continuous
+        self._settings = settings
+        camera = settings.config.camera
         sideways = camera.rotation % 180 != 0
         self._frame = (camera.height, camera.width) if sideways else (camera.width, camera.height)
         self._newest: Update | None = None
 
     @property
     def handlers(self) -> dict[str, Handler]:
-        return {"people": self.people, "snapshot": self.snapshot, "restart": self.restart}
+        return {
+            "people": self.people,
+            "clear_fall": self.clear_fall,
+            "snapshot": self.snapshot,
+            "restart": self.restart,
+        }
 
     def publish(self, update: Update) -> None:
         self._newest, self._frame = update, (update.frame.width, update.frame.height)
@@ -58,9 +65,7 @@ class Requests:
 
     def people(self) -> PeopleOut:
         """The people in view. Raises RequestError while the state is unknown."""
-        if not self._continuous:
-            problem = "the pictures of this source need not be related, so people have no state"
-            raise RequestError("people", problem, "use a camera or a video")
+        self._check_continuous("people")
         camera = self._supervisor.camera
         if camera != "ok":
             raise RequestError("people", *UNKNOWN[camera])
@@ -68,12 +73,24 @@ class Requests:
         assert self._newest.outcome.state
         return people_out(self._newest.outcome.state, self._newest.seen)
 
+    def clear_fall(self) -> ClearedOut:
+        """Clear all confirmed falls at once. Raises RequestError if the rule is off."""
+        self._check_continuous("clear_fall")
+        if not self._settings.config.fall.enabled:
+            raise RequestError("clear_fall", "falls are switched off", "switch them on with set/fall")
+        return ClearedOut(falls=self._supervisor.clear_falls("cleared by request"))
+
     def snapshot(self) -> "Future[SnapshotOut]":
         return self._snapshots.request(self._view())
 
     def restart(self) -> None:
         log.info("restarting by request")
         self._restart.set()
+
+    def _check_continuous(self, request: str) -> None:
+        if not self._continuous:
+            problem = "the pictures of this source need not be related, so there is no state"
+            raise RequestError(request, problem, "use a camera or a video")
 
     def _view(self) -> View:
         camera = self._supervisor.camera

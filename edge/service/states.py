@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from edge.mqtt.events import StateOut, state_out, unknown_state
 from edge.mqtt.publisher import Publisher
@@ -38,6 +38,12 @@ class StateReporter:
     def publish(self, update: Update) -> None:
         """Keep the state after a frame; `tick` publishes it."""
         self._newest = update
+
+    def clear_falls(self) -> None:
+        """Change the state after a frame: no fall is open any more."""
+        if self._newest and self._newest.outcome.state:
+            state = replace(self._newest.outcome.state, fall=False, still_down=False)
+            self._newest = replace(self._newest, outcome=replace(self._newest.outcome, state=state))
 
     def tick(self, *, known: bool) -> None:
         """Publish the state if it is due; call this regularly. It is not `known` while the camera shows nothing."""

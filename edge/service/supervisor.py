@@ -104,6 +104,13 @@ class Supervisor:
             self.publish_info()
         self._ping(now_s)
 
+    def clear_falls(self, reason: str) -> int:
+        """Clear all confirmed falls, also in the state; returns how many."""
+        count = self._open_events.clear_falls(reason) if self._open_events else 0
+        if count and self._states:
+            self._states.clear_falls()
+        return count
+
     def tick(self) -> None:
         """Do what is due; call this regularly, with or without frames."""
         now_s = self._monotonic()

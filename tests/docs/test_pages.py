@@ -23,7 +23,7 @@ from edge.homeassistant.entities import entities_of
 from edge.mqtt.answers import ANSWERS
 from edge.mqtt.commands import KINDS, REQUESTS
 from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Channel
-from edge.recording.format import End, FrameLine, Gap, Header, Resumed
+from edge.recording.format import Cleared, End, FrameLine, Gap, Header, Resumed
 from edge.rules.values import EVENT_TYPES
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
@@ -132,7 +132,7 @@ def _undocumented(payload: Any, section: str) -> Iterator[str]:
             yield from _undocumented(inner, section)
 
 
-@pytest.mark.parametrize("line", [Header, FrameLine, Gap, End, Resumed])
+@pytest.mark.parametrize("line", [Header, FrameLine, Gap, End, Cleared, Resumed])
 def test_every_field_of_a_recording_is_documented(line: Any) -> None:
     section = Page("docs/recording.md").section(line.__struct_config__.tag)
     for field in msgspec.structs.fields(line):

@@ -62,6 +62,20 @@ def test_people_are_answered_while_the_camera_is_on(mosquitto: Start, tmp_path: 
         assert (refused["status"], refused["data"]) == ("error", None)
 
 
+def test_a_fall_is_cleared_on_request_and_the_state_follows(mosquitto: Start, tmp_path: Path) -> None:
+    config = {"camera.source": "synthetic:fall", "camera.fps": 15, "fall.confirm_s": 0.5, "mqtt.heartbeat_s": 1}
+    with running(tmp_path, mosquitto().port, config) as (_, heard):
+        heard.listen(lambda one: one.topic == TOPICS.state and json.loads(one.payload)["fall"] is True)
+        assert ask(heard, "clear_fall")["data"] == {"falls": 1}
+        (cleared,) = [event for event in heard.all("event/fall") if event["event_type"] == "cleared"]
+        assert cleared["reasons"] == ["cleared by request"]
+        heard.listen(lambda one: one.topic == TOPICS.state and json.loads(one.payload)["fall"] is False)
+        assert ask(heard, "clear_fall")["data"] == {"falls": 0}
+        heard.say(TOPICS.command("set", "fall"), "OFF")
+        heard.topic("setting/fall", b"OFF")
+        assert ask(heard, "clear_fall")["status"] == "error"
+
+
 def test_a_snapshot_shows_the_keypoints_of_its_frame(mosquitto: Start, tmp_path: Path) -> None:
     config = {**WALK, "camera.source": "synthetic:three", "camera.width": 320, "camera.height": 240}
     with running(tmp_path, mosquitto().port, config) as (_, heard):

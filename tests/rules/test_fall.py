@@ -311,13 +311,37 @@ def test_a_person_may_fall_twice() -> None:
     assert len({event.id for event in player.events}) == 2
 
 
-def test_a_request_clears_all_falls() -> None:
-    falls = Falls(confirm_s=CONFIRM_S)
-    player = play(show(fall(), 6), falls=falls)
-    falls.clear()
+def test_falls_are_cleared_at_once_and_the_person_on_the_floor_does_not_fall_again() -> None:
+    player = play(show(fall(), 6), falls=Falls(confirm_s=CONFIRM_S))
+    (cleared,) = player.rules.clear_falls("cleared by request")
+    confirmed = player.events[-1]
+    assert (cleared.type, cleared.id, cleared.reasons) == ("cleared", confirmed.id, ("cleared by request",))
+    assert player.rules.clear_falls("cleared by request") == ()
     player.play([[VIEWS["side"].person(1, fall()(9))]] * 60)
-    assert phases(player.events) == ["suspected", "confirmed", "cleared"]
-    assert player.events[-1].reasons == ("cleared by request",)
+    assert phases(player.events) == ["suspected", "confirmed"]
+    assert state(player).fall is False
+
+
+def test_a_suspected_fall_is_not_cleared() -> None:
+    left, right = replace(VIEWS["side"], aside=-1.1, distance=4.5), replace(VIEWS["side"], aside=1.1, distance=4.5)
+    first, second = show(fall(90), 10, left), show(fall(90, begin_s=5, down_s=6), 10, right, id_=2)
+    frames = [[*one, *other] for one, other in zip(first, second, strict=True)]
+    suspected = round(6.3 * FPS)
+    player = play(frames[:suspected])
+    assert phases(player.events) == ["suspected", "confirmed", "suspected"]
+    assert [event.person for event in player.rules.clear_falls("cleared by request")] == [1]
+    (confirmed,) = player.play(frames[suspected:])
+    assert (confirmed.type, confirmed.person) == ("confirmed", 2)
+
+
+def test_a_fall_from_before_a_restart_can_be_cleared_before_the_first_frame() -> None:
+    falls = Falls(confirm_s=CONFIRM_S)
+    play(show(fall(), 6), falls=falls)
+    rules = Rules([restarted_after(falls)])
+    assert rules.clear_falls("cleared by request") == ()
+    player = Player(rules)
+    (cleared,) = player.show(for_s=0.1)
+    assert (cleared.type, cleared.reasons) == ("cleared", ("cleared by request",))
     assert state(player).fall is False
 
 

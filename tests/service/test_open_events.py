@@ -245,6 +245,68 @@ def test_a_fall_from_before_a_restart_is_cleared_if_the_rule_is_switched_off_bef
     assert later.types("fall") == ["cleared"]
 
 
+def test_falls_are_cleared_at_once_and_a_replay_follows(room: Room) -> None:
+    room.fall()
+    assert room.supervisor.clear_falls("cleared by request") == 1
+    cleared = fall_of(room)
+    assert (cleared["event_type"], cleared["reasons"]) == ("cleared", ["cleared by request"])
+    assert cleared["seq"] == room.sequence - 1
+    room.wait(0.25)
+    assert room.listener.all("state")[-1]["fall"] is False, "without another frame"
+    assert room.supervisor.clear_falls("cleared by request") == 0
+    room.show(DOWN, for_s=4)
+    assert room.types("fall") == ["suspected", "confirmed", "cleared"]
+    room.close()
+    assert_replays(room)
+    later = Room(room.folder, start_s=room.clock.now_s + 5)
+    later.show(DOWN, for_s=3)
+    assert later.types("fall") == []
+
+
+@losses
+def test_a_fall_that_is_cleared_while_the_picture_is_lost_does_not_come_back(
+    room: Room, lose: Callable[[Room], None], reason: str
+) -> None:
+    del reason
+    room.fall()
+    lose(room)
+    assert room.supervisor.clear_falls("cleared by request") == 1
+    room.wait(0.5)
+    room.show(DOWN, for_s=3)
+    assert room.types("fall") == ["suspected", "confirmed", "cleared"]
+    assert room.listener.all("state")[-1]["fall"] is False
+    room.close()
+    assert_replays(room)
+
+
+def test_a_fall_that_is_cleared_before_the_first_frame_does_not_come_back(room: Room) -> None:
+    room.fall()
+    room.close()
+    later = Room(room.folder, start_s=room.clock.now_s + 10)
+    assert later.supervisor.clear_falls("cleared by request") == 1
+    assert later.supervisor.clear_falls("cleared by request") == 0
+    later.store.close(LONG_S)
+    killed = Room(room.folder, start_s=room.clock.now_s + 20)
+    killed.show(DOWN, for_s=3)
+    assert [(event["event_type"], event["id"]) for event in killed.events if event["rule"] == "fall"] == [
+        ("cleared", fall_of(room)["id"])
+    ]
+    killed.close()
+    later.show(DOWN, for_s=3)
+    assert fall_of(later)["reasons"] == ["cleared by request"]
+    assert later.listener.all("state")[-1]["fall"] is False
+
+
+def test_a_recording_has_a_fall_that_was_cleared_before_the_first_frame(room: Room) -> None:
+    room.fall()
+    room.close()
+    later = Room(room.folder, start_s=room.clock.now_s + 10)
+    later.supervisor.clear_falls("cleared by request")
+    later.show(DOWN, for_s=3)
+    later.close()
+    assert_replays(later)
+
+
 def test_rules_may_be_switched_while_they_run_and_a_replay_follows(room: Room) -> None:
     someone = person(1, RAISED, at=(200, 200))
     room.show(someone, for_s=4)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from edge.config import Camera
 from edge.errors import RequestError
 from edge.rules.rules import Outcome
 from edge.rules.values import PersonState, State
 from edge.service.requests import UNKNOWN, Requests
+from edge.service.settings import Overrides, Settings
 from edge.service.snapshots import View
 from tests.support.fakes import blank_frame
+from tests.support.models import fast_config
 from tests.support.people import observation, person
 from tests.support.pipelines import empty_update
 
@@ -23,14 +24,22 @@ STATE = State(people=1, persons=(PersonState(1, "standing", (), 0.0),))
 class Office:
     """Requests of a sensor whose camera is in a condition that is set by hand."""
 
-    def __init__(self, *, continuous: bool = True, rotation: Any = 0) -> None:
-        self.sensor = SimpleNamespace(camera="ok")
+    def __init__(self, *, continuous: bool = True, rotation: int = 0, fall: bool = True) -> None:
+        self.sensor = SimpleNamespace(camera="ok", clear_falls=self._clear_falls)
         self.views: list[View] = []
+        self.reasons: list[str] = []
         self.restart = threading.Event()
         supervisor: Any = self.sensor
         snapshots: Any = SimpleNamespace(request=self.views.append, tick=self.views.append)
-        camera = Camera(width=640, height=480, rotation=rotation)
-        self.requests = Requests(supervisor, snapshots, camera, continuous=continuous, restart=self.restart)
+        camera = {"width": 640, "height": 480, "rotation": rotation}
+        config = fast_config(camera=camera, fall={"enabled": fall})
+        self.requests = Requests(
+            supervisor, snapshots, Settings(config, Overrides(None)), continuous=continuous, restart=self.restart
+        )
+
+    def _clear_falls(self, reason: str) -> int:
+        self.reasons.append(reason)
+        return 2
 
     def frame(self, sequence: int) -> None:
         update = empty_update(blank_frame(sequence, size=(240, 320)), 0.0, 0.0)
@@ -58,11 +67,26 @@ def test_people_are_refused_while_the_state_is_unknown(camera: str) -> None:
     assert office.requests.people().seq == 1
 
 
-def test_people_in_unrelated_pictures_have_no_state() -> None:
+@pytest.mark.parametrize("request_", ["people", "clear_fall"])
+def test_unrelated_pictures_have_no_state(request_: str) -> None:
     office = Office(continuous=False)
     office.frame(1)
+    with pytest.raises(RequestError) as refused:
+        office.requests.handlers[request_]()
+    assert refused.value.key == request_
+
+
+def test_the_answer_says_how_many_falls_were_cleared() -> None:
+    office = Office()
+    assert office.requests.clear_fall().falls == 2
+    assert office.reasons == ["cleared by request"]
+
+
+def test_falls_cannot_be_cleared_while_the_rule_is_off() -> None:
+    office = Office(fall=False)
     with pytest.raises(RequestError):
-        office.requests.people()
+        office.requests.clear_fall()
+    assert office.reasons == []
 
 
 def test_a_snapshot_shows_people_only_while_the_state_is_known() -> None:
