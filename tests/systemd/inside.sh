@@ -191,6 +191,34 @@ systemctl stop edge-pose.service
 check "they can be replayed" eval '[[ $(edge-pose replay --json $recordings) == *arrived*left*stopped* ]]'
 sed -i '/^\[recording\]/,/^$/ s/^enabled = true/enabled = false/' $config
 
+echo "--- the camera is switched off"
+sed -i '/^\[camera\]/,/^$/ s/^enabled = true/enabled = false/' $config
+mkdir -p /etc/systemd/system/edge-pose.service.d
+printf '[Service]\nWatchdogSec=3s\n' >/etc/systemd/system/edge-pose.service.d/watchdog.conf # two minutes would be long
+systemctl daemon-reload
+switch() { # ON or OFF
+    local status
+    status=$(listen_as home +/status -C 1 -W 10 -F %t)
+    mosquitto_pub -h 127.0.0.1 -u home -P "$(cat /etc/edge-pose/mqtt_password_home)" -t "${status%/status}/set/enabled" -m "$1"
+}
+start_fresh
+check "the service is READY without a frame" eval 'is ActiveState active && [[ $(receive +/health) == *\"camera\":\"off\"* ]]'
+check "after ON, there are frames" eval 'switch ON && receive +/keypoints'
+sed -i '/^\[camera\]/,/^$/ s/^enabled = false/enabled = true/' $config
+systemctl restart edge-pose.service
+pid=$(unit MainPID)
+check "after OFF, the camera is closed" eval 'receive +/keypoints && switch OFF && until_true eval "[[ \$(unit StatusText) == *\"switched off\"* ]]"'
+begin=$SECONDS
+until_true eval '((SECONDS > begin + 12))' # four times the limit of the watchdog
+check "the watchdog is content" eval 'is ActiveState active && is MainPID $pid && is NRestarts 0'
+rm -r /etc/systemd/system/edge-pose.service.d
+systemctl daemon-reload
+systemctl restart edge-pose.service
+check "it is still off after a restart" eval '[[ $(receive +/setting/enabled) == OFF && $(receive +/health) == *\"camera\":\"off\"* ]]'
+switch ON
+check "after ON, there are frames again" receive +/keypoints
+systemctl stop edge-pose.service
+
 echo "--- several cameras"
 check "the installer adds a login for another sensor" /checkout/systemd/install.sh --broker-login door
 check "it refuses the name of an existing login" not /checkout/systemd/install.sh --broker-login home
