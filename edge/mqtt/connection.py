@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, Client, MQTTMessage, MQTTMessageInfo, MQTTv5, MQTTv311
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -26,6 +26,7 @@ from paho.mqtt.properties import Properties
 from edge.config import Mqtt, password
 from edge.mqtt import failures
 from edge.mqtt.failures import Failure
+from edge.mqtt.lean_client import LeanClient, connect
 from edge.mqtt.tls import tls_context
 from edge.types import Message
 
@@ -57,9 +58,21 @@ class Connection:
     message. `on_lost` runs in the thread that notices that such a connection is lost. All run with `lock` held.
     """
 
-    def __init__(self, mqtt: Mqtt, client_id: str, *, will: Message | None = None, waits: Waits | None = None) -> None:
-        """Raises ConfigError if the password or a certificate cannot be used. Call `open` to connect."""
+    def __init__(
+        self,
+        mqtt: Mqtt,
+        client_id: str,
+        *,
+        will: Message | None = None,
+        largest: int | None = None,
+        waits: Waits | None = None,
+    ) -> None:
+        """Raises ConfigError if the password or a certificate cannot be used. Call `open` to connect.
+
+        With MQTT 5, the broker does not send us packets of more than `largest` bytes.
+        """
         self._mqtt = mqtt
+        self._largest = largest
         self._client_id = client_id
         self._will = will
         self._waits = waits or Waits()
@@ -122,7 +135,7 @@ class Connection:
             self._downgrade = False
             client = self._client
             try:
-                self._begin(client)
+                connect(client, self._mqtt, keepalive_s=self._waits.keepalive_s, largest=self._largest)
             except OSError as exc:
                 self._report(failures.explain(exc, self._mqtt))
                 self.tried.set()
@@ -134,12 +147,6 @@ class Connection:
                 self._closed.wait(self._next_wait_s())
             with self.lock:
                 self._client = self._new_client(MQTTv311 if downgrade else MQTTv5)
-
-    def _begin(self, client: Client) -> None:
-        """Open the socket and send CONNECT. Raises OSError."""
-        # With MQTT 5, paho asks for a clean start only the first time. Sessions expire at once by default.
-        clean_start: Any = True if client.protocol == MQTTv5 else MQTT_CLEAN_START_FIRST_ONLY
-        client.connect(self._mqtt.host, self._mqtt.port, self._waits.keepalive_s, clean_start=clean_start)
 
     def _serve(self, client: Client) -> None:
         """Read, write pending bytes, and send keepalives, until the connection ends."""
@@ -160,7 +167,7 @@ class Connection:
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
         mqtt = self._mqtt
-        client = Client(
+        client = LeanClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=protocol,
@@ -221,7 +228,7 @@ class Connection:
 
     def _disconnected(self, _client: Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         was_connected, self.connected = self.connected, False
-        if was_connected:  # before that, nothing was sent, and `_begin` does not hold `lock`
+        if was_connected:  # before that, nothing was sent, and `connect` does not hold `lock`
             self.on_lost()
         if self._closed.is_set():
             self._disconnected_after_close.set()

@@ -1,7 +1,9 @@
 """What arrives for this device, kept until the main loop takes it."""
 
+import logging
 import queue
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
@@ -9,38 +11,82 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.types import Message
 
+log = logging.getLogger(__name__)
+
 MAX_WAITING = 64  # messages; more are dropped and counted
 MAX_BYTES = 4096  # of a payload; a longer one is cut to one byte more
+LARGEST_PACKET = 16_384  # bytes with topic and properties; the broker drops larger messages for us, with MQTT 5
+# Reading takes the GIL from the frames. If it takes more than this share of a second, or of the time after that, the
+# subscription is cancelled for a while.
+MAX_SHARE = 0.05
+SHORTEST_PAUSE_S = 5.0
+LOG_S = 60.0
 
 
 class Inbox:
-    """Subscribes to some topics at every connect. Retained messages are ignored: a command is for now.
+    """Subscribes to some topics at every connect, and not during a flood.
 
-    The connection's thread calls `subscribe` and `put`, the main loop calls `take`.
+    Retained messages are ignored: a command is for now. The connection's thread calls `put`, the main loop calls
+    `take`. `subscribe` and `put` need the connection's `lock`.
     """
 
-    def __init__(self, filters: Sequence[str]) -> None:
+    def __init__(
+        self,
+        filters: Sequence[str],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        thread_time: Callable[[], float] = time.thread_time,
+    ) -> None:
         self.dropped = 0
         self._filters = tuple(filters)
         self._waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._monotonic = monotonic
+        self._thread_time = thread_time  # of the connection's thread, because only `put` calls it
+        self._client: Client | None = None
+        self._since_s = self._read_since_s = float("-inf")  # the second, or the pause, that is being measured
+        self._read_s = 0.0  # the time for reading in it
+        self._paused = False
+        self._logged_s = float("-inf")
 
     def subscribe(self, client: Client) -> None:
+        self._client, self._paused, self._since_s = client, False, float("-inf")
         if client.protocol == MQTTv5:
             options = SubscribeOptions(1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
             client.subscribe([(topic, options) for topic in self._filters])
         else:
             client.subscribe([(topic, 1) for topic in self._filters])
 
+    def is_pause_over(self) -> bool:
+        """Whether it is time to subscribe again."""
+        pause_s = max(self._read_s / MAX_SHARE, SHORTEST_PAUSE_S)
+        return self._paused and self._monotonic() - self._since_s > pause_s
+
     def put(self, message: MQTTMessage) -> None:
+        self._measure()
         if message.retain:
             return
-        if self._waiting.qsize() >= MAX_WAITING:
+        if self._paused or self._waiting.qsize() >= MAX_WAITING:
             self.dropped += 1
             return
-        self._waiting.put(Message(message.topic, bytes(message.payload[: MAX_BYTES + 1])))
+        with suppress(UnicodeDecodeError):  # an invalid topic
+            self._waiting.put(Message(message.topic, bytes(message.payload[: MAX_BYTES + 1])))
 
     def take(self) -> Iterator[Message]:
         """What has arrived, oldest first."""
         with suppress(queue.Empty):
             while True:
                 yield self._waiting.get_nowait()
+
+    def _measure(self) -> None:
+        """Notice a flood, by the processor time of this thread, and pause."""
+        now_s, thread_s = self._monotonic(), self._thread_time()
+        if not self._paused and now_s - self._since_s > 1:
+            self._since_s, self._read_since_s = now_s, thread_s
+        self._read_s = thread_s - self._read_since_s
+        if self._paused or self._client is None or self._read_s <= MAX_SHARE:
+            return
+        self._paused = True
+        self._client.unsubscribe(list(self._filters))
+        if now_s - self._logged_s >= LOG_S:
+            self._logged_s = now_s
+            log.warning("too many messages on %s; no commands are taken for some seconds", ", ".join(self._filters))

@@ -15,7 +15,7 @@ from paho.mqtt.enums import MQTTErrorCode
 from edge.config import Mqtt
 from edge.mqtt.connection import MAX_PENDING, Connection, Waits, send
 from edge.mqtt.failures import NOT_AUTHORIZED
-from edge.mqtt.inbox import Inbox
+from edge.mqtt.inbox import LARGEST_PACKET, Inbox
 from edge.types import Message
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,8 @@ class Publisher:
         self._refused: set[str | None] = set()  # topics on which the broker refused a message
         self._login = f"user {mqtt.username!r}" if mqtt.username else "anonymous clients"
         self.dropped = 0
-        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, waits=waits)
+        largest = LARGEST_PACKET if inbox else None
+        self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, largest=largest, waits=waits)
         self.connection.on_connected = self._announce
         self.connection.on_lost = self._forget_sent
         if inbox:
@@ -177,6 +178,13 @@ class Publisher:
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(max(deadline_s - time.monotonic(), 0))
         self.connection.close(max(deadline_s - time.monotonic(), 0))
+
+    def resubscribe(self) -> None:
+        """Take commands again after a flood of them; call this regularly."""
+        if self._inbox and self._inbox.is_pause_over():
+            with self.connection.lock:
+                if self.connection.connected:
+                    self._inbox.subscribe(self.connection.client)
 
     def _announce(self, client: Client) -> None:
         if self._inbox:

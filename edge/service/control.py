@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[], Any]
 
 LONGEST_TEXT = 64  # characters of a name or a setting that are repeated in an answer
-# A burst of so many commands is carried out, and then one more per REFILL_S.
+# A burst of so many valid commands is carried out, and then one more per REFILL_S. As many invalid values are answered.
 BURST, REFILL_S = 20, 0.1
+TOO_MANY = "too many commands; send fewer than ten per second"
 REFUSAL_S, LOG_S = 1.0, 60.0  # between two refusals of invalid commands, and between two lines in the log
 
 
@@ -58,8 +59,7 @@ class Control:
         self._requests = requests
         self._listeners = listeners or {}
         self._monotonic = monotonic
-        self._credit = float(BURST)
-        self._refilled_s = monotonic()
+        self._carried_out, self._answered = _Allowance(monotonic()), _Allowance(monotonic())
         self._refused_s = self._logged_s = float("-inf")
         self._dropped = 0  # by the inbox, as far as reported
         self._unfinished: list[_Unfinished] = []
@@ -68,21 +68,20 @@ class Control:
         """Carry out what has arrived; call this regularly."""
         self._answer_finished()
         now_s = self._monotonic()
-        self._credit = min(self._credit + (now_s - self._refilled_s) / REFILL_S, float(BURST))
-        self._refilled_s = now_s
         for message in self._inbox.take():
             command = self._topics.command_on(message.topic, message.payload)
             if command is None:
                 self._listeners.get(message.topic, _ignore)(message.payload)
             elif problem := self._invalid(command):
-                self._refuse_invalid(command, problem, now_s)
+                self._refuse(command, problem, now_s)
             elif command.kind == "set":
-                self._set(command)
+                self._set(command, now_s)
             else:
-                self._request(command)
+                self._request(command, now_s)
         if self._inbox.dropped != self._dropped:
             self._dropped = self._inbox.dropped
             self._note(f"too many commands: {self._dropped} dropped so far", now_s)
+        self._publisher.resubscribe()
 
     def end(self) -> None:
         """Answer the requests that will not be finished. May be called more than once."""
@@ -93,9 +92,6 @@ class Control:
 
     def _invalid(self, command: Command) -> str:
         """What is wrong with a command that can only be a mistake; empty for others."""
-        if self._credit < 1:
-            return "too many commands; send fewer than ten per second"
-        self._credit -= 1
         known = self._settings.names if command.kind == "set" else tuple(self._requests)
         if command.name not in known:
             noun = "setting" if command.kind == "set" else "request"
@@ -106,7 +102,10 @@ class Control:
             return 'not valid; send nothing, or an object such as {"transaction": 7}'
         return ""
 
-    def _request(self, command: Command) -> None:
+    def _request(self, command: Command, now_s: float) -> None:
+        if not self._carried_out.take(now_s):
+            self._refuse(command, TOO_MANY, now_s)
+            return
         request = _read(command.payload) or Request()
         try:
             result = self._requests[command.name]()
@@ -127,19 +126,24 @@ class Control:
                 answer = refused(one.transaction, exc.text)
             self._answer(one.name, answer)
 
-    def _set(self, command: Command) -> None:
+    def _set(self, command: Command, now_s: float) -> None:
         text = command.payload.decode(errors="replace").strip()
         try:
-            self._settings.set(command.name, text)
+            self._settings.checked(command.name, text)
         except EdgeError as exc:
             problem = exc.text if len(text) <= LONGEST_TEXT else "too long; send ON, OFF or a number"
-            self._note(f"set/{command.name} is refused: {problem}", self._monotonic())
-            self._answer("set", refused(None, problem, {"setting": command.name}))
+            self._refuse(command, problem, now_s, answer=self._answered.take(now_s))
+            return
+        if self._carried_out.take(now_s):
+            self._settings.set(command.name, text)
+        else:
+            self._refuse(command, TOO_MANY, now_s)
 
-    def _refuse_invalid(self, command: Command, problem: str, now_s: float) -> None:
+    def _refuse(self, command: Command, problem: str, now_s: float, *, answer: bool = False) -> None:
+        """Log and answer it, or with `answer` answer it in any case."""
         name = command.name[:LONGEST_TEXT]
         self._note(f"{command.kind}/{name!a} is refused: {problem}", now_s)
-        if now_s - self._refused_s >= REFUSAL_S:
+        if answer or now_s - self._refused_s >= REFUSAL_S:
             self._refused_s = now_s
             about = {"setting" if command.kind == "set" else "request": name}
             # The name may be anything, so it is no part of the topic.
@@ -152,6 +156,23 @@ class Control:
 
     def _answer(self, name: str, answer: Response[Any]) -> None:
         self._publisher.publish(self._topics.response_message(name, answer))
+
+
+class _Allowance:
+    """For BURST commands, and then for one more per REFILL_S."""
+
+    def __init__(self, now_s: float) -> None:
+        self._left = float(BURST)
+        self._since_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Whether there was one left."""
+        self._left = min(self._left + (now_s - self._since_s) / REFILL_S, float(BURST))
+        self._since_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
 
 
 _decode = msgspec.json.Decoder(Request).decode

@@ -95,10 +95,15 @@ class Settings:
         """The settings that differ from the file."""
         return {name: override.value for name, override in self._overrides.items()}
 
+    def checked(self, name: str, text: str) -> Value:
+        """The value that a text means for a setting. Raises ConfigError."""
+        value = parse(name, text)
+        with_values(self.config, {name: value})
+        return value
+
     def set(self, name: str, text: str) -> None:
         """Change a setting. Raises ConfigError, and changes nothing then."""
-        value, before = parse(name, text), value_of(self.file, name)
-        with_values(self.config, {name: value})
+        value, before = self.checked(name, text), value_of(self.file, name)
         changed = {key: one for key, one in self._overrides.items() if key != name}
         self._use(changed if value == before else changed | {name: Override(value, before)})
 
