@@ -44,15 +44,15 @@ class StateOut(Payload, frozen=True):
     v: Literal[1]
     time: Annotated[Time, Meta(description="of the frame; while the state is unknown, when this was sent")]
     seq: Annotated[Count | None, Meta(description="number of the frame")]
-    present: bool | None
-    people: Count | None
-    standing: Count | None
+    present: Annotated[bool | None, Meta(description="whether a person is present; null if that is unknown")]
+    people: Annotated[Count | None, Meta(description="number of people with an ID")]
+    standing: Annotated[Count | None, Meta(description="how many of them stand; null also without the rule posture")]
     sitting: Count | None
     lying: Count | None
     fall: Annotated[bool | None, Meta(description="whether a fall is confirmed and not cleared")]
-    still_down: bool | None
-    moving: bool | None
-    zones: dict[str, ZoneOut] | None
+    still_down: Annotated[bool | None, Meta(description="whether a fallen person is still on the floor")]
+    moving: Annotated[bool | None, Meta(description="whether a person moves")]
+    zones: Annotated[dict[str, ZoneOut] | None, Meta(description="each zone by name")]
     persons: Annotated[tuple[PersonOut, ...] | None, Meta(description="by ID")]
 
 

@@ -41,8 +41,8 @@ class FrameLatency(Payload, frozen=True):
 
 
 class KeypointOut(Payload, frozen=True):
-    index: Annotated[int, Meta(ge=0, le=16)]
-    body_part: str
+    index: Annotated[int, Meta(ge=0, le=16, description="number of the keypoint, as in COCO")]
+    body_part: Annotated[str, Meta(description="name of the keypoint, such as LEFT_WRIST")]
     x: Annotated[float, Meta(description="px of the frame, to the right")]
     y: Annotated[float, Meta(description="px of the frame, downwards")]
     confidence: Share
@@ -51,7 +51,7 @@ class KeypointOut(Payload, frozen=True):
 class PoseOut(Payload, frozen=True):
     id: Annotated[
         int | None,
-        Meta(description="stays with a person from frame to frame and is never reused; null until confirmed"),
+        Meta(description="stays with a person from frame to frame; null in pictures that are not a video"),
     ]
     score: Share
     box: Annotated[
@@ -69,9 +69,9 @@ class Keypoints(Payload, frozen=True):
         ),
     ]
     time: Time
-    frame: Size
+    frame: Annotated[Size, Meta(description="of the frame")]
     latency_ms: FrameLatency
-    poses: tuple[PoseOut, ...]
+    poses: Annotated[tuple[PoseOut, ...], Meta(description="the people detected in this frame, best first")]
 
 
 class ModelOut(Payload, frozen=True):
@@ -158,7 +158,7 @@ class FrameCounts(Payload, frozen=True):
 class Health(Payload, frozen=True):
     v: Literal[1]
     time: Time
-    uptime_s: Number
+    uptime_s: Annotated[Number, Meta(description="since the service started")]
     fps: Annotated[float, Meta(ge=0, description="frames looked at per second, recently, including idle ones")]
     latency_ms: Annotated[
         HealthLatency, Meta(description="recent; null before the first frame and while the camera is stalled")
@@ -169,7 +169,7 @@ class Health(Payload, frozen=True):
     recording_dropped: Annotated[
         Count | None, Meta(description="frames that could not be recorded; null while recording is off")
     ]
-    last_frame_age_s: Number | None
+    last_frame_age_s: Annotated[Number | None, Meta(description="since the last frame; null before the first one")]
     frame_age_ms: Annotated[
         float | None,
         Meta(description="age of the newest frame when it was received; null if the camera reports no time"),
@@ -190,9 +190,11 @@ class Health(Payload, frozen=True):
     backend: Backend
     backend_code: ReasonCode
     backend_reason: Annotated[str, Meta(description="why this backend is in use, and how to get the other one")]
-    soc_temperature_c: float | None
-    throttled: bool | None
-    rss_mb: Number | None
+    soc_temperature_c: Annotated[float | None, Meta(description="of the processor; null if it is not reported")]
+    throttled: Annotated[
+        bool | None, Meta(description="slowed down by heat or a weak power supply; null if it is not a Raspberry Pi")
+    ]
+    rss_mb: Annotated[Number | None, Meta(description="memory of the main process, MiB")]
 
 
 # Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
