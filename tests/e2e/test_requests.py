@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 from edge.mqtt.topics import Topics
+from tests.docs.pages import Page
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import Ear, Sensor, ear, sensor
 from tests.support.systemd import Systemd
@@ -137,17 +138,24 @@ def test_a_restart_under_systemd_is_answered_and_ends_the_process(
         heard.topic("status", b"offline")
 
 
-def test_the_clients_of_mosquitto_get_answers_and_pictures(mosquitto: Start, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_work_when_they_are_pasted(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
-    with running(tmp_path, port, WALK) as (_, heard):
-        wait_for_a_person(heard)
-
-        def answer_to(*arguments: str) -> bytes:
-            command = ["mosquitto_rr", "-h", LOOPBACK, "-p", str(port), "-W", "30", *arguments]
-            return subprocess.run(command, check=True, capture_output=True).stdout
-
-        people = answer_to("-t", TOPICS.command("request", "people"), "-e", TOPICS.response("people"), "-n")
-        assert len(json.loads(people)["data"]["persons"]) == 1
-        png = answer_to("-t", TOPICS.command("request", "snapshot"), "-e", TOPICS.snapshot, "-n", "-N")
-        with Pillow.open(io.BytesIO(png)) as picture:
+    commands = [line for line in Page("docs/mqtt.md").commands if "/hall/request/" in line and "mosquitto" in line]
+    with running(tmp_path, port, {**WALK, "device.id": "hall"}) as (daemon, heard):
+        heard.listen(lambda one: one.topic.endswith("/state") and json.loads(one.payload)["people"] == 1)
+        answers = {}
+        for command in commands:
+            here = command.replace("-h 192.168.1.10", f"-h {LOOPBACK} -p {port}")
+            assert here != command
+            done = subprocess.run(["sh", "-c", here], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+            if done.stdout:
+                answer = json.loads(done.stdout)
+                assert answer["status"] == "ok", command
+                answers[command.partition("/request/")[2].split()[0]] = answer
+        assert set(answers) == {"ping", "people", "clear_fall"}
+        assert answers["ping"]["transaction"] == 7
+        assert len(answers["people"]["data"]["persons"]) == 1
+        with Pillow.open(tmp_path / "hall.png") as picture:
             assert picture.size == (640, 480)
+        daemon.wait_for_log("restarting by request")
+        daemon.wait_for_log("connected to", 2)

@@ -132,6 +132,20 @@ check "the old configuration stays in use" eval 'until_true is ActiveState activ
 set_key fps 15.0
 check "a later reload applies a valid configuration" eval 'systemctl reload edge-pose && until_true eval "[[ \$(unit StatusText) == *online ]]"'
 
+echo "--- requests"
+ask() { # REQUEST: print the answer, as home
+    local topic
+    topic=$(listen_as home +/status -C 1 -W 10 -F %t)
+    mosquitto_rr -h 127.0.0.1 -u home -P "$(cat /etc/edge-pose/mqtt_password_home)" -n -W 30 \
+        -t "${topic%/status}/request/$1" -e "${topic%/status}/response/$1"
+}
+is_answered() { [[ $(ask "$1") == *'"status":"ok"'* ]]; }
+check "a snapshot can be drawn in the sandbox" is_answered snapshot
+check "a restart is answered, and systemd starts the service again" eval 'is_answered restart &&
+    until_true is NRestarts 1 && until_true is ActiveState active && not is MainPID $pid && until_true status_is online'
+systemctl reset-failed edge-pose.service # sets the restart counter to 0
+pid=$(unit MainPID)
+
 echo "--- crash, hang and stop"
 mosquitto_sub -h 127.0.0.1 -u home -P "$(cat /etc/edge-pose/mqtt_password_home)" -t 'edge-pose/+/status' >/tmp/statuses &
 subscriber=$!
