@@ -1,24 +1,30 @@
 """The examples of the documentation are executed."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.config import load
-from edge.mqtt.topics import schemas
+from edge.config import Config, load
+from edge.homeassistant.components import component
+from edge.homeassistant.entities import entities_of
+from edge.mqtt.topics import Topics, schemas
 from edge.recording.format import schema as schema_of_recording
 from edge.recording.read import Flaw, observations
 from tests.docs.pages import Block, Page, blocks
+from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import run_edge
 
+ZONE = {"points": [[0, 0], [1, 0], [1, 1]]}
 BROKER = '"192.168.1.10", 1883'
 EXAMPLES = [block for block in blocks("python") if block.mark == "example"]
 MESSAGES = [block for block in blocks("json") if block.mark.startswith("message: ")]
@@ -99,3 +105,16 @@ def test_the_subscribers_print_the_messages_of_their_page(
         finally:
             process.kill()
     publisher.loop_stop()
+
+
+def test_every_automation_is_tested_with_entities_that_exist() -> None:
+    examples = blocks("yaml")
+    tested = (ROOT / "tests/homeassistant/test_automations.py").read_text(encoding="utf-8")
+    assert {f'automation("{block.mark.removeprefix("automation: ")}"' in tested for block in examples} == {True}
+    config = msgspec.convert({"device": {"id": "hall"}, "zones": [ZONE | {"name": "bed"}]}, Config)
+    topics = Topics(config.mqtt.base_topic, "hall")
+    existing = {component(entity, topics, "hall")["default_entity_id"] for entity in entities_of(config)}
+    for block in examples:
+        named = set(re.findall(r"\b(?:binary_sensor|sensor|event|image|switch|number|button)\.hall_\w+", block.text))
+        assert named
+        assert named <= existing

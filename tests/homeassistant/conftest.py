@@ -10,8 +10,9 @@ import pytest
 from edge.config import HOME
 from edge.mqtt.access_list import access_list
 from tests.homeassistant.folder import make_folder
+from tests.homeassistant.hall import Hall
 from tests.homeassistant.home_assistant import HomeAssistant
-from tests.support.brokers import Mosquitto, free_port
+from tests.support.brokers import Mosquitto, free_port, mosquitto_sub
 from tests.support.logins import PASSWORD, settings
 
 PROGRAM = os.environ.get("EDGE_POSE_HOMEASSISTANT")
@@ -60,3 +61,14 @@ def home_assistant(running: tuple[Mosquitto, HomeAssistant], accepted: list[str]
         if not any(re.search(pattern, record.text) for pattern in accepted)
     ] == []
     assert [issue for issue in home_assistant.issues() if issue.startswith("mqtt.")] == []
+
+
+@pytest.fixture
+def hall(home_assistant: HomeAssistant, broker: Mosquitto, accepted: list[str], tmp_path: Path) -> Iterator[Hall]:
+    """The sensor of the documentation's examples, online, in an empty room."""
+    with mosquitto_sub(broker.port, "edge-pose/hall/request/#", tmp_path / "requests", "-v") as requests:
+        hall = Hall(home_assistant, broker, requests)
+        hall.start()
+        yield hall
+        accepted.append("No device components to cleanup")  # version 2026.2 logs it when a device is removed
+        hall.remove()
