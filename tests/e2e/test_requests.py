@@ -138,6 +138,22 @@ def test_a_restart_under_systemd_is_answered_and_ends_the_process(
         heard.topic("status", b"offline")
 
 
+def test_each_request_of_a_burst_is_answered_once_even_if_a_restart_is_among_them(
+    mosquitto: Start, tmp_path: Path
+) -> None:
+    with running(tmp_path, mosquitto().port, WALK) as (_, heard):
+        wait_for_a_person(heard)
+        burst = ["snapshot", "snapshot", "people", "clear_fall", "snapshot", "ping", "snapshot", "restart"]
+        for number, request in enumerate(burst):
+            heard.say(TOPICS.command("request", request), json.dumps({"transaction": number}))
+        heard.topic("status", b"offline")
+        heard.topic("status", b"online")
+        answers = [json.loads(one.payload) for one in heard.heard if "/response/" in one.topic]
+        assert sorted(one["transaction"] for one in answers) == list(range(len(burst)))
+        others = [one["status"] for one in answers if burst[one["transaction"]] != "snapshot"]
+        assert set(others) == {"ok"}
+
+
 def test_the_commands_of_the_page_work_when_they_are_pasted(mosquitto: Start, tmp_path: Path) -> None:
     port = mosquitto().port
     commands = [line for line in Page("docs/mqtt.md").commands if "/hall/request/" in line and "mosquitto" in line]
