@@ -1,5 +1,6 @@
 """Fixtures of the tests with a real Home Assistant: one for all tests, on one broker."""
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 
 from edge.config import HOME
 from edge.mqtt.access_list import access_list
+from tests.homeassistant.device import Device
 from tests.homeassistant.folder import make_folder
 from tests.homeassistant.hall import Hall
 from tests.homeassistant.home_assistant import HomeAssistant
@@ -72,3 +74,20 @@ def hall(home_assistant: HomeAssistant, broker: Mosquitto, accepted: list[str], 
         yield hall
         accepted.append("No device components to cleanup")  # version 2026.2 logs it when a device is removed
         hall.remove()
+
+
+@pytest.fixture
+def device(
+    home_assistant: HomeAssistant, broker: Mosquitto, accepted: list[str], tmp_path: Path, numbers: Iterator[int]
+) -> Iterator[Device]:
+    """A sensor that has not been started. After the test, it is removed."""
+    device = Device(f"room{next(numbers)}", home_assistant, broker, tmp_path)
+    yield device
+    device.stop()
+    accepted.append("No device components to cleanup")  # version 2026.2 logs it when a device is removed
+    device.remove()
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    return itertools.count(1)

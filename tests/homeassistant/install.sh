@@ -22,5 +22,5 @@ from pathlib import Path
 project = tomllib.loads(Path("/checkout/pyproject.toml").read_text(encoding="utf-8"))["project"]
 print("\n".join(project["dependencies"]))
 END
-/opt/edge-pose/bin/pip install -r /opt/edge-pose/requirements.txt jsonschema pytest websockets
+/opt/edge-pose/bin/pip install -r /opt/edge-pose/requirements.txt jinja2 jsonschema pytest pytest-xdist websockets
 rm -rf /var/cache/apt/archives/*.deb /var/lib/apt/lists/*

@@ -31,6 +31,9 @@ keep "homeassistant-$version" "$base $requirement $(cat "$here/install.sh" "$her
     install_home_assistant
 lay_over "$kept" /run/edge-pose
 enter /run/edge-pose/tree /opt/homeassistant/bin/hass --version
+# shellcheck disable=SC2016 # the shell in the tree expands it
+# The tests wait most of the time. Each worker has a Home Assistant and a broker of its own.
 enter /run/edge-pose/tree env PYTHONPATH=/checkout EDGE_POSE_HOMEASSISTANT=/opt/homeassistant/bin/hass sh -euc '
     cd /checkout
-    exec /opt/edge-pose/bin/python -m pytest -p no:cacheprovider tests/homeassistant "$@"' run "${@:2}"
+    exec /opt/edge-pose/bin/python -m pytest -p no:cacheprovider -n "$(($(nproc) + 1))" --maxschedchunk 1 \
+        tests/homeassistant "$@"' run "${@:2}"
