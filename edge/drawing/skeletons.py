@@ -17,6 +17,7 @@ PEOPLE = ((190, 255, 120), (255, 232, 70), (255, 120, 205), (185, 145, 255), (25
 UNCONFIRMED = (190, 190, 190)  # a person without an ID
 SUPERSAMPLING = 3
 LARGE_PX = 1000  # a picture at least this wide is drawn on without supersampling
+OLD_FONT_PX = 11  # height of the letters that Pillow before 10.1 has
 FACE_KEYPOINTS = 5  # keypoints 0..4 lie close together
 
 
@@ -79,14 +80,24 @@ def draw_tag(draw: ImageDraw.ImageDraw, text: str, colour: Colour, anchor: tuple
 
     The box is moved as far as needed to lie inside the picture.
     """
-    try:
-        font: ImageFont.FreeTypeFont | ImageFont.ImageFont = ImageFont.load_default(size)
-    except TypeError:
-        font = ImageFont.load_default()  # Pillow before 10.1 has only one size
-    left, top, right, bottom = draw.textbbox((0, 0), text, font)
+    letters = _letters(text, size)
     margin = size / 3
-    width, height = right - left + 2 * margin, bottom - top + 2 * margin
+    width, height = letters.width + 2 * margin, letters.height + 2 * margin
     x = min(max(anchor[0] - width / 2, 0), draw.im.size[0] - width)
     y = min(max(anchor[1] - height, 0), draw.im.size[1] - height)
     draw.rounded_rectangle([x, y, x + width, y + height], margin, colour, OUTLINE, max(1, round(size / 12)))
-    draw.text((x + margin - left, y + margin - top), text, OUTLINE, font)
+    draw.bitmap((x + margin, y + margin), letters, OUTLINE)
+
+
+def _letters(text: str, size: float) -> Image.Image:
+    """A mask of the text, without margins."""
+    try:
+        font: ImageFont.FreeTypeFont | ImageFont.ImageFont = ImageFont.load_default(size)
+        zoom = 1
+    except TypeError:  # Pillow before 10.1 has only one size
+        font = ImageFont.load_default()
+        zoom = max(round(size / OLD_FONT_PX), 1)
+    left, top, right, bottom = (round(side) for side in font.getbbox(text))
+    mask = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
+    ImageDraw.Draw(mask).text((-left, -top), text, 255, font)
+    return mask.resize((mask.width * zoom, mask.height * zoom), Image.Resampling.NEAREST) if zoom > 1 else mask

@@ -28,7 +28,7 @@ def pixels(snapshot: Snapshot) -> Image:
 
 
 def test_each_keypoint_is_a_dot_in_the_colour_of_the_person_and_darker_on_the_right_side() -> None:
-    people = [person(1), person(8, at=(300, 100), scale=1.4), person(None, at=(250, 0), scale=0.5)]
+    people = [person(1, at=(0, 60)), person(8, at=(300, 100), scale=1.4), person(None, at=(250, 0), scale=0.5)]
     drawn = pixels(draw_snapshot((640, 480), people, (), ()))
     for one in people:
         own = UNCONFIRMED if one.id is None else PEOPLE[one.id % len(PEOPLE)]
