@@ -82,9 +82,11 @@ class Control:
             self._dropped = self._inbox.dropped
             self._note(f"too many commands: {self._dropped} dropped so far", now_s)
         self._publisher.resubscribe()
+        self._settings.tick()
 
     def end(self) -> None:
-        """Answer the requests that will not be finished. May be called more than once."""
+        """Answer the requests that will not be finished, and save the settings. May be called more than once."""
+        self._settings.save()
         self._answer_finished()
         for one in self._unfinished:
             self._answer(one.name, refused(one.transaction, "the sensor stops; try again when it is online"))

@@ -1,6 +1,7 @@
 """The settings in force: those of the configuration, and the ones that were changed over MQTT."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from edge.errors import ConfigError
 from edge.system.state_dir import set_aside, write_state
 
 log = logging.getLogger(__name__)
+
+SAVE_S = 1.0
 
 
 class Override(msgspec.Struct, frozen=True):
@@ -57,12 +60,9 @@ class Overrides:
         return found
 
     def save(self, overrides: Mapping[str, Override]) -> None:
-        if self.path is None:
-            return
-        try:
+        """Raises OSError."""
+        if self.path is not None:
             write_state(self.path, msgspec.json.format(msgspec.json.encode(_Saved(1, dict(overrides)))))
-        except OSError as exc:
-            log.warning("settings will not outlast a restart: %s cannot be written (%s)", self.path, exc.strerror)
 
     def _set_aside(self, exc: Exception) -> None:
         assert self.path is not None
@@ -79,9 +79,12 @@ class Settings:
     `config` has the values in force, `file` those of the configuration file.
     """
 
-    def __init__(self, file: Config, overrides: Overrides) -> None:
+    def __init__(self, file: Config, overrides: Overrides, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.file = file
+        self._monotonic = monotonic
         self._store = overrides
+        self._unsaved = self._unwritable = False
+        self._saved_s = float("-inf")
         self._overrides = overrides.load(file)
         self.config = self._in_force()
         self.changed: Callable[[Config], None] = lambda _before: None
@@ -116,12 +119,33 @@ class Settings:
         }
         self._use(kept)
 
+    def tick(self) -> None:
+        """Save changes, at most once per SAVE_S, because that wears out SD cards; call this regularly."""
+        if self._unsaved and self._monotonic() - self._saved_s >= SAVE_S:
+            self.save()
+
+    def save(self) -> None:
+        """Save changes now."""
+        if not self._unsaved:
+            return
+        self._saved_s = self._monotonic()
+        try:
+            self._store.save(self._overrides)
+        except OSError as exc:
+            if not self._unwritable:
+                path = self._store.path
+                log.warning("settings will not outlast a restart: %s cannot be written (%s)", path, exc.strerror)
+            self._unwritable = True
+        else:
+            self._unsaved = self._unwritable = False
+
     def _use(self, overrides: dict[str, Override]) -> None:
         if overrides == self._overrides:
             return
         before, self._overrides = self.config, overrides
         self.config = self._in_force()
-        self._store.save(overrides)
+        self._unsaved = True
+        self.tick()
         self.changed(before)
 
     def _in_force(self) -> Config:

@@ -126,6 +126,13 @@ def test_properties_are_ignored_and_large_messages_stay_at_the_broker(mosquitto:
     sender.connect(LOOPBACK, port)
     sender.loop_start()
     try:
+        received: list[MQTTMessage] = []
+
+        def put(message: MQTTMessage) -> None:
+            received.append(message)
+            inbox.put(message)
+
+        publisher.connection.on_message = put
         publisher.open()
         until(lambda: publisher.connection.connected)
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -141,6 +148,7 @@ def test_properties_are_ignored_and_large_messages_stay_at_the_broker(mosquitto:
 
         until(found_both)
         assert found == [b"1", b"2"]
+        assert not any(hasattr(message.properties, "UserProperty") for message in received)
     finally:
         sender.disconnect()
         sender.loop_stop()
