@@ -106,7 +106,7 @@ def test_a_damaged_file_is_set_aside(content: bytes, path: Path, caplog: pytest.
     path.parent.mkdir()
     path.write_bytes(content)
     assert opened(path).config == FILE
-    assert len(caplog.records) == 2  # it cannot be read either
+    assert len(caplog.records) == 1
     assert [one.read_bytes() for one in path.parent.iterdir()] == [content]
     assert not path.exists()
 
