@@ -44,10 +44,10 @@ class Overrides:
             saved = msgspec.json.decode(self.path.read_bytes(), type=_Saved)
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as exc:
+        except (OSError, msgspec.DecodeError, RecursionError) as exc:
             self._set_aside(exc)
             return {}
-        found = {}
+        found: dict[str, Override] = {}
         for name, override in saved.settings.items():
             if name not in SETTINGS or value_of(config, name) != override.file:
                 continue
@@ -57,6 +57,8 @@ class Overrides:
                 log.warning("the setting %s of %s is dropped: %s", name, self.path, exc.text)
             else:
                 found[name] = override
+        if found != saved.settings:
+            self.save(found)  # otherwise the others would hold again once the file says what it said then
         return found
 
     def save(self, overrides: Mapping[str, Override]) -> None:

@@ -67,8 +67,16 @@ def test_values_are_written_as_short_as_they_can_be_read() -> None:
 
 def test_a_setting_holds_until_the_file_says_something_else(path: Path) -> None:
     opened(path).set("fall_confirm_s", "5")
-    assert opened(path, config(fall={"confirm_s": 3})).config.fall.confirm_s == 3
     assert opened(path, config(presence={"leave_s": 3})).config.fall.confirm_s == 5
+    assert opened(path, config(fall={"confirm_s": 3})).config.fall.confirm_s == 3
+    assert opened(path).config == FILE
+
+
+def test_a_camera_that_was_switched_on_once_is_off_when_the_file_says_so_again(path: Path) -> None:
+    off, on = config(camera={"enabled": False}), config(camera={"enabled": True})
+    opened(path, off).set("enabled", "ON")
+    for file in (on, off):
+        assert opened(path, file).config == file
 
 
 def test_the_value_of_the_file_is_no_override(path: Path) -> None:
@@ -101,7 +109,9 @@ def test_a_change_to_the_same_value_is_no_change(path: Path) -> None:
     assert not seen
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"v": 1, "settings": {"fall": 3}}', b"\xff\x00", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"v": 1, "settings": {"fall": 3}}', b"\xff\x00", b'{"more": ' + b"[" * 100_000]
+)
 def test_a_damaged_file_is_set_aside(content: bytes, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
