@@ -76,6 +76,7 @@ class Feed:
         self.unreadable = 0
         self.reopened = 0
         self.mode: CameraMode | None = None
+        self.next_sequence = 0  # may be set before the iteration; then the reader sets it
         self.waiting = False  # for a picture of a live source, which has a limit
         self._reader = reader
         period_s = 1 / camera.fps if camera.fps else 0.0
@@ -186,7 +187,6 @@ class Feed:
         try:
             with closing(self._reader) as items:
                 start_s = due_s = time.monotonic()
-                sequence = 0
                 for item in items:
                     self._items += 1
                     if isinstance(item, CameraMode):
@@ -199,12 +199,12 @@ class Feed:
                         now_s = time.monotonic()
                         late = now_s > due_s + self._period_s  # then the lost time is not made up for
                         due_s = (now_s if late else due_s) + self._period_s
-                        self._offer(self._frame(item, sequence, start_s))
-                        sequence += 1
+                        self._offer(self._frame(item, self.next_sequence, start_s))
+                        self.next_sequence += 1
                     else:
                         self.reopened += item is Notice.REOPENED
                         self.unreadable += item is Notice.UNREADABLE
-                        sequence += item is Notice.UNREADABLE
+                        self.next_sequence += item is Notice.UNREADABLE
                     if self._closed:
                         break
         except BaseException as exc:  # noqa: BLE001 - raised again in the thread of the consumer

@@ -96,6 +96,8 @@ class Switched:
                 return None
             if self._spent:
                 self._dropped, self._unreadable, self._reopened = self.dropped, self.unreadable, self.reopened
+                sequence = self._feed.next_sequence
                 self._feed = self._open_feed()
+                self._feed.next_sequence = sequence
             self._spent = True
             return self._feed

@@ -42,6 +42,7 @@ class Reading:
 
     def __init__(self, source: Switched) -> None:
         self.frames = 0
+        self.sequences: list[int] = []
         self.error: BaseException | None = None
         self._source = source
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -58,7 +59,8 @@ class Reading:
 
     def _read(self) -> None:
         try:
-            for _ in self._source:
+            for frame in self._source:
+                self.sequences.append(frame.sequence)
                 self.frames += 1
         except ConfigError as exc:
             self.error = exc
@@ -161,3 +163,15 @@ def test_counts_go_on_over_switches(device: Device, sources: list[Switched]) -> 
     source.switch(on=True)
     until(lambda: len(feeds) == 2)
     assert source.dropped == 10
+
+
+def test_frames_are_numbered_on_over_switches(device: Device, sources: list[Switched]) -> None:
+    source = Switched(device.feed, on=True)
+    sources.append(source)
+    reading = Reading(source)
+    for _ in range(3):
+        reading.more()
+        source.switch(on=False)
+        source.switch(on=True)
+    reading.more()
+    assert reading.sequences == sorted(set(reading.sequences))
