@@ -229,9 +229,12 @@ def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
 
 
 def _open_requests(context: _Context, supervisor: Supervisor, *, continuous: bool) -> Requests:
-    snapshots = Snapshots(context.publisher, context.topics, context.config)
+    settings = context.settings
+    snapshots = Snapshots(
+        context.publisher, context.topics, context.config, is_off=lambda: not settings.config.camera.enabled
+    )
     restart = context.signals.restart
-    return Requests(supervisor, snapshots, context.settings, continuous=continuous, restart=restart)
+    return Requests(supervisor, snapshots, settings, continuous=continuous, restart=restart)
 
 
 def _open_control(context: _Context, announcer: Announcer, requests: Requests) -> Control:

@@ -40,8 +40,16 @@ class Snapshots:
     """Draws one snapshot at a time, in a thread, since it takes longer than a frame may wait."""
 
     def __init__(
-        self, publisher: Publisher, topics: Topics, config: Config, monotonic: Callable[[], float] = time.monotonic
+        self,
+        publisher: Publisher,
+        topics: Topics,
+        config: Config,
+        *,
+        is_off: Callable[[], bool],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """While the camera `is_off`, no people are published."""
+        self._is_off = is_off
         self._publisher = publisher
         self._topics = topics
         self._zones, self._lines = config.zones, config.lines
@@ -92,7 +100,11 @@ class Snapshots:
         seen = view.seen
         people = seen.people if seen else ()
         drawn = draw_snapshot(view.frame, people, self._zones, self._lines, NOTES.get(view.camera, ""))
-        if not self._publisher.publish(self._topics.snapshot_message(drawn.png)):
+        with self._publisher.connection.lock:  # so that no people follow `setting/enabled`
+            if seen and self._is_off():
+                raise RequestError("snapshot", "the camera has just been switched off", "try again")
+            published = self._publisher.publish(self._topics.snapshot_message(drawn.png))
+        if not published:
             raise RequestError("snapshot", "the broker is too slow, or away", "try again later")
         return SnapshotOut(
             time=messages.timestamp(seen.wall_s if seen else time.time()),

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,13 +30,15 @@ class Studio:
     def __init__(self, period_s: float = 0.0) -> None:
         self.now_s = 100.0
         self.sent: list[Message] = []
-        self.online = True
+        self.online, self.off = True, False
+        self.connection = SimpleNamespace(lock=threading.RLock())
         self.go_on = threading.Event()
         self.go_on.set()
         self.notes: list[str] = []
         config: Config = fast_config(mqtt={"snapshot_s": period_s})
         fake: Any = self
-        self.snapshots = Snapshots(fake, Topics("edge-pose", "test"), config, lambda: self.now_s)
+        topics = Topics("edge-pose", "test")
+        self.snapshots = Snapshots(fake, topics, config, is_off=lambda: self.off, monotonic=lambda: self.now_s)
 
     def has_room(self) -> bool:
         return self.online
@@ -102,6 +105,18 @@ def test_a_request_gets_the_snapshot_that_is_being_drawn_because_it_was_due(stud
         studio.snapshots.request(SOMEONE)
     studio.go_on.set()
     assert answer.result(LONG_S).people == 1
+    assert len(studio.sent) == 1
+
+
+def test_people_are_not_published_after_the_camera_was_switched_off(studio: Studio) -> None:
+    studio.go_on.clear()
+    answer = studio.snapshots.request(SOMEONE)
+    studio.off = True
+    studio.go_on.set()
+    with pytest.raises(RequestError):
+        answer.result(LONG_S)
+    assert studio.sent == []
+    studio.snapshots.request(UNKNOWN).result(LONG_S)
     assert len(studio.sent) == 1
 
 
