@@ -17,7 +17,7 @@ LOOKED_AT_KEPT = 10_000
 class Gate:
     """Admits frames to the networks.
 
-    The inference thread calls `admits`; another one calls `observe`, and reads and empties `passed_over`.
+    The inference thread calls `admits`. Another one calls `observe` and `restart`, and reads and empties `passed_over`.
     """
 
     def __init__(
@@ -47,6 +47,11 @@ class Gate:
         if not admitted:
             self.passed_over.append(self._monotonic())
         return admitted
+
+    def restart(self) -> None:
+        """Begin as with the first frame, because the camera was switched off: the next frames go to the networks."""
+        self._blindness = Blindness()
+        self._idle.restart()
 
     def observe(self, tracks: list[Track], now_s: float, *, fall: bool) -> None:
         """Note the tracks that were detected in the frame of `now_s`, and whether a fall is open.

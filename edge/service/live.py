@@ -43,6 +43,8 @@ class LiveSensor:
         config = self.facts.config = self.settings.config
         self.facts.overrides = self.settings.overrides
         if config.camera.enabled != before.camera.enabled:
+            if self.pipeline.gate:
+                self.pipeline.gate.restart()
             self.source.switch(on=config.camera.enabled)
         if config.filter != before.filter:
             use_thresholds(self.pipeline, config, self.selector)

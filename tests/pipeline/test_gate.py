@@ -52,6 +52,15 @@ class Watch:
         return self.gate.idle, self.gate.blind
 
 
+@pytest.mark.parametrize("images", [ROOM, DARK], ids=["idle", "blind"])
+def test_after_a_restart_frames_go_to_a_network_again(images: list[Image]) -> None:
+    watch = Watch()
+    watch.admitted(images, BLIND_S + 2)
+    assert True in watch.state()
+    watch.gate.restart()
+    assert all(watch.admitted(images, UNUSABLE_S / 2))
+
+
 def test_an_empty_room_becomes_idle_and_frames_that_no_network_saw_are_counted() -> None:
     watch = Watch()
     assert all(watch.admitted(ROOM, AFTER_S))
