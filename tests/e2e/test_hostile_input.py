@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 
 from edge.mqtt.topics import Topics
-from tests.fuzz.attack import attack
+from tests.fuzz.attack import CAMERA, attack
 from tests.support.brokers import Mosquitto
 from tests.support.sensor import ear, sensor
 
 pytestmark = pytest.mark.broker
 TOPICS = Topics("edge-pose", "test")
-WALK = {"camera.source": "synthetic:walk", "camera.fps": 15, "mqtt.heartbeat_s": 1}
 
 
 def test_hostile_messages_neither_change_nor_stop_a_sensor(mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
     port = mosquitto().port
-    with sensor(tmp_path, port, WALK) as running:
+    with sensor(tmp_path, port, CAMERA) as running:
         report = attack(port, count=1500, requests=5, calm_s=3)
         running.assert_stops()
     assert report.problems == []
@@ -35,7 +34,7 @@ def test_a_large_retained_command_is_ignored(mosquitto: Callable[..., Mosquitto]
         for topic in (TOPICS.command("set", "x"), TOPICS.command("set", "enabled")):
             listening.say(topic, b"O" * 10_000_000, retain=True)
             listening.topic(topic.rpartition("/")[2])
-        with sensor(tmp_path, port, WALK) as running:
+        with sensor(tmp_path, port, CAMERA) as running:
             listening.topics("keypoints", 15)
             listening.topic("health")
             before_mb = json.loads(listening.heard[-1].payload)["rss_mb"]

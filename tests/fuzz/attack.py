@@ -22,6 +22,8 @@ from tests.support.waiting import until
 TOPICS = Topics("edge-pose", "test")
 NUMBERS = [TOPICS.setting(name) for name in ("min_confidence", "max_rate_hz", "fall_confirm_s", "presence_leave_s")]
 ANSWER_S = 120.0
+# Some valid messages hide the person, but the rate must not fall because the sensor is idle.
+CAMERA = {"camera.source": "synthetic:walk", "camera.fps": 15, "idle.after_s": 3600, "mqtt.heartbeat_s": 1}
 
 
 class Observer:
