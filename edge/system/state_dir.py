@@ -18,9 +18,12 @@ def state_file(name: str, device_id: str) -> Path:
 
 
 def write_state(path: Path, content: bytes) -> None:
-    """Replace a file of the state directory, and create the folder if necessary. Raises OSError."""
+    """Replace a file of the state directory, and create the folder if necessary. Raises OSError.
+
+    The file belongs to the owner of the folder, so that the service can read it after a run with sudo.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomically(path, content, mode=0o600)
+    write_atomically(path, content, mode=0o600, owner=path.parent.stat())
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)  # otherwise a power failure may bring the old file back

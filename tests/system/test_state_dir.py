@@ -49,6 +49,18 @@ def test_the_folder_is_created_with_the_first_file_and_only_the_owner_may_read_i
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_a_file_that_root_writes_belongs_to_the_owner_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.fchown", lambda _file, user, group: owners.append((user, group)))
+    for user in (0, 1000):
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        write_state(tmp_path / "hall.events.json", b"one")
+    folder = tmp_path.stat()
+    assert owners == [(folder.st_uid, folder.st_gid)]
+
+
 def test_a_damaged_file_is_set_aside_and_replaces_an_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "hall.events.json"
     for content in (b"first", b"second"):
