@@ -41,7 +41,7 @@ class Announcer:
         self._wait_s = wait_s
         self._message = discovery_message(config, machine)  # in force
         self._birth_due_s: float | None = None  # when to answer Home Assistant's start
-        self._removing = False  # the message in force deletes entities
+        self._removing = False  # entities or an earlier announcement; it is remembered until that is done
         self._removal_sent_s: float | None = None  # on the current connection
 
     def start(self) -> None:
@@ -50,9 +50,8 @@ class Announcer:
         enabled = self._config.home_assistant.enabled
         if before is not None and (before.topic != self._message.topic or not enabled):
             self._publisher.publish_kept(Message(before.topic, b"", qos=1, retain=True))
-            before = None
+            self._removing, before = True, None
         if not enabled:
-            self._memory.write(None)
             return
         now = announced_platforms(self._config)
         known = before.entities if before else {}
@@ -60,7 +59,7 @@ class Announcer:
         if gone:
             self._removing = True
             self._message = discovery_message(self._config, self._machine, gone)
-        else:
+        if not self._removing:
             self._remember()
         self._publisher.publish_retained(self._message)
 
@@ -83,16 +82,18 @@ class Announcer:
         return True
 
     def _end_removal(self, now_s: float) -> None:
-        """Leave the deleted entities out, once Home Assistant has had time to delete them."""
+        """Leave the deleted entities out, once broker and Home Assistant have had time to delete them."""
         if not self._publisher.connection.connected:
             self._removal_sent_s = None
         elif self._removal_sent_s is None:
             self._removal_sent_s = now_s
         elif now_s - self._removal_sent_s >= REMOVAL_S:
             self._removing = False
-            self._message = discovery_message(self._config, self._machine)
-            self._publisher.publish_retained(self._message)
+            if self._config.home_assistant.enabled:
+                self._message = discovery_message(self._config, self._machine)
+                self._publisher.publish_retained(self._message)
             self._remember()
 
     def _remember(self) -> None:
-        self._memory.write(Announced(self._message.topic, announced_platforms(self._config)))
+        now = Announced(self._message.topic, announced_platforms(self._config))
+        self._memory.write(now if self._config.home_assistant.enabled else None)

@@ -50,6 +50,13 @@ class House:
         announcer.start()
         return announcer, publisher
 
+    def connect(self, announcer: Announcer, publisher: FakePublisher) -> None:
+        """The broker is there for long enough to delete what is gone."""
+        publisher.connection.connected = True
+        announcer.tick()
+        self.now_s += REMOVAL_S
+        announcer.tick()
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
@@ -108,11 +115,7 @@ def test_a_deletion_that_did_not_reach_the_broker_is_repeated_at_the_next_start(
 
 def test_after_a_deletion_the_entities_are_forgotten(house: House) -> None:
     house.start(config_with(zones=[BED]))
-    announcer, publisher = house.start(config_with())
-    publisher.connection.connected = True
-    announcer.tick()
-    house.now_s += REMOVAL_S
-    announcer.tick()
+    house.connect(*house.start(config_with()))
     _, publisher = house.start(config_with())
     assert removed(publisher.retained[0]) == set()
 
@@ -167,18 +170,27 @@ def test_switched_off_it_announces_nothing(house: House) -> None:
 def test_a_device_that_was_announced_is_deleted_when_that_is_switched_off(house: House) -> None:
     house.start(config_with())
     off = config_with(home_assistant={"enabled": False})
-    _, publisher = house.start(off)
-    assert publisher.kept == [Message("homeassistant/device/hall/config", b"", qos=1, retain=True)]
+    for _ in range(2):  # until the broker was there
+        announcer, publisher = house.start(off)
+        assert publisher.kept == [Message("homeassistant/device/hall/config", b"", qos=1, retain=True)]
+    house.connect(announcer, publisher)
+    assert publisher.retained == []
+    assert not house.file.exists()
     _, publisher = house.start(off)
     assert publisher.kept == []
 
 
 def test_with_another_prefix_the_old_message_is_deleted(house: House) -> None:
     house.start(config_with(zones=[BED]))
-    _, publisher = house.start(config_with(home_assistant={"prefix": "ha"}))
-    assert [message.topic for message in publisher.kept] == ["homeassistant/device/hall/config"]
-    assert [message.topic for message in publisher.retained] == ["ha/device/hall/config"]
-    assert removed(publisher.retained[0]) == set()
+    other = config_with(home_assistant={"prefix": "ha"})
+    for _ in range(2):  # until the broker was there
+        announcer, publisher = house.start(other)
+        assert [message.topic for message in publisher.kept] == ["homeassistant/device/hall/config"]
+        assert [message.topic for message in publisher.retained] == ["ha/device/hall/config"]
+        assert removed(publisher.retained[0]) == set()
+    house.connect(announcer, publisher)
+    _, publisher = house.start(other)
+    assert publisher.kept == []
 
 
 @pytest.mark.parametrize(
