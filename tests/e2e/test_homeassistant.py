@@ -10,6 +10,7 @@ from edge.mqtt.subscription import Subscription
 from edge.types import Message
 from tests.mqtt.clients import Start
 from tests.support.brokers import LOOPBACK, publish
+from tests.support.contract import check
 from tests.support.sensor import sensor
 from tests.support.waiting import LONG_S, until
 
@@ -31,6 +32,8 @@ class Heard:
         while not set(topics) <= {message.topic for message in self.messages}:
             message = self.subscription.next(LONG_S)
             assert message is not None
+            if message.topic.startswith("edge-pose/"):
+                check(message)
             self.messages.append(message)
         return [message.topic for message in self.messages]
 

@@ -92,7 +92,7 @@ def test_a_request_that_fails_later_is_answered_with_the_reason(desk: Desk) -> N
     desk.send("request/snapshot", b'{"transaction": 8}')
     desk.slow.set_exception(CameraError("camera", "is off", "switch it on"))
     desk.control.tick()
-    answer = json.loads(desk.sent[-1].payload)
+    answer = content(desk.sent[-1])
     assert (answer["transaction"], answer["status"], answer["error"]) == (8, "error", "is off; switch it on")
 
 
@@ -100,7 +100,7 @@ def test_a_request_that_is_not_finished_at_the_end_is_refused(desk: Desk) -> Non
     desk.send("request/snapshot", b'{"transaction": 9}')
     desk.control.end()
     desk.control.end()
-    (answer,) = (json.loads(one.payload) for one in desk.sent)
+    (answer,) = (content(one) for one in desk.sent)
     assert (answer["transaction"], answer["status"]) == (9, "error")
 
 

@@ -15,6 +15,7 @@ from edge.errors import RequestError
 from edge.mqtt.topics import Topics
 from edge.service.snapshots import Snapshots, View
 from edge.types import Message
+from tests.support.contract import PNG, check
 from tests.support.models import fast_config
 from tests.support.people import observation, person
 from tests.support.waiting import LONG_S, until
@@ -44,6 +45,7 @@ class Studio:
         return self.online
 
     def publish(self, message: Message) -> bool:
+        check(message)
         if self.online:
             self.sent.append(message)
         return self.online
@@ -52,7 +54,7 @@ class Studio:
         assert self.go_on.wait(LONG_S)
         assert (frame, zones, lines) == ((640, 480), (), ())
         self.notes.append(note)
-        return Snapshot(b"png" * (1 + len(people)), 640, 480)
+        return Snapshot(PNG + b"x" * len(people), 640, 480)
 
     def tick(self, view: View, *, after_s: float = 0.0) -> int:
         """How many snapshots this view leads to."""
@@ -74,9 +76,9 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
 def test_a_requested_snapshot_is_published_and_described(studio: Studio) -> None:
     answer = studio.snapshots.request(SOMEONE).result(LONG_S)
     (message,) = studio.sent
-    assert (message.topic, message.payload, message.retain) == ("edge-pose/test/snapshot", b"pngpng", False)
+    assert (message.topic, message.payload, message.retain) == ("edge-pose/test/snapshot", PNG + b"x", False)
     assert (answer.seq, answer.camera, answer.people) == (2, "ok", 1)
-    assert (answer.width, answer.height, answer.bytes) == (640, 480, 6)
+    assert (answer.width, answer.height, answer.bytes) == (640, 480, len(PNG) + 1)
 
 
 def test_while_the_state_is_unknown_the_snapshot_shows_why_and_no_people(studio: Studio) -> None:
