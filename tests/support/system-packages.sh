@@ -5,6 +5,8 @@ missing=
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 command -v mosquitto_sub >/dev/null || missing="$missing mosquitto-clients"
 command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
+command -v tcpdump >/dev/null || missing="$missing tcpdump"
+command -v jq >/dev/null || missing="$missing jq"
 command -v openssl >/dev/null || missing="$missing openssl"
 echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null || missing="$missing gcc libc6-dev"
 if [ -n "$missing" ]; then
