@@ -99,7 +99,7 @@ class Supervisor:
         self._people = len(update.people)
         if self._states:
             self._states.publish(update)
-        if not self._informed or self._mode != self._source.mode:
+        if self._facts.frame is None or self._mode != self._source.mode:
             self._facts.frame, self._mode = update.frame, self._source.mode
             self.publish_info()
         self._ping(now_s)

@@ -208,6 +208,15 @@ def test_a_new_camera_mode_is_in_info_at_once(running: Running) -> None:
     assert [info["camera"]["granted"] for info in running.listener.all("info")] == [first, {**first, "fps": 10.0}]
 
 
+def test_the_size_of_the_frames_is_in_info_also_if_the_camera_was_off_at_the_start(running: Running) -> None:
+    running.source.off = True
+    running.wait(0.5)
+    running.source.off = False
+    running.frame(0)
+    running.frame(1)
+    assert [info["camera"]["frame"] is None for info in running.listener.all("info")] == [True, False]
+
+
 def test_a_change_of_the_backend_is_in_info_and_health_at_once(running: Running) -> None:
     running.frame(0)
     failed = BackendState("cpu", ReasonCode.CRASHED, "it crashed", 0)
