@@ -1,11 +1,13 @@
 """Delete everything that a broker keeps of a device, so that Home Assistant forgets it."""
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
 from edge.config import Config
+from edge.config.schema import ID_PATTERN
 from edge.errors import BrokerError, UsageError
 from edge.mqtt.failures import UNANSWERED
 from edge.mqtt.subscription import Subscription
@@ -33,6 +35,8 @@ def remove_device(
     config: Config, device_id: str, *, force: bool = False, pause: Callable[[float], None] = time.sleep
 ) -> Removal:
     """Delete the retained messages of a device. Raises BrokerError; UsageError if it is online, unless `force`."""
+    if not re.fullmatch(ID_PATTERN, device_id):  # "+" would mean every device
+        raise UsageError("--device", f"{device_id!r} is no device ID", "use the device.id of the sensor")
     topics, discovery = (
         Topics(config.mqtt.base_topic, device_id),
         discovery_topic(config.home_assistant.prefix, device_id),

@@ -94,6 +94,15 @@ def test_a_device_that_is_online_is_not_removed(mosquitto: Start) -> None:
     assert retained(port) == sorted([*OLD, *OTHERS])
 
 
+@pytest.mark.parametrize("device", ["+", "#", "hall/#", "Hall"])
+def test_only_the_id_of_a_device_is_accepted(mosquitto: Start, device: str) -> None:
+    port = mosquitto().port
+    fill(port)
+    code, _, errors = remove(port, "--device", device, "--force")
+    assert (code, errors.count("\n")) == (EXIT_USAGE, 1)
+    assert retained(port) == sorted([*OLD, *OTHERS])
+
+
 def test_force_removes_a_device_that_is_online(mosquitto: Start) -> None:
     port = mosquitto().port
     fill(port, status="online")
