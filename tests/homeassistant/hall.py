@@ -105,7 +105,7 @@ class Hall:
         """Disappear from Home Assistant and from the broker, with all that automations have done."""
         publish(self._port, "homeassistant/device/hall/config", "", "-r")
         self._home_assistant.wait_for(lambda: self._home_assistant.device("hall") is None)
-        for topic in (TOPICS.status, TOPICS.state, TOPICS.health):
+        for topic in TOPICS.retained:
             publish(self._port, topic, "", "-r")
         for notification in notifications(self._home_assistant):
             self._home_assistant.call("persistent_notification.dismiss", notification_id=notification)

@@ -1,12 +1,18 @@
 """The automations of docs/home-assistant.md, in a real Home Assistant."""
 
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.homeassistant.hall import PICTURE, Hall, automation, notifications, picture_in, wait_for_notification
 from tests.homeassistant.home_assistant import HomeAssistant
+from tests.support.brokers import Mosquitto
+from tests.support.sensor import sensor
 
+REAL = {"device.id": "hall", "device.name": "Hall", "camera.width": 320, "camera.height": 240}
 AUTOMATION = "automation.sensor_in_the_hall"
 
 
@@ -174,3 +180,24 @@ def test_home_assistant_starts_again_while_the_sensor_is_offline(home_assistant:
     hall.event("gesture", "waving")
     home_assistant.wait_for_state("light.lamp", "off")
     assert len(home_assistant.calls("light.toggle")) == 1  # since the start
+
+
+def test_a_fall_that_the_real_sensor_detects_is_shown(
+    home_assistant: HomeAssistant, hall: Hall, broker: Mosquitto, tmp_path: Path
+) -> None:
+    home_assistant.load_automations(automation("fall"))
+    hall.go_offline()
+    with sensor(tmp_path, broker.port, REAL | {"camera.source": "synthetic:fall", "fall.clear_s": 1}):
+        picture = picture_in(home_assistant, wait_for_notification(home_assistant, "hall_fall"))
+        with Image.open(BytesIO(picture)) as drawn:
+            assert (drawn.format, drawn.width) == ("PNG", 640)
+        wait_for_no_notification(home_assistant)
+
+
+def test_a_person_who_waves_at_the_real_sensor_toggles_a_lamp(
+    home_assistant: HomeAssistant, hall: Hall, broker: Mosquitto, tmp_path: Path
+) -> None:
+    home_assistant.load_automations(automation("wave"))
+    hall.go_offline()
+    with sensor(tmp_path, broker.port, REAL | {"camera.source": "synthetic:wave"}):
+        home_assistant.wait_for_state("light.lamp", "on")
