@@ -14,7 +14,7 @@ from tests.homeassistant.device import Device
 from tests.homeassistant.folder import make_folder
 from tests.homeassistant.hall import Hall
 from tests.homeassistant.home_assistant import HomeAssistant
-from tests.support.brokers import Mosquitto, free_port, mosquitto_sub
+from tests.support.brokers import Mosquitto, accepts_connections, free_port, mosquitto_sub
 from tests.support.logins import PASSWORD, settings
 
 PROGRAM = os.environ.get("EDGE_POSE_HOMEASSISTANT")
@@ -51,8 +51,10 @@ def accepted() -> list[str]:
 @pytest.fixture
 def home_assistant(running: tuple[Mosquitto, HomeAssistant], accepted: list[str]) -> Iterator[HomeAssistant]:
     """The running Home Assistant. The test fails if it logs a warning or an error that is not accepted."""
-    home_assistant = running[1]
-    if not home_assistant.is_running:  # a test has failed before it started it again
+    broker, home_assistant = running
+    if not accepts_connections(broker.port):  # a test has failed before it started it again
+        broker.start()
+    if not home_assistant.is_running:
         home_assistant.start()
     start = home_assistant.folder.log.stat().st_size
     yield home_assistant

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.homeassistant.home_assistant import Entity, HomeAssistant
+from tests.homeassistant.home_assistant import HomeAssistant
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import Sensor, run_edge, sensor
 from tests.support.waiting import LONG_S
@@ -25,7 +25,6 @@ class Device:
     broker: Mosquitto
     folder: Path
     config: str = ""  # the configuration file
-    _ids: dict[str, str] = field(default_factory=dict)
     _daemons: ExitStack = field(default_factory=ExitStack)
 
     def start(self, scene: str, settings: Mapping[str, object] | None = None) -> Sensor:
@@ -38,13 +37,8 @@ class Device:
         return self._daemons.enter_context(sensor(self.folder, self.broker.port, settings, environ, config=path))
 
     def entity_id(self, name: str) -> str:
-        """The ID of an entity such as "switch.detection", whatever Home Assistant has made of the names.
-
-        It is "" until Home Assistant knows the entity.
-        """
-        if name not in self._ids:
-            self._ids = {_short(one): entity_id for entity_id, one in self.home_assistant.entities(self.id).items()}
-        return self._ids.get(name, "")
+        platform, _, rest = name.partition(".")
+        return f"{platform}.{self.id}_{rest}"
 
     def state(self, name: str) -> str | None:
         """The state of an entity, or None if it has none."""
@@ -52,11 +46,7 @@ class Device:
 
     def wait_for(self, name: str, *states: str | None, timeout_s: float = LONG_S) -> None:
         """Wait until an entity has one of these states."""
-        try:
-            self.home_assistant.wait_for(lambda: self.state(name) in states, timeout_s)
-        except AssertionError as exc:
-            exc.add_note(f"{name} of {self.id} is {self.state(name)}, not {states}")
-            raise
+        self.home_assistant.wait_for_state(self.entity_id(name), *states, timeout_s=timeout_s)
 
     def call(self, action: str, name: str, **data: Any) -> None:
         """Perform an action with an entity."""
@@ -86,8 +76,3 @@ class Device:
         ran = run_edge("homeassistant", "remove", "--config", os.devnull, "--device", self.id, environ=broker)
         assert ran.returncode == 0, ran.stderr
         self.home_assistant.wait_for(lambda: self.home_assistant.device(self.id) is None)
-
-
-def _short(entity: Entity) -> str:
-    platform = entity.entity_id.partition(".")[0]
-    return f"{platform}.{entity.name}".lower().replace(" ", "_").replace("-", "_")

@@ -68,7 +68,8 @@ def test_all_entities_appear(device: Device, home_assistant: HomeAssistant) -> N
         (entity_id.partition(".")[0], one.name): (one.device_class, one.category, one.disabled_by is None)
         for entity_id, one in entities.items()
     } == ENTITIES
-    assert all(one.unique_id.startswith(f"{device.id}_") for one in entities.values())
+    names = {f"{platform}.{device.id}_{name}" for platform, name in ENTITIES}
+    assert set(entities) == {name.lower().replace(" ", "_").replace("-", "_") for name in names}
 
 
 def test_the_entities_follow_a_person_who_walks(device: Device) -> None:
