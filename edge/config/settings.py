@@ -13,7 +13,8 @@ from edge.config.validation import explain, limits, plain_type
 from edge.errors import ConfigError
 
 Value: TypeAlias = bool | float
-NUMBER = r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?"  # as it may be sent
+# As it may be sent. Programs print the nearest number to 0.3 with 17 decimals: 0.30000000000000004.
+NUMBER = r"[+-]?[0-9]{1,9}(\.[0-9]{1,20})?"
 
 # The name of each setting on the wire, and its key.
 SETTINGS = {

@@ -59,7 +59,7 @@ def test_an_invalid_value_is_refused_and_changes_nothing(name: str, text: str, p
 
 
 def test_values_are_written_as_short_as_they_can_be_read() -> None:
-    for text in ("ON", "OFF", "0.3", "2", "0.1", "999999999", "0.123456789", "0.00001"):
+    for text in ("ON", "OFF", "0.3", "2", "0.1", "999999999", "0.30000000000000004", "0.00001"):
         name = "enabled" if text.isalpha() else "max_rate_hz"
         assert text_of(parse(name, text)) == text
     assert parse("enabled", "off") is False

@@ -48,7 +48,8 @@ def value_of(sent: Sent) -> bool | float | None:
         return None
     whole, point, fraction = text.removeprefix("-" if text.startswith("-") else "+").partition(".")
     parts = (whole, fraction) if point else (whole,)
-    if not all(0 < len(part) < 10 and set(part) <= set(string.digits) for part in parts):
+    most = (9, 20)  # digits before and behind the point
+    if not all(0 < len(part) <= n and set(part) <= set(string.digits) for part, n in zip(parts, most, strict=False)):
         return None
     low, high = LIMITS[name]
     return float(text) if low <= float(text) <= high else None
