@@ -70,6 +70,7 @@ class Supervisor:
         # How many frames were processed when the camera was last blind, and when it was last switched off:
         self._blind_at: int | None = None
         self._off_at = 0
+        self._connects = 0  # the number of connections when health was last published
         self._informed = False  # whether `info` has been published
         self._mode: CameraMode | None = None
         self._selected = selector.selected
@@ -135,7 +136,9 @@ class Supervisor:
             self._ping(now_s)
         camera, idle = self._condition()
         self._report_state(camera)
-        if ((camera, idle) != self._reported or now_s >= self._next_health_s) and self._publisher.connection.connected:
+        connection = self._publisher.connection
+        is_new = self._ready and connection.connects != self._connects  # the broker may have lost the last health
+        if connection.connected and (is_new or (camera, idle) != self._reported or now_s >= self._next_health_s):
             self.publish_health()
         if self._announcer and self._announcer.tick():
             self._publisher.repeat_retained()
@@ -154,6 +157,7 @@ class Supervisor:
         now_s = self._monotonic()
         camera, idle = self._reported = self._condition()
         self._next_health_s = now_s + self._heartbeat_s
+        self._connects = self._publisher.connection.connects
         payload = health.assemble(
             meter=self._meter,
             source=self._source,

@@ -270,6 +270,15 @@ def test_heartbeats_come_at_their_interval(running: Running) -> None:
     assert 15 <= len(running.listener.all("health")) <= 18, "every 60 s"
 
 
+def test_health_is_published_again_at_every_connect(running: Running) -> None:
+    running.frame(0)
+    running.wait(1)
+    before = len(running.listener.all("health"))
+    running.listener.connection.connects += 1
+    running.wait(1)
+    assert len(running.listener.all("health")) == before + 1
+
+
 def test_ready_goes_to_systemd_after_the_first_frame(running: Running) -> None:
     running.supervisor.tick()
     assert "READY=1" not in running.listener.states
