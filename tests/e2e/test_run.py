@@ -37,6 +37,7 @@ def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosq
         "event": {("1", "0", "300")},
         "state": {("1", "1", "3")},
         "health": {("1", "1", "3")},
+        "snapshot": {("0", "0", "30")},
         "setting": {("1", "1", "")},
         "response": {("1", "0", "30")},
     }
@@ -46,7 +47,7 @@ def test_mosquitto_sub_receives_the_documented_topics_retain_qos_and_expiry(mosq
         sensor(tmp_path, port, settings) as daemon,
     ):
         until(lambda: any("/keypoints" in line for line in lines()))
-        publish(port, "edge-pose/test/request/ping", "")
+        publish(port, "edge-pose/test/request/snapshot", "")
         until(lambda: all(any(f"/{name}" in line for line in lines()) for name in expected))
         daemon.assert_stops()
         until(lambda: sum("/status" in line for line in lines()) == 2)
