@@ -37,7 +37,8 @@ class Attacked:
         publisher: Any = SimpleNamespace(publish=self.sent.append, resubscribe=lambda: None)
         self.control = Control(
             self.inbox, publisher, TOPICS, settings=self.settings,
-            requests={"ping": lambda: None, "reset_settings": self.settings.reset}, monotonic=lambda: self.now_s,
+            requests=dict.fromkeys(hostile.REQUESTS, lambda: None) | {"reset_settings": self.settings.reset},
+            monotonic=lambda: self.now_s,
         )  # fmt: skip
 
     def get(self, sent: Sent) -> list[Message]:

@@ -17,7 +17,7 @@ LIMITS = {
     "presence_leave_s": (1, 3600),
 }
 SWITCHES = ("enabled", "presence", "posture", "fall", "gestures")
-REQUESTS = ("ping", "reset_settings")
+REQUESTS = ("ping", "reset_settings", "people", "clear_fall", "snapshot")
 LONGEST = 4096  # bytes
 UNDECIDED = object()  # JSON that parsers may reject, such as very deep one
 
