@@ -36,17 +36,20 @@ class Overrides:
 
     path: Path | None  # None: they are not kept
 
-    def load(self, config: Config) -> dict[str, Override]:
-        """Those that still hold for this configuration."""
+    def load(self, config: Config) -> tuple[dict[str, Override], bool]:
+        """Those that still hold for this configuration, and whether the file has others, which must be deleted.
+
+        Otherwise they would hold again once the configuration says what it said then.
+        """
         if self.path is None:
-            return {}
+            return {}, False
         try:
             saved = msgspec.json.decode(self.path.read_bytes(), type=_Saved)
         except FileNotFoundError:
-            return {}
+            return {}, False
         except (OSError, msgspec.DecodeError, RecursionError) as exc:
             self._set_aside(exc)
-            return {}
+            return {}, False
         found: dict[str, Override] = {}
         for name, override in saved.settings.items():
             if name not in SETTINGS or value_of(config, name) != override.file:
@@ -57,9 +60,7 @@ class Overrides:
                 log.warning("the setting %s of %s is dropped: %s", name, self.path, exc.text)
             else:
                 found[name] = override
-        if found != saved.settings:
-            self.save(found)  # otherwise the others would hold again once the file says what it said then
-        return found
+        return found, found != saved.settings
 
     def save(self, overrides: Mapping[str, Override]) -> None:
         """Raises OSError."""
@@ -85,9 +86,10 @@ class Settings:
         self.file = file
         self._monotonic = monotonic
         self._store = overrides
-        self._unsaved = self._unwritable = False
+        self._unwritable = False
         self._saved_s = float("-inf")
-        self._overrides = overrides.load(file)
+        self._overrides, self._unsaved = overrides.load(file)
+        self.tick()
         self.config = self._in_force()
         self.changed: Callable[[Config], None] = lambda _before: None
 
@@ -147,6 +149,8 @@ class Settings:
         before, self._overrides = self.config, overrides
         self.config = self._in_force()
         self._unsaved = True
+        if before.camera.enabled and not self.config.camera.enabled:
+            self.save()  # it must outlast even a crash in the next second
         self.tick()
         self.changed(before)
 

@@ -141,6 +141,27 @@ def test_a_folder_that_cannot_be_written_gives_a_warning(tmp_path: Path, caplog:
     assert opened(tmp_path / "file" / "hall.settings.json").config.fall.confirm_s == 6
 
 
+def test_a_file_that_cannot_be_cleaned_gives_a_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(path).set("fall_confirm_s", "5")
+
+    def refuse(*_arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("edge.service.settings.write_state", refuse)
+    other = config(fall={"confirm_s": 3})
+    assert opened(path, other).config == other
+    assert len(caplog.records) == 1
+
+
+def test_the_privacy_switch_is_saved_at_once(path: Path) -> None:
+    settings = Settings(FILE, Overrides(path), monotonic=lambda: 100.0)
+    settings.set("fall_confirm_s", "5")
+    settings.set("enabled", "OFF")
+    assert opened(path).config.camera.enabled is False
+
+
 def test_many_changes_are_saved_once_per_second(path: Path) -> None:
     now_s = [100.0]
     settings = Settings(FILE, Overrides(path), monotonic=lambda: now_s[0])
