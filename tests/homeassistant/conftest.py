@@ -20,6 +20,15 @@ from tests.support.logins import PASSWORD, settings
 PROGRAM = os.environ.get("EDGE_POSE_HOMEASSISTANT")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With Home Assistant, run only the tests that use it. `make test` runs the others."""
+    if PROGRAM is None:
+        return
+    others = [item for item in items if isinstance(item, pytest.Function) and "running" not in item.fixturenames]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto, HomeAssistant]]:
     """A broker, and a Home Assistant that is connected to it and has the rights of the installer's login `home`."""
