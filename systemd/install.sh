@@ -225,9 +225,9 @@ acl_file $BROKER_ACL"
     add_login home "${PASSWORD}_home"
     [[ ! $login ]] || add_login "$login" "${PASSWORD}_$login"
     write_access_list
-    [[ $changed ]] || return 0
-    # At every reload, mosquitto reads them as its own user.
+    # At every reload, mosquitto reads them as its own user. Always, because an earlier run may have been interrupted.
     run chown mosquitto: "$BROKER_USERS" "$BROKER_ACL"
+    [[ $changed ]] || return 0
     run systemctl --quiet enable mosquitto
     # A restart makes every sensor connect and announce itself again, with its new rights.
     if booted; then run systemctl restart mosquitto; fi

@@ -102,6 +102,11 @@ class Feed:
         return self._closed
 
     @property
+    def reading(self) -> bool:
+        """Whether the reader runs: its device may be open."""
+        return self._thread.is_alive()
+
+    @property
     def ready(self) -> bool:
         """Whether the next frame is already here."""
         return self._slot is not None

@@ -1,10 +1,15 @@
 """A source that can be switched off: then its camera is closed."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from edge.camera.feed import Feed
+from edge.errors import CameraError
 from edge.types import CameraMode, Frame
+
+# A stream that is silent closes after `camera.stall_s`, which is 5 s by default.
+STUCK_S = 10.0
 
 
 class Switched:
@@ -20,6 +25,7 @@ class Switched:
         self._feed = open_feed()  # opens its camera when the first frame is taken
         self._spent = False  # whether the feed has been iterated or closed
         self._on = on
+        self._switched_s = 0.0  # on the clock of time.monotonic()
         self._closed = False
         self._dropped = self._unreadable = self._reopened = 0  # of the feeds before this one
 
@@ -66,11 +72,17 @@ class Switched:
     def switch(self, *, on: bool) -> None:
         """Open or close the camera. Does not wait for a driver that is slow to close."""
         with self._changed:
-            self._on = on
+            self._on, self._switched_s = on, time.monotonic()
             if not on:
                 self._feed.close(0)
                 self._spent = True
             self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raises CameraError if the camera is still open some seconds after it was switched off."""
+        if self.off and self._feed.reading and time.monotonic() - self._switched_s > STUCK_S:
+            problem = f"{self.description} does not close, although it was switched off"
+            raise CameraError("camera.source", problem, "check its driver; it closes when this process ends")
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, until a feed ends by itself. Raises its errors, and ConfigError if one cannot be opened again."""

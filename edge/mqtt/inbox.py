@@ -5,6 +5,7 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -34,11 +35,14 @@ class Inbox:
         self,
         filters: Sequence[str],
         *,
+        others: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
         thread_time: Callable[[], float] = time.thread_time,
     ) -> None:
+        """`others` are not for commands: with MQTT 5, a message there may be sent with the retain flag."""
         self.dropped = 0
         self._filters = tuple(filters)
+        self._others = tuple(others)
         self._waiting: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._monotonic = monotonic
         self._thread_time = thread_time  # of the connection's thread, because only `put` calls it
@@ -50,11 +54,24 @@ class Inbox:
 
     def subscribe(self, client: Client) -> None:
         self._client, self._paused, self._since_s = client, False, float("-inf")
+        client.on_subscribe = self._subscribed
         if client.protocol == MQTTv5:
-            options = SubscribeOptions(1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
-            client.subscribe([(topic, options) for topic in self._filters])
+            never = SubscribeOptions.RETAIN_DO_NOT_SEND
+            command = SubscribeOptions(1, noLocal=True, retainAsPublished=True, retainHandling=never)
+            other = SubscribeOptions(1, noLocal=True, retainHandling=never)
+            topics = [(one, command) for one in self._filters] + [(one, other) for one in self._others]
+            client.subscribe(topics)
         else:
-            client.subscribe([(topic, 1) for topic in self._filters])
+            client.subscribe([(topic, 1) for topic in (*self._filters, *self._others)])
+
+    def _subscribed(
+        self, _client: Client, _userdata: Any, _number: int, reasons: Sequence[Any], _properties: Any
+    ) -> None:
+        topics = (*self._filters, *self._others)
+        refused = [topic for topic, reason in zip(topics, reasons, strict=False) if reason.is_failure]
+        if refused:
+            remedy = "allow the sensor's login to read them in the broker's access list"
+            log.warning("the broker refuses subscriptions to %s; %s", ", ".join(refused), remedy)
 
     def is_pause_over(self) -> bool:
         """Whether it is time to subscribe again."""
@@ -86,7 +103,7 @@ class Inbox:
         if self._paused or self._client is None or self._read_s <= MAX_SHARE:
             return
         self._paused = True
-        self._client.unsubscribe(list(self._filters))
+        self._client.unsubscribe([*self._filters, *self._others])
         if now_s - self._logged_s >= LOG_S:
             self._logged_s = now_s
             log.warning("too many messages on %s; no commands are taken for some seconds", ", ".join(self._filters))

@@ -34,6 +34,7 @@ class LiveSensor:
 
     def open(self) -> None:
         """Publish the settings, and follow their changes."""
+        self.settings.camera_off = lambda: self.source.switch(on=False)
         self.settings.changed = self.apply
         for name in SETTINGS:
             self._publish(name, self.settings.config)
@@ -54,7 +55,8 @@ class LiveSensor:
         for name in SETTINGS:
             if value_of(config, name) != value_of(before, name):
                 self._publish(name, config)
-        self.supervisor.publish_info()
+        if self.supervisor.informed:
+            self.supervisor.publish_info()
 
     def _publish(self, name: str, config: Config) -> None:
         self.publisher.publish_retained(self.topics.setting_message(name, text_of(value_of(config, name))))

@@ -21,7 +21,7 @@ from edge.mqtt.inbox import Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics, birth_topic
 from edge.pipeline.pipeline import Pipeline
-from edge.pipeline.seams import FrameSource, Sink
+from edge.pipeline.seams import Sink
 from edge.recording.record import Recorder
 from edge.service import info
 from edge.service.assembly import TICK_S, largest_picture, open_pipeline
@@ -81,7 +81,7 @@ class _Context:
 class _Sensor:
     """The parts that handle frames."""
 
-    source: FrameSource
+    source: Switched
     pipeline: Pipeline
     supervisor: Supervisor
     control: Control
@@ -108,6 +108,7 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
             context.publisher.open()
             try:
                 for _ in sensor.pipeline.run(sensor.source, sensor.sinks):
+                    sensor.source.check()
                     sensor.supervisor.tick()
                     sensor.requests.tick()
                     sensor.control.tick()
@@ -141,7 +142,7 @@ def _open_context(settings: Settings, stack: ExitStack, *, reloads: bool) -> _Co
     stack.callback(notifier.close)
     topics = Topics(config.mqtt.base_topic, config.device.topic_id)
     births = [birth_topic(config.home_assistant.prefix)] if config.home_assistant.enabled else []
-    inbox = Inbox([*topics.commands, *births])
+    inbox = Inbox(topics.commands, others=births)
     publisher = Publisher(
         config.mqtt,
         config.device.topic_id,

@@ -91,6 +91,7 @@ class Settings:
         self._overrides, self._unsaved = overrides.load(file)
         self.tick()
         self.config = self._in_force()
+        self.camera_off: Callable[[], None] = lambda: None  # called first, because saving may take a second
         self.changed: Callable[[Config], None] = lambda _before: None
 
     @property
@@ -150,7 +151,8 @@ class Settings:
         self.config = self._in_force()
         self._unsaved = True
         if before.camera.enabled and not self.config.camera.enabled:
-            self.save()  # it must outlast even a crash in the next second
+            self.camera_off()
+            self.save()  # before `changed` reports it: it must outlast even a crash in the next second
         self.tick()
         self.changed(before)
 

@@ -71,7 +71,7 @@ class Supervisor:
         self._blind_at: int | None = None
         self._off_at = 0
         self._connects = 0  # the number of connections when health was last published
-        self._informed = False  # whether `info` has been published
+        self.informed = False  # whether `info` has been published
         self._mode: CameraMode | None = None
         self._selected = selector.selected
         self._ready = False
@@ -120,7 +120,7 @@ class Supervisor:
             self._ready = True
             self._notifier.send("READY=1", self._status(now_s))
             self._next_status_s = now_s + STATUS_INTERVAL_S
-            if not self._informed:
+            if not self.informed:
                 self.publish_info()
             self.publish_health()
         if self._ready and now_s >= self._next_status_s:
@@ -129,7 +129,7 @@ class Supervisor:
         if self._selector.selected is not self._selected:
             self._selected = self._selector.selected
             self._next_health_s = now_s
-            if self._informed:
+            if self.informed:
                 self.publish_info()
         # The waits for camera and Edge TPU have their own time limits, so the watchdog need not watch them.
         if self._ready and (self._source.waiting or self._selector.recovering or self._source.off):
@@ -175,7 +175,7 @@ class Supervisor:
 
         A camera that is switched off has no problem.
         """
-        self._informed = True
+        self.informed = True
         self._reporter.info(info.assemble(self._facts))
 
     def wait_for_room(self, interrupted: Callable[[], bool]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from edge.camera import switched
 from edge.camera.feed import Feed, Picture, Reader
 from edge.camera.switched import Switched
 from edge.config import Camera
@@ -22,6 +23,7 @@ class Device:
         self.opened = 0
         self.open = False
         self.pictures = pictures
+        self.hangs: threading.Event | None = None  # closing takes until it is set
 
     def feed(self) -> Feed:
         return Feed(self._read(), CAMERA, live=False)
@@ -34,6 +36,8 @@ class Device:
             for _ in range(self.pictures):
                 yield Picture(np.zeros((2, 2, 3), np.uint8), 2, 2)
         finally:
+            if self.hangs:
+                self.hangs.wait()
             self.open = False
 
 
@@ -101,6 +105,23 @@ def test_a_source_that_starts_off_opens_no_camera_until_it_is_on(device: Device,
     source.switch(on=True)
     reading.more()
     assert device.opened == 1
+
+
+def test_a_camera_that_does_not_close_is_an_error(
+    device: Device, sources: list[Switched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switched, "STUCK_S", 0.0)
+    device.hangs = threading.Event()
+    source = Switched(device.feed, on=True)
+    sources.append(source)
+    Reading(source).more()
+    source.check()
+    source.switch(on=False)
+    with pytest.raises(CameraError):
+        source.check()
+    device.hangs.set()
+    until(lambda: not device.open)
+    source.check()
 
 
 def test_switching_fast_never_opens_a_camera_twice_at_once(device: Device, sources: list[Switched]) -> None:

@@ -9,6 +9,7 @@ from paho.mqtt.client import Client, MQTTMessage, MQTTv5
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Mqtt
 from edge.mqtt.inbox import LARGEST_PACKET, MAX_SHARE, SHORTEST_PAUSE_S, Inbox
@@ -153,3 +154,14 @@ def test_properties_are_ignored_and_large_messages_stay_at_the_broker(mosquitto:
         sender.disconnect()
         sender.loop_stop()
         publisher.close()
+
+
+def test_refused_subscriptions_are_logged_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+    Inbox(["a/+", "b/+"], others=["c"]).subscribe(client)
+    reasons = [ReasonCode(PacketTypes.SUBACK, identifier=one) for one in (1, 0x87, 0x87)]
+    assert client.on_subscribe
+    client.on_subscribe(client, None, 1, reasons, None)  # type: ignore[call-arg, arg-type]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the broker refuses subscriptions to b/+, c; allow the sensor's login to read them in the broker's access list"
+    ]
