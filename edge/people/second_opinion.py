@@ -11,13 +11,20 @@ import math
 from dataclasses import dataclass
 
 from edge.people.rotation import lean
+from edge.skeleton import INDEX
 from edge.types import Pose, Track
 
 # At most 4 + n / 6 second looks for n frames.
 SHARE, MAX_CREDIT = 1 / 6, 4.0
-CHECK_S = 1.0  # between two second looks without a reason
+# Between two second looks without a reason: in an empty room, with people, and while an arm may be raised.
+EMPTY_CHECK_S, CHECK_S, ARM_CHECK_S = 1.0, 2.0, 0.8
+# The first network often shows a raised arm as hanging down. Its confidence in that wrist is then 0.25 to 0.7, instead
+# of more than 0.85.
+UNSURE_WRIST = 0.6
 LEANING_DEGREES = 50.0  # from upright; the first network misses people who lean farther
 RETURN_LOOKS = 2  # looks of the first network that must confirm all people before it takes over again
+
+_WRISTS, _SHOULDERS = ([INDEX[f"{side}_{part}"] for side in ("LEFT", "RIGHT")] for part in ("WRIST", "SHOULDER"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,7 @@ class _Plan:
     """Replaced as a whole, because one thread writes it and another reads it."""
 
     second: bool = False  # whether the second network looks at every frame
-    reason: bool = False  # whether there is a reason for a second look
+    wait_s: float = EMPTY_CHECK_S  # least time between two second looks
 
 
 class NetworkPlanner:
@@ -46,7 +53,7 @@ class NetworkPlanner:
         if now_s < self._looked_s:  # the clock went back
             self._looked_s = -math.inf
         self._credit = min(self._credit + SHARE, MAX_CREDIT)
-        if self._credit < 1 or not (plan.reason or now_s - self._looked_s >= CHECK_S):
+        if self._credit < 1 or now_s - self._looked_s < plan.wait_s:
             return [plan.second]
         self._credit -= 1
         self._looked_s = now_s
@@ -67,8 +74,23 @@ class NetworkPlanner:
             second = self._agreed < RETURN_LOOKS
         elif second and not tracks and not lost:
             second, self._agreed = False, 0
-        reason = bool(lost) or any(_needs_look(track, second=second) for track in tracks)
-        self._plan = _Plan(second, reason)
+        self._plan = _Plan(second, _wait_s(tracks, lost, second=second))
+
+
+def _wait_s(tracks: list[Track], lost: list[Track], *, second: bool) -> float:
+    """The least time between two second looks. Without a reason for one, it is a check."""
+    if lost or any(_needs_look(track, second=second) for track in tracks):
+        return 0.0
+    if not tracks:
+        return EMPTY_CHECK_S
+    if not second and any(_has_unsure_arm(track.pose) for track in tracks):
+        return ARM_CHECK_S
+    return CHECK_S
+
+
+def _has_unsure_arm(pose: Pose) -> bool:
+    """Whether an arm may be raised although the first network does not show it."""
+    return bool((pose.confidence[_WRISTS] < UNSURE_WRIST)[pose.visible[_SHOULDERS]].any())
 
 
 def _seen_by_second_only(pose: Pose) -> bool:
@@ -77,7 +99,7 @@ def _seen_by_second_only(pose: Pose) -> bool:
 
 def _needs_look(track: Track, *, second: bool) -> bool:
     if second:
-        return False  # the first network is asked once per CHECK_S
+        return False  # the first network is asked at the checks
     if track.rejected is not None and track.pose.opinion is None:
         return True
     degrees = lean(track.pose)

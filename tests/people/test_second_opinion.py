@@ -1,8 +1,19 @@
 """Which network looks at which frame."""
 
+from dataclasses import replace
+
 import pytest
 
-from edge.people.second_opinion import CHECK_S, MAX_CREDIT, RETURN_LOOKS, SHARE, NetworkPlanner
+from edge.people.second_opinion import (
+    ARM_CHECK_S,
+    CHECK_S,
+    EMPTY_CHECK_S,
+    MAX_CREDIT,
+    RETURN_LOOKS,
+    SHARE,
+    NetworkPlanner,
+)
+from edge.skeleton import INDEX
 from edge.types import Opinion, Track
 from tests.people.test_tracking import body
 from tests.support.poses import make_pose
@@ -33,7 +44,7 @@ def test_the_first_frame_gets_a_second_look() -> None:
 
 
 def test_an_empty_room_gets_a_second_look_once_per_second() -> None:
-    assert looks(NetworkPlanner(), None, 20 * CHECK_S) == pytest.approx(20, abs=2)
+    assert looks(NetworkPlanner(), None, 20 * EMPTY_CHECK_S) == pytest.approx(20, abs=2)
 
 
 @pytest.mark.parametrize("track", [person(rejected="new"), person(lying=True)])
@@ -46,8 +57,16 @@ def test_a_lost_track_is_a_reason() -> None:
     assert looks(NetworkPlanner(), None, 20, [person()]) > 0.8 * 20 * FPS * SHARE
 
 
-def test_an_upright_person_is_checked_once_per_second() -> None:
-    assert looks(NetworkPlanner(), person(), 20) == pytest.approx(20, abs=2)
+def test_an_upright_person_is_checked_every_two_seconds() -> None:
+    assert looks(NetworkPlanner(), person(), 20 * CHECK_S) == pytest.approx(20, abs=2)
+
+
+def test_a_person_with_an_unsure_wrist_is_checked_more_often() -> None:
+    track = person()
+    confidence = track.pose.confidence.copy()
+    confidence[INDEX["LEFT_WRIST"]] = 0.5
+    unsure = replace(track, pose=replace(track.pose, confidence=confidence))
+    assert looks(NetworkPlanner(), unsure, 20 * ARM_CHECK_S) == pytest.approx(20, abs=2)
 
 
 def test_frames_go_to_the_second_network_while_only_that_sees_a_person() -> None:
