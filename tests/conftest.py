@@ -16,7 +16,7 @@ from tests.support.brokers import MOSQUITTO, Mosquitto
 
 @pytest.fixture(scope="session", autouse=True)
 def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what sensors save out of the home of whoever runs the tests."""
+    """Let sensors save their state in a temporary folder, and not in the tester's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
         yield

@@ -13,7 +13,7 @@ STUCK_S = 10.0
 
 
 class Switched:
-    """Passes on the frames of a feed, which is opened anew each time the source is switched on.
+    """Passes on the frames of a feed. Each time the source is switched on, it opens a new one.
 
     While it is off, an iteration waits. One thread iterates; another one calls `switch`, and either may call `close`.
     """

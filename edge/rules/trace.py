@@ -60,7 +60,7 @@ class Trace:
 
     @classmethod
     def before(cls, now_s: float, place: Position, height_px: float | None, floor_y: float | None) -> "Trace":
-        """A person from before a restart, who is not in view yet. IDs start again, so this one has none."""
+        """A person known from before a restart and not seen yet. IDs start at 1 again, so the trace has none."""
         trace = cls(None, now_s)
         trace.place, trace.height_px, trace.floor_y, trace._before_px = place, height_px, floor_y, height_px
         return trace

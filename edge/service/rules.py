@@ -44,7 +44,7 @@ def reconfigure(rules: Rules, config: Config) -> tuple[Event, ...]:
     """Bring running rules in line with a changed configuration; returns the events of those that are switched off.
 
     These keys may change: `enabled` of presence, posture, fall and gestures, `fall.confirm_s` and `presence.leave_s`.
-    Rules that stay enabled keep what they know. Others start anew.
+    Rules that stay enabled keep their state. The others begin without one.
     """
     running = {type(rule): rule for rule in rules.running}
     wanted = [_continued(running.get(type(rule)), rule) for rule in _enabled(config)]

@@ -107,7 +107,7 @@ def test_the_same_configuration_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("table", "rule", "last"), [("presence", "presence", "left"), ("gestures", "gesture", "ended")]
 )
-def test_a_rule_that_is_switched_off_ends_its_events_and_starts_anew(table: str, rule: str, last: str) -> None:
+def test_a_rule_that_is_switched_off_ends_its_events_and_loses_its_state(table: str, rule: str, last: str) -> None:
     player = Player(open_rules(config(zones=[ZONE])))
     someone = person(1, RAISED, at=(400, 200))
     begun = player.show(someone, for_s=3)

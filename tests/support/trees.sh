@@ -100,7 +100,7 @@ debian() {
 bootstrap() { # SUITE ARCH PACKAGE,PACKAGE FOLDER
     local options=() scripts=/usr/share/debootstrap/scripts
     # An older debootstrap does not know a newer suite. Its steps are those of sid.
-    [[ -e $scripts/$1 ]] || options=(http://deb.debian.org/debian "$scripts/sid")
+    [[ -e $scripts/$1 ]] || options=("" "$scripts/sid") # "": the usual mirror
     debootstrap --arch="$2" --variant=minbase --include="$3" "$1" "$4" "${options[@]}"
     mkdir "$4/checkout"
     rm -rf "$4"/var/cache/apt/archives/*.deb
