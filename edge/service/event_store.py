@@ -34,7 +34,7 @@ class _File(msgspec.Struct, frozen=True):
     device: str
     boot: str  # the kernel's ID of this boot; times are on its clock
     monotonic_s: float  # of the last frame, or of this file if there was none
-    wall_s: float  # likewise
+    wall_s: float  # of the same moment
     saved: Saved
 
 

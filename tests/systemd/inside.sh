@@ -224,7 +224,7 @@ pid=$(unit MainPID)
 check "after OFF, the camera is closed" eval 'receive +/keypoints && switch OFF && until_true eval "[[ \$(unit StatusText) == *\"switched off\"* ]]"'
 begin=$SECONDS
 until_true eval '((SECONDS > begin + 12))' # four times the limit of the watchdog
-check "the watchdog is content" eval 'is ActiveState active && is MainPID $pid && is NRestarts 0'
+check "the watchdog does not end the service" eval 'is ActiveState active && is MainPID $pid && is NRestarts 0'
 rm -r /etc/systemd/system/edge-pose.service.d
 systemctl daemon-reload
 systemctl restart edge-pose.service
