@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from edge.decode.heatmaps import argmax2d, sigmoid
     from edge.skeleton import PARTS, KeyPoint
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = ["PARTS", "KeyPoint", "__version__", "argmax2d", "get_keypoints", "sigmoid"]
 
 _MODULES = {
