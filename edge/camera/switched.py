@@ -21,7 +21,7 @@ class Switched:
     def __init__(self, open_feed: Callable[[], Feed], *, on: bool) -> None:
         """Raises ConfigError if the source cannot be used, also while it is off."""
         self._open_feed = open_feed
-        self._changed = threading.Condition()  # guards the four below
+        self._changed = threading.Condition()  # guards all below
         self._feed = open_feed()  # opens its camera when the first frame is taken
         self._spent = False  # whether the feed has been iterated or closed
         self._on = on
@@ -59,15 +59,18 @@ class Switched:
 
     @property
     def dropped(self) -> int:
-        return self._dropped + self._feed.dropped
+        with self._changed:
+            return self._dropped + self._feed.dropped
 
     @property
     def unreadable(self) -> int:
-        return self._unreadable + self._feed.unreadable
+        with self._changed:
+            return self._unreadable + self._feed.unreadable
 
     @property
     def reopened(self) -> int:
-        return self._reopened + self._feed.reopened
+        with self._changed:
+            return self._reopened + self._feed.reopened
 
     def switch(self, *, on: bool) -> None:
         """Open or close the camera. Does not wait for a driver that is slow to close."""
@@ -107,9 +110,9 @@ class Switched:
             if self._closed:
                 return None
             if self._spent:
+                feed = self._open_feed()
+                feed.next_sequence = self._feed.next_sequence
                 self._dropped, self._unreadable, self._reopened = self.dropped, self.unreadable, self.reopened
-                sequence = self._feed.next_sequence
-                self._feed = self._open_feed()
-                self._feed.next_sequence = sequence
+                self._feed = feed
             self._spent = True
             return self._feed

@@ -196,3 +196,29 @@ def test_frames_are_numbered_on_over_switches(device: Device, sources: list[Swit
         source.switch(on=True)
     reading.more()
     assert reading.sequences == sorted(set(reading.sequences))
+
+
+def test_counts_do_not_rise_and_fall_again_while_the_camera_is_opened_again(
+    device: Device, sources: list[Switched]
+) -> None:
+    counts = []
+
+    def open_feed() -> Feed:
+        if sources:
+            counts.append(sources[0].unreadable)
+        feed = device.feed()
+        feed.unreadable = 3
+        return feed
+
+    source = Switched(open_feed, on=True)
+    sources.append(source)
+    reading = Reading(source)
+    reading.more()
+    for _ in range(2):
+        source.switch(on=False)
+        until(lambda: not device.open)
+        counts.append(source.unreadable)
+        source.switch(on=True)
+        reading.more()
+        counts.append(source.unreadable)
+    assert counts == [3, 3, 6, 6, 6, 9]
