@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from edge.config.credentials import password
+from edge.config.credentials import has_web_password, password
 from edge.config.hosts import is_host
-from edge.config.schema import PART_NAMES, SLOWEST_FPS, Config, Mqtt, Tls, Zone
+from edge.config.schema import PART_NAMES, SLOWEST_FPS, Config, Mqtt, Tls, Web, Zone
 from edge.config.validation import key_of_entry
 from edge.errors import ConfigError
 from edge.geometry import area, crossing_sides
@@ -20,7 +20,7 @@ _SMALLEST_AREA = 1e-4  # of the picture: 5 x 6 px of 640 x 480
 
 
 def check(config: Config) -> None:
-    """Check everything except the table [mqtt]. Raises ConfigError."""
+    """Check everything except the tables [mqtt] and [web]. Raises ConfigError."""
     _check_text(msgspec.to_builtins(config))
     for name in config.filter.parts:
         if name not in PART_NAMES:
@@ -51,6 +51,24 @@ def check_broker(mqtt: Mqtt) -> None:
         problem = "is missing, although mqtt.password_file is set"
         raise ConfigError("mqtt.username", problem, "write the broker's user name")
     _check_tls(mqtt.tls)
+
+
+def check_web(web: Web) -> None:
+    """Check the table [web] if the page is enabled, which includes reading the password. Raises ConfigError.
+
+    The certificate is not read: without one, the sensor works and only the page is missing.
+    """
+    if not web.enabled:
+        return
+    for key, hosts in (("web.host", [web.host]), ("web.names", web.names)):
+        for host in hosts:
+            if not is_host(host):
+                raise ConfigError(key, f"{host!r} is not a host name", "write only a name or address, without a port")
+    if bool(web.cert_file) != bool(web.key_file):
+        raise ConfigError("web", "only one of cert_file and key_file is set", "set both or neither")
+    if not has_web_password(web) and web.beyond_loopback:
+        problem = f"{web.host} can be reached from other machines, and no password is set"
+        raise ConfigError("web.host", problem, "set web.password_file, or use 127.0.0.1")
 
 
 def _check_names(key: str, names: Sequence[str]) -> None:

@@ -26,3 +26,11 @@ def is_host(name: str) -> bool:
     except ValueError:
         return False
     return bool(name) and not re.search(r"[\s/]", name)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a server that listens on `host`. No name but localhost counts."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

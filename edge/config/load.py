@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from edge.config.checks import check, check_broker
+from edge.config.checks import check, check_broker, check_web
 from edge.config.renamed import RENAMED, contradiction, rename_keys, warn
 from edge.config.schema import Config
 from edge.config.validation import explain, is_array_of_tables, plain_type
@@ -29,7 +29,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, b
     """Read `path`, apply the environment, and check the result. Old key names are accepted with a warning.
 
     Without a path, it reads the default file. `broker=False` is for commands that publish nothing: without a path, it
-    reads no file, and it does not check the broker's keys. Raises ConfigError.
+    reads no file, and it does not check the keys of the broker and of the page. Raises ConfigError.
     """
     if path is None and not broker:
         origin, tables = "defaults", dict[str, Any]()
@@ -76,6 +76,7 @@ def _checked(tables: dict[str, Any], *, broker: bool) -> Config:
     check(config)
     if broker:
         check_broker(config.mqtt)
+        check_web(config.web)
     return config
 
 

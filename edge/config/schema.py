@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from edge.config.hosts import is_loopback
 from edge.system.files import read_text
 
 # Repeated from edge.skeleton, because importing that also imports numpy, which is slow. A test compares the two.
@@ -206,6 +207,28 @@ class Mqtt(Table, frozen=True):
     tls: Tls = field(default_factory=Tls)
 
 
+class Web(Table, frozen=True):
+    enabled: bool = False
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8077
+    names: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=253)], ...],
+        Meta(max_length=16, description="a list of up to 16 host names in quotes"),
+    ] = ()
+    password_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether other machines can open the page."""
+        return not is_loopback(self.host)
+
+
+class Privacy(Table, frozen=True):
+    allow_pictures: bool = False
+
+
 class Config(Table, frozen=True):
     device: Device = field(default_factory=Device)
     camera: Camera = field(default_factory=Camera)
@@ -226,6 +249,8 @@ class Config(Table, frozen=True):
     recording: Recording = field(default_factory=Recording)
     mqtt: Mqtt = field(default_factory=Mqtt)
     home_assistant: HomeAssistant = field(default_factory=HomeAssistant)
+    web: Web = field(default_factory=Web)
+    privacy: Privacy = field(default_factory=Privacy)
 
     @property
     def max_poses(self) -> int:

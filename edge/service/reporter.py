@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from edge.mqtt import messages
 from edge.mqtt.events import event_out, in_words
+from edge.mqtt.keypoints import keypoints_out
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.seams import Update
@@ -37,7 +38,7 @@ class Reporter:
         now_s = time.monotonic()
         if now_s < self._next_s:
             return
-        message = self._topics.keypoints_message(_keypoints(update, now_s))
+        message = self._topics.keypoints_message(keypoints_out(update, now_s))
         if self._wait_for_room:
             self._wait_for_room()
         self._publisher.publish(message)
@@ -57,16 +58,3 @@ class Reporter:
 
     def health(self, health: messages.Health, heartbeat_s: float) -> None:
         self._publisher.publish(self._topics.health_message(health, heartbeat_s))
-
-
-def _keypoints(update: Update, now_s: float) -> messages.Keypoints:
-    return messages.Keypoints(
-        v=messages.SCHEMA_VERSION,
-        seq=update.frame.sequence,
-        time=messages.timestamp(update.seen.wall_s),
-        frame=messages.size_out(update.frame),
-        latency_ms=messages.FrameLatency(
-            inference=round(update.inference_s * 1e3, 2), total=round((now_s - update.started_s) * 1e3, 2)
-        ),
-        poses=tuple(map(messages.pose_out, update.seen.people)),
-    )

@@ -1,10 +1,11 @@
-"""The broker's password, from a file or a systemd credential."""
+"""The passwords of the broker and of the page, from files or systemd credentials."""
 
 from pathlib import Path
 
 import pytest
 
-from edge.config import Mqtt, as_home, find_credential, load, password
+from edge.config import Mqtt, Web, as_home, find_credential, load, password, web_password
+from edge.config.credentials import has_web_password
 from edge.errors import ConfigError
 
 
@@ -87,3 +88,43 @@ def test_the_configuration_never_contains_the_password(tmp_path: Path) -> None:
     secret.write_text("s3cret")
     path.write_text(f'[mqtt]\nhost = "broker"\nusername = "u"\npassword_file = "{secret}"')
     assert "s3cret" not in repr(load(path, {}))
+
+
+def test_the_password_of_the_page_comes_from_its_file_or_the_credential(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "mqtt_password").write_text("of the broker")
+    assert web_password(Web(), environ) is None
+    (tmp_path / "web_password").write_text("\n")  # what the unit sets if the file does not exist
+    assert web_password(Web(), environ) is None
+    (tmp_path / "web_password").write_text("of the page\n")
+    assert web_password(Web(), {}) is None
+    assert web_password(Web(), environ) == "of the page"
+    (tmp_path / "other").write_text("from the file\n")
+    assert web_password(Web(password_file=str(tmp_path / "other")), environ) == "from the file"
+
+
+def test_an_empty_file_is_no_password_of_the_page(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(ConfigError) as refused:
+        web_password(Web(password_file=str(tmp_path / "empty")), {})
+    assert refused.value.key == "web.password_file"
+
+
+def test_a_command_without_rights_knows_whether_the_page_has_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not has_web_password(Web(), {}, tmp_path)
+    kept = tmp_path / "web_password"
+    kept.write_text("\n")
+    assert not has_web_password(Web(), {}, tmp_path)
+    kept.write_text("s3cret\n")
+    assert has_web_password(Web(), {}, tmp_path)
+    monkeypatch.setattr("os.access", lambda _file, _mode: False)  # root may read every file
+    assert has_web_password(Web(), {}, tmp_path)
+
+
+def test_a_command_by_hand_uses_the_password_of_the_page_without_one_of_the_broker(tmp_path: Path) -> None:
+    environ = dict[str, str]()
+    (tmp_path / "web_password").write_text("s3cret\n")
+    find_credential(environ, tmp_path)
+    assert web_password(Web(), environ) == "s3cret"

@@ -34,7 +34,8 @@ def write(tmp_path: Path) -> Write:
 
 def test_the_shipped_file_has_every_key_with_its_default() -> None:
     shipped = tomllib.loads(SHIPPED)
-    assert shipped | {"zones": (), "lines": ()} == msgspec.to_builtins(Config())
+    defaults = msgspec.json.decode(msgspec.json.encode(Config()))  # with lists, as in TOML
+    assert shipped | {"zones": [], "lines": []} == defaults
     assert msgspec.convert(shipped, Config) == Config()
 
 
@@ -264,3 +265,43 @@ def test_without_a_broker_no_file_is_needed_and_the_environment_applies(write: W
     with pytest.raises(ConfigError) as refused:
         load(None, {"EDGE_POSE_FILTER__PARTS": "{NOES = 0.5}"}, broker=False)
     assert (refused.value.origin, refused.value.key) == ("environment: EDGE_POSE_FILTER__PARTS", "filter.parts.NOES")
+
+
+PAGE = HOST + "[web]\nenabled = true\n"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "pose.example.org"])  # noqa: S104 - nothing listens
+def test_a_page_for_other_machines_needs_a_password(write: Write, tmp_path: Path, host: str) -> None:
+    page = f'{PAGE}host = "{host}"\n'
+    with pytest.raises(ConfigError) as refused:
+        load(write(page), {})
+    assert refused.value.key == "web.host"
+    assert "web.password_file" in refused.value.remedy
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    assert load(write(f'{page}password_file = "{secret}"'), {}).web.beyond_loopback
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_a_page_for_this_machine_needs_no_password(write: Write, host: str) -> None:
+    assert not load(write(f'{PAGE}host = "{host}"'), {}).web.beyond_loopback
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ('host = "http://pi"', "web.host"),
+        ('host = "127.0.0.1"\nnames = ["pi", "a b"]', "web.names"),
+        ('cert_file = "/pi.pem"', "web"),
+        ('password_file = "/none"', "web.password_file"),
+    ],
+)
+def test_the_page_is_checked_if_it_is_enabled(write: Write, keys: str, key: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(PAGE + keys), {})
+    assert refused.value.key == key
+    assert not load(write(PAGE.replace("true", "false") + keys), {}).web.enabled
+
+
+def test_commands_that_publish_nothing_do_not_check_the_page(write: Write) -> None:
+    assert load(write(f'{PAGE}host = "0.0.0.0"'), {}, broker=False).web.beyond_loopback

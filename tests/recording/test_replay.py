@@ -175,7 +175,7 @@ def test_the_recorded_tables_are_those_that_the_rules_read() -> None:
 
 def test_a_new_table_of_the_configuration_is_not_recorded() -> None:
     class NewerConfig(Config, frozen=True):
-        web: Mqtt = field(default_factory=Mqtt)
+        newer: Mqtt = field(default_factory=Mqtt)
 
     assert tables_of_rules(NewerConfig()) == tables_of_rules(Config())
 
