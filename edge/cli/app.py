@@ -17,6 +17,7 @@ from edge.cli.commands import (
     evaluate_events,
     homeassistant,
     models,
+    page,
     replay,
     run,
     schema,
@@ -39,6 +40,7 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("watch")(watch.watch)
+app.command("page")(page.page)
 app.command("annotate")(annotate.annotate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("evaluate-events")(evaluate_events.evaluate_events)
