@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge.config import Config, Inference
-from edge.doctor import accelerator, broker, camera, machine, recording, service, software
+from edge.doctor import accelerator, broker, camera, machine, page, recording, service, software
 from edge.doctor.access import Account, find_account
 from edge.doctor.command import Run
 from edge.doctor.command import run as run_command
@@ -52,6 +52,7 @@ def examine(path: Path | None, *, root: Path = Path("/"), run: Run = run_command
             if config and configured.level != "problem"
             else partial(_not_configured, "broker", configured)
         },
+        "page": {"page": partial(page.page, root, config) if config else partial(_not_configured, "page", configured)},
         "machine": {
             "board": partial(machine.board, root),
             "power": lambda: machine.power(board, health.throttled_flags(), run),

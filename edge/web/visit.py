@@ -68,15 +68,30 @@ def visit(web: Web) -> Visit:
     return Visit("", certificate, answer.status, text)
 
 
+def expires_s(web: Web, certificate: bytes) -> float:
+    """When the certificate that the page serves expires, on the clock of time.time(). Raises OSError if it has.
+
+    `certificate` is in DER. It is trusted here: the question is only whether it is valid.
+    """
+    with _connected(web, _EVERY_ADDRESS.get(web.host, web.host), certificate) as stream:
+        assert isinstance(stream, ssl.SSLSocket)
+        return float(ssl.cert_time_to_seconds(str((stream.getpeercert() or {})["notAfter"])))
+
+
 @contextmanager
-def _connected(web: Web, host: str) -> Iterator[socket.socket]:
+def _connected(web: Web, host: str, trusted: bytes = b"") -> Iterator[socket.socket]:
+    """A connection to the page; `trusted` is the only certificate that is accepted, without it any is."""
     with socket.create_connection((host, web.port), LIMIT_S) as stream:
         if not web.beyond_loopback:
             yield stream
             return
-        context = ssl.create_default_context()
-        # The certificate is the service's own, and the connection stays on this machine.
+        # The certificate may be the service's own, without a name for this address; the connection is local.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if trusted:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it may be one that another certificate has signed
+            context.load_verify_locations(cadata=trusted)
         with context.wrap_socket(stream, server_hostname=host) as encrypted:
             yield encrypted
 
