@@ -1,0 +1,249 @@
+"""Verdicts that help a person aim the camera, from the people of the last minute.
+
+A verdict needs a few seconds of evidence. It rests on the newest ten seconds in which anything like a person was in
+view, so that it follows the camera while a person turns it, and lasts while the room is empty.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from edge.people.evidence import NEW, UNCONFIRMED
+from edge.people.observing import rounded
+from edge.rules.framing import Direction, Framing
+from edge.types import Observation, Rejected, Track
+
+MEMORY_S = 60.0
+SLICE_S = 0.5  # frames are summed up over this time
+EVIDENCE_S = 10.0  # how much of the newest time with people counts
+MIN_EVIDENCE_S = 3.0
+# A gap between two frames counts as this much evidence, because people may have come and gone in it; and as this much
+# watching: in idle mode, frames come more rarely.
+LONGEST_STEP_S, LONGEST_WATCH_S = 0.5, 3.0
+APPEARS, DISAPPEARS = 0.5, 0.35  # shares of the evidence
+TURNED_APPEARS, TURNED_DISAPPEARS = 0.6, 0.4  # shares of the poses that are not upright
+# A person who lies does not move so far across the body's axis in so short a time.
+WALKED, WALK_S = 0.5, 10.0  # heights
+MOST_POSES = 20  # per frame
+MOST_VERDICTS = 3
+
+Level: TypeAlias = Literal["good", "hint", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One sentence about the aim of the camera, and one about what to do."""
+
+    code: str
+    level: Level
+    text: str
+    remedy: str
+
+
+_ALL = (
+    Verdict("starting", "hint", "The camera is starting.", "Wait a few seconds."),
+    Verdict("stalled", "bad", "The camera delivers no pictures.", "Check its cable and its power supply."),
+    Verdict(
+        "blind", "bad", "Nothing is visible in the picture.",
+        "Uncover the lens, switch on the light, or turn the camera away from a bare wall.",
+    ),
+    Verdict("off", "hint", "The camera is switched off.", "Switch it on with the privacy switch."),
+    Verdict(
+        "no_people", "hint", "No person has been detected in the last minute.",
+        "Walk through the room, near the camera at first. If that changes nothing, check that the camera is the right "
+        "way up, that the room is lit, and that people are in the middle of the picture.",
+    ),
+    Verdict(
+        "too_little", "hint", "People were visible too briefly to judge the picture.",
+        "Walk through the room for ten seconds, so that the camera sees you from head to foot.",
+    ),
+    Verdict(
+        "upside_down", "bad", "The picture is upside down.",
+        "Turn the camera over, or turn the picture by 180 degrees with camera.rotation.",
+    ),
+    Verdict(
+        "turned_left", "bad", "The picture lies on its side: heads point to the left.",
+        "Turn the camera anticlockwise by a quarter, as seen from behind it, or turn the picture clockwise by 90 "
+        "degrees with camera.rotation.",
+    ),
+    Verdict(
+        "turned_right", "bad", "The picture lies on its side: heads point to the right.",
+        "Turn the camera clockwise by a quarter, as seen from behind it, or turn the picture clockwise by 270 "
+        "degrees with camera.rotation.",
+    ),
+    Verdict(
+        "small", "bad", "People look too small: less than an eighth of the picture's height.",
+        "Move the camera closer to where people are, or zoom in.",
+    ),
+    Verdict("too_close", "bad", "People do not fit into the picture.", "Move the camera farther away from them."),
+    Verdict("feet_cut", "bad", "Feet are below the picture.", "Tilt the camera down until the feet are visible."),
+    Verdict("head_cut", "bad", "Heads are above the picture.", "Tilt the camera up until the heads are visible."),
+    Verdict("left_cut", "hint", "People are cut off at the left edge.", "Turn the camera to the left."),
+    Verdict("right_cut", "hint", "People are cut off at the right edge.", "Turn the camera to the right."),
+    Verdict(
+        "unsure", "hint", "The sensor is unsure about most people.",
+        "Switch on more light, avoid a bright window behind people, clean the lens, or move the camera closer.",
+    ),
+    Verdict(
+        "feet_hidden", "hint", "Feet are hidden, perhaps behind furniture.",
+        "Mount the camera higher, or where furniture does not hide the floor.",
+    ),
+    Verdict(
+        "lying", "hint", "People seem to lie.",
+        "If they stand, the camera is not the right way up: turn it until heads are at the top of the picture. Walking "
+        "through the room shows which.",
+    ),
+    Verdict(
+        "partly", "hint", "People are often visible only in part.",
+        "Turn the camera towards the place where people are most of the time.",
+    ),
+    Verdict("good", "good", "People are visible from head to foot.", "Nothing is left to do."),
+)  # fmt: skip
+VERDICTS = {verdict.code: verdict for verdict in _ALL}  # the most important ones first
+_CAMERA = ("starting", "stalled", "blind", "off")
+_TURNED: dict[Direction, str] = {"down": "upside_down", "left": "turned_left", "right": "turned_right"}
+_CUTS = ("feet_cut", "head_cut", "left_cut", "right_cut")
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Half a second of frames."""
+
+    start_s: float
+    watched_s: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)  # of all people together, except "occupied"
+
+    def add(self, key: str, step_s: float) -> None:
+        self.seconds[key] = self.seconds.get(key, 0.0) + step_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """How far a person whose head does not point up has moved across the axis of the body, px."""
+
+    direction: Direction
+    low: float
+    high: float
+    start_s: float
+
+
+class Aim:
+    """Watches how people appear in the picture.
+
+    Times are those of the frames. If they go back, everything before is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._slices: deque[_Slice] = deque()
+        self._paths: dict[int, _Path] = {}
+        self._last_s = -math.inf
+        self._shown: set[str] = set()
+
+    @property
+    def watched_s(self) -> float:
+        """How much of the last minute before the newest frame was watched."""
+        return sum(one.watched_s for one in self._slices)
+
+    def observe(self, seen: Observation, rejected: Sequence[Rejected]) -> None:
+        """Add a frame."""
+        now_s = seen.monotonic_s
+        if now_s < self._last_s:
+            self._slices.clear()
+            self._paths.clear()
+            self._last_s = now_s
+        gap_s = now_s - self._last_s if self._slices else 0.0
+        self._last_s = now_s
+        self._forget(now_s)
+        if not self._slices or now_s - self._slices[-1].start_s >= SLICE_S:
+            self._slices.append(_Slice(now_s))
+            self._paths = {id_: path for id_, path in self._paths.items() if now_s - path.start_s <= WALK_S}
+        part, step_s = self._slices[-1], min(gap_s, LONGEST_STEP_S)
+        part.watched_s += min(gap_s, LONGEST_WATCH_S)
+        doubtful = [rounded(Track(None, one.pose, 0.0, 0.0)) for one in rejected if one.reason in {NEW, UNCONFIRMED}]
+        people = seen.people[:MOST_POSES]
+        doubtful = doubtful[: MOST_POSES - len(people)]
+        if people or doubtful:
+            part.add("occupied", step_s)
+        for person in people:
+            framing = Framing(person, seen.width, seen.height)
+            for fact in framing.facts:
+                part.add(fact, step_s)
+            part.add("reported", step_s)
+            self._add_direction(part, framing, step_s, id_=person.id)
+        for person in doubtful:
+            self._add_direction(part, Framing(person, seen.width, seen.height), step_s)
+
+    def verdicts(self, camera: str, now_s: float) -> tuple[Verdict, ...]:
+        """The most important verdicts first, at most three. `camera` is the state of the camera as in `health`."""
+        if camera in _CAMERA:
+            return (VERDICTS[camera],)
+        self._forget(max(now_s, self._last_s))
+        self._shown = set(_codes(_newest(self._slices), self._shown))
+        return tuple(verdict for verdict in _ALL if verdict.code in self._shown)[:MOST_VERDICTS]
+
+    def _add_direction(self, part: _Slice, framing: Framing, step_s: float, *, id_: int | None = None) -> None:
+        direction = framing.direction
+        if direction is None:
+            return
+        part.add("oriented", step_s)
+        part.add(direction, step_s)
+        walking = direction == "down" and framing.is_stretched
+        if id_ is not None and direction != "up":
+            walking = self._has_walked(id_, direction, framing) or walking
+        if walking:
+            part.add("walking", step_s)
+
+    def _has_walked(self, id_: int, direction: Direction, framing: Framing) -> bool:
+        """Whether a person whose head does not point up has moved as only a person on foot does."""
+        trunk = framing.body.trunk
+        if trunk is None:
+            return False
+        place = trunk[0] if direction == "down" else trunk[1]
+        path = self._paths.get(id_)
+        if path is None or path.direction != direction or self._last_s - path.start_s > WALK_S:
+            path = _Path(direction, place, place, self._last_s)
+        path = replace(path, low=min(path.low, place), high=max(path.high, place))
+        self._paths[id_] = path
+        return path.high - path.low > WALKED * framing.height_px
+
+    def _forget(self, now_s: float) -> None:
+        while self._slices and now_s - self._slices[0].start_s > MEMORY_S:
+            self._slices.popleft()
+
+
+def _newest(slices: Iterable[_Slice]) -> dict[str, float]:
+    """The sums over the newest slices that hold enough evidence."""
+    sums: dict[str, float] = {}
+    for one in reversed(list(slices)):
+        for key, seconds in one.seconds.items():
+            sums[key] = sums.get(key, 0.0) + seconds
+        if sums.get("occupied", 0.0) >= EVIDENCE_S:
+            break
+    return sums
+
+
+def _codes(sums: dict[str, float], shown: set[str]) -> list[str]:
+    """The codes of the verdicts that hold. Those in `shown` disappear later than they appear."""
+
+    def holds(code: str, key: str, of: str, appears: float = APPEARS, disappears: float = DISAPPEARS) -> bool:
+        whole_s = sums.get(of, 0.0)
+        share = disappears if code in shown else appears
+        return whole_s >= MIN_EVIDENCE_S and sums.get(key, 0.0) >= share * whole_s
+
+    for direction, code in _TURNED.items():
+        if holds(code, direction, "oriented", TURNED_APPEARS, TURNED_DISAPPEARS):
+            return [code if sums.get("walking", 0.0) >= MIN_EVIDENCE_S / 2 or code in shown else "lying"]
+    if sums.get("reported", 0.0) < MIN_EVIDENCE_S:
+        return ["too_little" if sums.get("reported") else "no_people"]
+    cuts = {code for code in _CUTS if holds(code, code, "upright")}
+    for pair in ({"feet_cut", "head_cut"}, {"left_cut", "right_cut"}):
+        if pair <= cuts:
+            cuts = (cuts - pair) | {"too_close"}
+    if holds("small", "small", "reported"):
+        cuts.add("small")
+    if cuts:
+        return [*cuts]
+    doubts = [code for code in ("unsure", "feet_hidden") if holds(code, code, "upright")]
+    return doubts or ["good" if holds("good", "whole", "upright") else "partly"]
