@@ -66,7 +66,12 @@ def check_web(web: Web) -> None:
                 raise ConfigError(key, f"{host!r} is not a host name", "write only a name or address, without a port")
     if bool(web.cert_file) != bool(web.key_file):
         raise ConfigError("web", "only one of cert_file and key_file is set", "set both or neither")
-    if not has_web_password(web) and web.beyond_loopback:
+    check_reach(web, has_password=has_web_password(web))
+
+
+def check_reach(web: Web, *, has_password: bool) -> None:
+    """Refuse a page that other machines can open without a password. Raises ConfigError."""
+    if web.beyond_loopback and not has_password:
         problem = f"{web.host} can be reached from other machines, and no password is set"
         raise ConfigError("web.host", problem, "set web.password_file, or use 127.0.0.1")
 

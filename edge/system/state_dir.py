@@ -8,13 +8,13 @@ from edge.system.files import write_atomically
 _SYSTEM = Path("/var/lib/edge-pose")
 
 
-def state_file(name: str, device_id: str) -> Path:
+def state_file(name: str, device_id: str, kind: str = "json") -> Path:
     """The file in which a device keeps its `name`, such as "settings". Its folder may not exist yet.
 
     It is in systemd's state directory; without systemd in /var/lib/edge-pose if that can be written, otherwise in the
     user's own state directory. Device IDs have no dots, so files of different devices never have the same name.
     """
-    return _folder() / f"{device_id}.{name}.json"
+    return _folder() / f"{device_id}.{name}.{kind}"
 
 
 def write_state(path: Path, content: bytes) -> None:

@@ -32,7 +32,7 @@ class Item:
 
 
 class Feed:
-    """A sink and a tap of the publisher for the main thread; `after` and `newest` are for the thread of the page.
+    """A sink and a tap of the publisher for the main thread; the rest is for the thread of the page.
 
     No method waits for the other thread or raises.
     """
@@ -46,7 +46,7 @@ class Feed:
         self._newest: dict[str, Item] = {}  # by name
         self._events: deque[Item] = deque(maxlen=EVENTS_KEPT)
         self._settings: dict[str, str] = {}
-        self._wake: Callable[[], None] = lambda: None
+        self._wake: Callable[[], object] = lambda: None
         self.newest: Update | None = None
         self.use_pictures(Pictures())
 
@@ -81,7 +81,12 @@ class Feed:
             items = [item for item in (*self._newest.values(), *self._events) if item.number > number]
         return sorted(items, key=lambda item: item.number)
 
-    def attach(self, wake: Callable[[], None]) -> None:
+    def latest(self, name: str) -> Content | None:
+        """The newest item of this name, except for events; None before the first one."""
+        item = self._newest.get(name)
+        return item.content if item else None
+
+    def attach(self, wake: Callable[[], object]) -> None:
         """Call `wake` in the main thread when there is something new for a viewer. It must not wait."""
         self._wake = wake
 
