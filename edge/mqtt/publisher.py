@@ -39,6 +39,9 @@ class Publisher:
     `online` and the other retained messages are sent at every connect; the last will is `offline`. Without a
     connection, other messages are dropped and counted, except for those that `publish_kept` keeps. If a second client
     connects with the same ID, the broker drops this one, which reconnects and publishes the retained messages again.
+
+    A `tap` gets every message once, when it is first published, even if there is no connection. It is called with the
+    connection's `lock` held, so that the order is the one on the wire; it must not block.
     """
 
     def __init__(  # noqa: PLR0913 - the last two are for tests
@@ -63,6 +66,7 @@ class Publisher:
         self._refused: set[str | None] = set()  # topics on which the broker refused a message
         self._login = f"user {mqtt.username!r}" if mqtt.username else "anonymous clients"
         self.dropped = 0
+        self.tap: Callable[[Message], None] | None = None
         largest = LARGEST_PACKET if inbox else None
         self.connection = Connection(mqtt, f"edge-pose-{device_id}", will=offline, largest=largest, waits=waits)
         self.connection.on_connected = self._announce
@@ -78,6 +82,7 @@ class Publisher:
     def publish_retained(self, message: Message) -> None:
         """Publish a retained message now, or as soon as there is a connection, and again at every connect."""
         with self.connection.lock:
+            self._show(message)
             self._retained[message.topic] = message
             if self.connection.connected:
                 self._send_answered(self.connection.client, message)
@@ -96,6 +101,7 @@ class Publisher:
         message twice.
         """
         with self.connection.lock:
+            self._show(message)
             if len(self._kept) >= MAX_KEPT:
                 self._kept.popleft()
                 self.dropped += 1
@@ -154,9 +160,14 @@ class Publisher:
                 pending.popleft()
             return self.connection.connected and len(pending) < MAX_PENDING
 
-    def publish(self, message: Message) -> bool:
-        """Send a message; False if it was dropped, because there is no connection or the broker does not keep up."""
+    def publish(self, message: Message, *, tapped: bool = True) -> bool:
+        """Send a message; False if it was dropped, because there is no connection or the broker does not keep up.
+
+        The tap does not get it unless it is `tapped`.
+        """
         with self.connection.lock:
+            if tapped:
+                self._show(message)
             if self.has_room():
                 info = send(self.connection.client, message)
                 if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -164,6 +175,10 @@ class Publisher:
                     return True
         self.dropped += 1
         return False
+
+    def _show(self, message: Message) -> None:
+        if self.tap is not None:
+            self.tap(message)
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Publish `offline`, wait for the delivery of all messages, and disconnect; all within `timeout_s`."""

@@ -41,7 +41,7 @@ class Reporter:
         message = self._topics.keypoints_message(keypoints_out(update, now_s))
         if self._wait_for_room:
             self._wait_for_room()
-        self._publisher.publish(message)
+        self._publisher.publish(message, tapped=False)  # viewers take keypoints at their own rate
         if self.max_rate_hz:
             period_s = 1 / self.max_rate_hz
             # Count from the due time unless a message was missed: otherwise slightly late frames would lower the rate.

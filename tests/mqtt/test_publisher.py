@@ -85,6 +85,25 @@ def test_messages_without_a_connection_are_dropped_and_counted() -> None:
         assert sensor.dropped == 1
 
 
+def test_a_tap_gets_each_message_once_even_while_the_broker_is_away(mosquitto: Start) -> None:
+    server, tapped = mosquitto(), list[bytes]()
+    server.stop()
+    with publisher(server.port, Waits(shortest_backoff_s=0.1, longest_backoff_s=0.1)) as sensor:
+        failure_of(sensor)
+        sensor.tap = lambda message: tapped.append(message.payload)
+        sensor.publish_retained(INFO)
+        sensor.publish_kept(event(1))
+        assert not sensor.publish(Message(TOPICS.health, b"2", qos=1))
+        sensor.publish(Message(TOPICS.keypoints, b"3"), tapped=False)
+        assert tapped == [INFO.payload, b"1", b"2"]
+        server.start()
+        until(lambda: sensor.connection.connected)
+        sensor.send_kept()
+        sensor.repeat_retained()
+        assert sensor.publish(Message(TOPICS.health, b"4", qos=1))
+    assert tapped == [INFO.payload, b"1", b"2", b"4"]
+
+
 def test_messages_to_a_stalled_broker_are_dropped_and_counted(mosquitto: Start) -> None:
     """The process must not queue them in memory. Publishing continues when the broker reads again."""
     server = mosquitto()

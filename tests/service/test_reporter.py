@@ -22,7 +22,7 @@ class Recorder:
         self.messages: list[Message] = []
         self.kept: list[Message] = []
 
-    def publish(self, message: Message) -> bool:
+    def publish(self, message: Message, *, tapped: bool = True) -> bool:  # noqa: ARG002 - as of the real one
         check(message)
         self.messages.append(message)
         return True

@@ -44,7 +44,7 @@ class Studio:
     def has_room(self) -> bool:
         return self.online
 
-    def publish(self, message: Message) -> bool:
+    def publish(self, message: Message, *, tapped: bool = True) -> bool:  # noqa: ARG002 - as of the real one
         check(message)
         if self.online:
             self.sent.append(message)

@@ -55,7 +55,7 @@ class Listener:
         self.messages: list[Message] = []
         self.states: list[str] = []
 
-    def publish(self, message: Message) -> bool:
+    def publish(self, message: Message, *, tapped: bool = True) -> bool:  # noqa: ARG002 - as of the real one
         check(message)
         self.messages.append(message)
         return True
