@@ -16,6 +16,7 @@ from edge.geometry import area, crossing_sides
 
 # `state.zones.<name>` in a template would be one of these methods or constants instead of the zone.
 _RESERVED_NAMES = {"get", "items", "keys", "values", "none", "null", "true", "false", "unknown", "unavailable"}
+MOST_PLACES = 64  # zones, and as many lines: every frame is compared with all of them
 _SMALLEST_AREA = 1e-4  # of the picture: 5 x 6 px of 640 x 480
 
 
@@ -77,6 +78,8 @@ def check_reach(web: Web, *, has_password: bool) -> None:
 
 
 def _check_names(key: str, names: Sequence[str]) -> None:
+    if len(names) > MOST_PLACES:
+        raise ConfigError(key, f"there are {len(names)}", f"use at most {MOST_PLACES}")
     for index, name in enumerate(names):
         if name in _RESERVED_NAMES:
             problem = f'"{name}" has a meaning of its own in templates'

@@ -39,7 +39,7 @@ class Falls:
         self._still_down_s = still_down_s
         self._clear_s = clear_s
         self._lost_clear_s = lost_clear_s
-        self._beds = tuple(beds)
+        self.beds = tuple(beds)
         self._traces = Traces()
         self._falls: list[Fall] = []
         self._saved: list[OpenFall] = []
@@ -164,11 +164,11 @@ class Falls:
         return [f"not seen for {lost_s:.0f} s"] if lost_s >= self._lost_clear_s else []
 
     def _in_bed(self, trace: Trace, moment: Moment) -> bool:
-        if not self._beds:
+        if not self.beds:
             return False
         size = moment.seen.width, moment.seen.height
         margin_px = BED_MARGIN * (trace.height_px or 0.0)
-        return any(distance(in_pixels(bed, *size), trace.place) <= margin_px for bed in self._beds)
+        return any(distance(in_pixels(bed, *size), trace.place) <= margin_px for bed in self.beds)
 
 
 def _open(fall: Fall) -> OpenEvent:

@@ -43,6 +43,12 @@ class Lines:
         self._footings = Footings(hidden_s=FORGET_S)  # feet that come and go must not jump over a line
         self._paths: dict[tuple[int, str], _Path] = {}
 
+    def use(self, lines: Sequence[Line]) -> None:
+        """Watch these lines from the next frame on. People on their way over a line that stays are remembered."""
+        kept = {line.name for line in lines if line in self._lines}
+        self._paths = {key: path for key, path in self._paths.items() if key[1] in kept}
+        self._lines = tuple(lines)
+
     def update(self, moment: Moment) -> list[Event]:
         events = []
         seen, now_s = moment.seen, moment.now_s

@@ -154,23 +154,36 @@ class Rules:
             interrupted += [(OpenEvent(one.episode, "cleared"), "switched off") for one in saved.falls]
         self._interrupted = tuple(interrupted)
 
-    def replace(self, rules: Sequence[Rule], *, show_postures: bool, reason: str) -> tuple[Event, ...]:
-        """Run these rules from the next frame on. The open events of rules that are not among them end."""
-        ending = [one for rule in self._rules if rule not in rules for one in rule.open()]
+    def replace(
+        self,
+        rules: Sequence[Rule],
+        *,
+        places: Places | None,
+        show_postures: bool,
+        reason: str,
+        ended: Sequence[tuple[OpenEvent, str]] = (),
+    ) -> tuple[Event, ...]:
+        """Run these rules from the next frame on.
+
+        The open events of rules that are not among them end with this `reason`, and the `ended` ones with their own.
+        """
+        gone = [(one, reason) for rule in self._rules if rule not in rules for one in rule.open()]
         self._rules = tuple(rules)
+        self._places = places
         self._show_postures = self._postures is not None and show_postures
-        return self._end(ending, reason)
+        return self._end([*ended, *gone])
 
     def clear_falls(self, reason: str) -> tuple[Event, ...]:
         """Clear all confirmed falls now."""
-        return self._end([one for rule in self._rules if isinstance(rule, Falls) for one in rule.clear()], reason)
+        falls = [rule for rule in self._rules if isinstance(rule, Falls)]
+        return self._end([(one, reason) for rule in falls for one in rule.clear()])
 
-    def _end(self, ending: Sequence[OpenEvent], reason: str) -> tuple[Event, ...]:
+    def _end(self, ending: Sequence[tuple[OpenEvent, str]]) -> tuple[Event, ...]:
         """End events with the last frame; before the first one, they end with that."""
         if self._moment is None:
-            self._interrupted += tuple((one, reason) for one in ending)
+            self._interrupted += tuple(ending)
             return ()
-        return tuple(one.end(self._moment, [reason]) for one in ending)
+        return tuple(one.end(self._moment, [reason]) for one, reason in ending)
 
     def _advance(self, monotonic_s: float) -> None:
         """Advance the time watched. The camera's clock may jump back when a file is played again."""

@@ -47,6 +47,23 @@ class Zones:
         self._occupied_since_s: dict[str, float] = {}
         self._now_s = 0.0
 
+    def use(self, zones: Sequence[Zone]) -> list[tuple[OpenEvent, str]]:
+        """Locate people in these zones from the next frame on.
+
+        Visits to zones with the same name and corners go on. Returns the others, which end, with the reason.
+        """
+        corners = {zone.name: zone.points for zone in zones}
+        kept = {zone.name for zone in self._zones if corners.get(zone.name) == zone.points}
+        ended = [
+            (OpenEvent(visitor.visit, "left"), "zone changed" if name in corners else "zone removed")
+            for (_, name), visitor in self._visitors.items()
+            if visitor.visit and name not in kept
+        ]
+        self._zones = tuple(zones)
+        self._visitors = {key: visitor for key, visitor in self._visitors.items() if key[1] in kept}
+        self._occupied_since_s = {name: since_s for name, since_s in self._occupied_since_s.items() if name in kept}
+        return ended
+
     def locate(self, moment: Moment) -> list[tuple[str, ...]]:
         """The zones of each subject."""
         seen = moment.seen

@@ -14,6 +14,7 @@ from edge.mqtt.commands import Command, Request, Response, Transaction, done, re
 from edge.mqtt.inbox import MAX_BYTES, Inbox
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
+from edge.service.allowance import Allowance
 from edge.service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Control:
         self._requests = requests
         self._listeners = listeners or {}
         self._monotonic = monotonic
-        self._carried_out, self._answered = _Allowance(monotonic()), _Allowance(monotonic())
+        self._carried_out, self._answered = (Allowance(BURST, REFILL_S, monotonic()) for _ in range(2))
         self._refused_s = self._logged_s = float("-inf")
         self._dropped = 0  # by the inbox, as far as reported
         self._unfinished: list[_Unfinished] = []
@@ -158,23 +159,6 @@ class Control:
 
     def _answer(self, name: str, answer: Response[Any]) -> None:
         self._publisher.publish(self._topics.response_message(name, answer))
-
-
-class _Allowance:
-    """For BURST commands, and then for one more per REFILL_S."""
-
-    def __init__(self, now_s: float) -> None:
-        self._left = float(BURST)
-        self._since_s = now_s
-
-    def take(self, now_s: float) -> bool:
-        """Whether there was one left."""
-        self._left = min(self._left + (now_s - self._since_s) / REFILL_S, float(BURST))
-        self._since_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 _decode = msgspec.json.Decoder(Request).decode

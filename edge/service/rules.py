@@ -36,48 +36,69 @@ def open_rules(config: Config) -> Rules:
         device_id=config.device.topic_id,
         postures=PostureClassifier(),
         show_postures=config.posture.enabled,
-        places=next((rule for rule in enabled if isinstance(rule, Zones)), None),
+        places=_places(enabled),
     )
 
 
 def reconfigure(rules: Rules, config: Config) -> tuple[Event, ...]:
-    """Bring running rules in line with a changed configuration; returns the events of those that are switched off.
+    """Bring running rules in line with a changed configuration; returns the events that end.
 
-    These keys may change: `enabled` of presence, posture, fall and gestures, `fall.confirm_s` and `presence.leave_s`.
-    Rules that stay enabled keep their state. The others begin without one.
+    These keys may change: `enabled` of presence, posture, fall and gestures, `fall.confirm_s`, `presence.leave_s`, and
+    all zones and lines. Rules that stay enabled keep their state, and so do zones and lines that stay as they are.
     """
     running = {type(rule): rule for rule in rules.running}
-    wanted = [_continued(running.get(type(rule)), rule) for rule in _enabled(config)]
-    return rules.replace(wanted, show_postures=config.posture.enabled, reason="switched off")
+    zones = running.get(Zones)
+    ended = zones.use(_zones(config)) if isinstance(zones, Zones) else []
+    wanted = [_continued(running.get(type(rule)), rule, config) for rule in _enabled(config)]
+    return rules.replace(
+        wanted,
+        places=_places(wanted),
+        show_postures=config.posture.enabled,
+        reason="switched off",
+        ended=ended,
+    )
 
 
-def _continued(running: Rule | None, wanted: Rule) -> Rule:
+def _continued(running: Rule | None, wanted: Rule, config: Config) -> Rule:
     """The running rule with the settings of the wanted one; the wanted one if none is running."""
     match running, wanted:
         case Presence(), Presence():
             running.leave_s = wanted.leave_s
         case Zones(), Zones():
             running.leave_s = wanted.leave_s
+        case Lines(), Lines():
+            running.use(_lines(config))
         case Falls(), Falls():
-            running.confirm_s = wanted.confirm_s
+            running.confirm_s, running.beds = wanted.confirm_s, wanted.beds
     return running or wanted
+
+
+def _places(rules: list[Rule]) -> Zones | None:
+    return next((rule for rule in rules if isinstance(rule, Zones)), None)
 
 
 def _enabled(config: Config) -> list[Rule]:
     rules: list[Rule] = []
     if config.presence.enabled:
         rules.append(Presence(enter_s=config.presence.enter_s, leave_s=config.presence.leave_s))
-    # Nothing is located in a zone of kind "exclude".
-    zones = [Zone(zone.name, zone.points, zone.loitering_s) for zone in config.zones if zone.kind != "exclude"]
-    if zones:
+    if zones := _zones(config):
         rules.append(Zones(zones, leave_s=config.presence.leave_s))
-    if config.lines:
-        rules.append(Lines([Line(line.name, line.start, line.to) for line in config.lines]))
+    if lines := _lines(config):
+        rules.append(Lines(lines))
     if config.fall.enabled:
         rules.append(_falls(config))
     if config.gestures.enabled:
         rules.append(Gestures(hold_s=config.gestures.hold_s))
     return rules
+
+
+def _zones(config: Config) -> list[Zone]:
+    """The zones in which people are located: all but those of kind "exclude"."""
+    return [Zone(zone.name, zone.points, zone.loitering_s) for zone in config.zones if zone.kind != "exclude"]
+
+
+def _lines(config: Config) -> list[Line]:
+    return [Line(line.name, line.start, line.to) for line in config.lines]
 
 
 def _falls(config: Config) -> Falls:

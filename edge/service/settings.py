@@ -1,21 +1,26 @@
-"""The settings in force: those of the configuration, and the ones that were changed over MQTT."""
+"""What is in force: the configuration file, zones and lines from the page, and settings that were changed."""
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from edge.config import Config
+from edge.config import Config, Line, Zone
+from edge.config.places import same_places, with_places
 from edge.config.settings import SETTINGS, Value, parse, value_of, with_values
-from edge.errors import ConfigError
+from edge.errors import ConfigError, RequestError
+from edge.service.allowance import Allowance
+from edge.service.places import SavedPlaces
 from edge.system.state_dir import set_aside, write_state
 
 log = logging.getLogger(__name__)
 
 SAVE_S = 1.0
+# A burst of so many changes of zones and lines is saved, and then one more per PLACES_REFILL_S.
+PLACES_BURST, PLACES_REFILL_S = 10, 2.0
 
 
 class Override(msgspec.Struct, frozen=True):
@@ -77,19 +82,30 @@ class Overrides:
 
 
 class Settings:
-    """Changes settings one by one, and calls `changed` with the configuration that was in force before.
+    """Changes settings, zones and lines, and calls `changed` with the configuration that was in force before.
 
-    `config` has the values in force, `file` those of the configuration file.
+    `file` is the configuration file, `basis` has the zones and lines in force, and `config` the settings, too.
     """
 
-    def __init__(self, file: Config, overrides: Overrides, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        file: Config,
+        overrides: Overrides,
+        places: SavedPlaces | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Without `places`, zones and lines are not kept."""
         self.file = file
         self._monotonic = monotonic
         self._store = overrides
+        self._places = places or SavedPlaces(None)
+        self._drawn = Allowance(PLACES_BURST, PLACES_REFILL_S, monotonic())
         self._unwritable = False
         self._saved_s = float("-inf")
         self._overrides, self._unsaved = overrides.load(file)
         self.tick()
+        self.basis = self._places.load(file)
         self.config = self._in_force()
         self.camera_off: Callable[[], None] = lambda: None  # called first, because saving may take a second
         self.changed: Callable[[Config], None] = lambda _before: None
@@ -103,6 +119,11 @@ class Settings:
         """The settings that differ from the file."""
         return {name: override.value for name, override in self._overrides.items()}
 
+    @property
+    def places_changed(self) -> bool:
+        """Whether zones and lines differ from the file."""
+        return not same_places(self.basis, self.file)
+
     def checked(self, name: str, text: str) -> Value:
         """The value that a text means for a setting. Raises ConfigError."""
         value = parse(name, text)
@@ -113,16 +134,34 @@ class Settings:
         """Change a setting. Raises ConfigError, and changes nothing then."""
         value, before = self.checked(name, text), value_of(self.file, name)
         changed = {key: one for key, one in self._overrides.items() if key != name}
-        self._use(changed if value == before else changed | {name: Override(value, before)})
+        self._use(changed if value == before else changed | {name: Override(value, before)}, self.basis)
+
+    def use_places(self, zones: Iterable[Zone], lines: Iterable[Line]) -> None:
+        """Save these zones and lines, and then use them. Raises EdgeError, and changes nothing then."""
+        basis = with_places(self.file, zones, lines)
+        if same_places(basis, self.basis):
+            return
+        if not self._drawn.take(self._monotonic()):  # saving wears out SD cards
+            raise RequestError("places", "zones and lines were changed too often", "try again in a few seconds")
+        self._places.save(basis, self.file)
+        self._use(self._overrides, basis)
+
+    def reset_places(self) -> None:
+        """Go back to the zones and lines of the file. Raises RequestError, and changes nothing then."""
+        if self.places_changed:
+            self._places.save(self.file, self.file)
+            self._use(self._overrides, self.file)
 
     def reset(self) -> None:
-        """Go back to the values of the file; but a camera that was switched off stays off."""
+        """Go back to the file; but a camera that was switched off stays off. Raises RequestError as `reset_places`."""
         kept = {
             name: override
             for name, override in self._overrides.items()
             if name == "enabled" and override.value is False
         }
-        self._use(kept)
+        if self.places_changed:
+            self._places.save(self.file, self.file)
+        self._use(kept, self.file)
 
     def tick(self) -> None:
         """Save changes, at most once per SAVE_S, because that wears out SD cards; call this regularly."""
@@ -144,12 +183,13 @@ class Settings:
         else:
             self._unsaved = self._unwritable = False
 
-    def _use(self, overrides: dict[str, Override]) -> None:
-        if overrides == self._overrides:
+    def _use(self, overrides: dict[str, Override], basis: Config) -> None:
+        if overrides == self._overrides and same_places(basis, self.basis):
             return
-        before, self._overrides = self.config, overrides
+        before = self.config
+        self._unsaved = self._unsaved or overrides != self._overrides
+        self._overrides, self.basis = overrides, basis
         self.config = self._in_force()
-        self._unsaved = True
         if before.camera.enabled and not self.config.camera.enabled:
             self.camera_off()
             self.save()  # before `changed` reports it: it must outlast even a crash in the next second
@@ -157,4 +197,4 @@ class Settings:
         self.changed(before)
 
     def _in_force(self) -> Config:
-        return with_values(self.file, self.overrides)
+        return with_values(self.basis, self.overrides)

@@ -24,16 +24,30 @@ def write_state(path: Path, content: bytes) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_atomically(path, content, mode=0o600, owner=path.parent.stat())
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path.parent)
+
+
+def delete_state(path: Path) -> None:
+    """Delete a file of the state directory, if it exists. Raises OSError."""
     try:
-        os.fsync(folder)  # otherwise a power failure may bring the old file back
-    finally:
-        os.close(folder)
+        path.unlink()
+    except FileNotFoundError:
+        return
+    _sync(path.parent)
 
 
 def set_aside(path: Path) -> Path:
     """Rename a file that cannot be used, so that its owner can look at it. Returns the new path. Raises OSError."""
     return path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the disk has the names in a folder. Otherwise a power failure may bring an old file back."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _folder() -> Path:
