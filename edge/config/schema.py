@@ -254,9 +254,12 @@ class Config(Table, frozen=True):
 
     @property
     def max_poses(self) -> int:
-        """The most poses to decode per frame: those in excluded zones do not count as people."""
-        excluded = any(zone.kind == "exclude" for zone in self.zones)
-        return self.decode.max_people + (EXCLUDED_POSES if excluded else 0)
+        """The most poses to decode per frame: those in excluded zones do not count as people.
+
+        The decoders are opened once, and the page may add such a zone while they run.
+        """
+        may_exclude = self.web.enabled or any(zone.kind == "exclude" for zone in self.zones)
+        return self.decode.max_people + (EXCLUDED_POSES if may_exclude else 0)
 
 
 def _machine_device_id() -> str:

@@ -2,11 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edge.config import Config
 from edge.homeassistant.discovery import Hardware, announced_platforms, discovery_message
+from edge.homeassistant.entities import Platform
 from edge.homeassistant.memory import Announced, Memory
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import ONLINE
@@ -41,7 +42,10 @@ class Announcer:
         self._wait_s = wait_s
         self._message = discovery_message(config, machine)  # in force
         self._birth_due_s: float | None = None  # when to answer Home Assistant's start
-        self._removing = False  # entities or an earlier announcement; it is remembered until that is done
+        self._started = False
+        # What is being deleted, and is remembered until that is done: entities, and an earlier announcement.
+        self._gone: dict[str, Platform] = {}
+        self._earlier = False
         self._removal_sent_s: float | None = None  # on the current connection
 
     def start(self) -> None:
@@ -50,17 +54,25 @@ class Announcer:
         enabled = self._config.home_assistant.enabled
         if before is not None and (before.topic != self._message.topic or not enabled):
             self._publisher.publish_kept(Message(before.topic, b"", qos=1, retain=True))
-            self._removing, before = True, None
-        if not enabled:
-            return
+            self._earlier, before = True, None
+        if enabled:
+            self._started = True
+            self._announce(before.entities if before else {})
+
+    def use(self, config: Config) -> None:
+        """Announce the device with another configuration, if it was announced."""
+        if self._started:
+            before, self._config = announced_platforms(self._config) | self._gone, config
+            self._announce(before)
+
+    def _announce(self, before: Mapping[str, Platform]) -> None:
+        """Announce the entities, and delete those that were announced `before` and are gone."""
         now = announced_platforms(self._config)
-        known = before.entities if before else {}
-        gone = {key: platform for key, platform in known.items() if now.get(key) != platform}
-        if gone:
-            self._removing = True
-            self._message = discovery_message(self._config, self._machine, gone)
-        if not self._removing:
+        self._gone = {key: platform for key, platform in before.items() if now.get(key) != platform}
+        self._removal_sent_s = None
+        if not self._earlier:
             self._remember()
+        self._message = discovery_message(self._config, self._machine, self._gone)
         self._publisher.publish_retained(self._message)
 
     def birth(self, payload: bytes) -> None:
@@ -74,7 +86,7 @@ class Announcer:
         The discovery message is the first of them, because `start` came before all others.
         """
         now_s = self._monotonic()
-        if self._removing:
+        if self._gone or self._earlier:
             self._end_removal(now_s)
         if self._birth_due_s is None or now_s < self._birth_due_s:
             return False
@@ -88,12 +100,12 @@ class Announcer:
         elif self._removal_sent_s is None:
             self._removal_sent_s = now_s
         elif now_s - self._removal_sent_s >= REMOVAL_S:
-            self._removing = False
+            self._gone, self._earlier = {}, False
             if self._config.home_assistant.enabled:
                 self._message = discovery_message(self._config, self._machine)
                 self._publisher.publish_retained(self._message)
             self._remember()
 
     def _remember(self) -> None:
-        now = Announced(self._message.topic, announced_platforms(self._config))
+        now = Announced(self._message.topic, announced_platforms(self._config) | self._gone)
         self._memory.write(now if self._config.home_assistant.enabled else None)

@@ -23,7 +23,7 @@ REQUESTS = {
     "clear_fall": "Clears all confirmed falls.",
     "restart": "Restarts the service.",
     "ping": "Answers.",
-    "reset_settings": "Goes back to the settings of the configuration file; a camera that was switched off stays off.",
+    "reset_settings": "Goes back to the settings, zones and lines of the file; a camera that is off stays off.",
 }
 
 

@@ -131,7 +131,10 @@ class Info(Payload, frozen=True):
     camera: CameraOut | None
     second_opinion: SecondOpinionOut | None
     overrides: Annotated[
-        dict[str, bool | float], Meta(description="the settings that were changed over MQTT, and differ from the file")
+        dict[str, bool | float], Meta(description="the settings that were changed, and differ from the file")
+    ]
+    places_changed: Annotated[
+        bool, Meta(description="zones and lines were changed on the page, and differ from the file")
     ]
 
 

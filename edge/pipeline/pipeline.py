@@ -1,7 +1,7 @@
 """The main loop: frames become poses, poses become people, people become events."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.inference.second_opinion import SecondOpinion
@@ -41,7 +41,7 @@ class Pipeline:
     smoother: Smoother
     rules: Rules
     second_opinion: SecondOpinion
-    excluded: Sequence[ExcludedZone] = ()
+    excluded: list[ExcludedZone] = field(default_factory=list)  # may be changed between two frames
     gate: Gate | None = None  # None: every frame is processed
     max_people: int | None = None  # per frame, the best ones; None: no limit
 

@@ -27,7 +27,7 @@ class Header(Line, frozen=True, tag="header"):
     version: Annotated[str, Meta(description="version of edge-pose")]
     device: Annotated[str, Meta(description="ID in topics; IDs of events depend on it")]
     run: Annotated[str, Meta(description="the same in all files that one run of the service has written")]
-    part: Annotated[Count, Meta(description="number of this file in the run, from 0")]
+    part: Annotated[Count, Meta(description="number of this header in the run, from 0")]
     time: Annotated[Time, Meta(description="of the first frame in this file")]
     frame: Annotated[Size, Meta(description="of all frames in this file")]
     rules: Annotated[dict[str, Any], Meta(description="the tables of the configuration that set up the rules")]

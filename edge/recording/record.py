@@ -5,6 +5,7 @@ import os
 import queue
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from edge.types import Observation
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 300  # frames that wait for a slow disk; 20 s at 15 fps
+MAX_UNUSED = 100  # changes of the rules between two frames
 RETRY_S = 10.0  # between two attempts while the folder cannot be written
 
 _Item: TypeAlias = Observation | End | Cleared | dict[str, Any]  # a frame, the end of open events, or other rules
@@ -49,6 +51,7 @@ class Recorder:
         self._retry_s = retry_s
         self._run_id = os.urandom(8).hex()
         self._part = 0
+        self._unused: deque[dict[str, Any]] = deque(maxlen=MAX_UNUSED)  # earlier rules that are in no header yet
         self._frame: Size | None = None  # of the open file
         self._seen: Observation | None = None  # the last one that was written
         self._resumed = b""  # the lines at the beginning of the first file, if events were resumed
@@ -96,8 +99,7 @@ class Recorder:
             missing, entry = item
             self._missing += missing
             if isinstance(entry, dict):
-                if entry != self._rules:
-                    self._rules, self._frame = entry, None
+                self._use(entry)
                 continue
             if self._next_try_s is not None and time.monotonic() < self._next_try_s:
                 self._drop(entry)
@@ -116,6 +118,13 @@ class Recorder:
             self._files.close()
         except OSError as exc:
             self._failed(exc)
+
+    def _use(self, rules: dict[str, Any]) -> None:
+        if rules == self._rules:
+            return
+        if self._frame is None:  # the rules changed twice, and both changes may end events
+            self._unused.append(self._rules)
+        self._rules, self._frame = rules, None
 
     def _write(self, seen: Observation) -> None:
         """Raises OSError."""
@@ -138,8 +147,13 @@ class Recorder:
             self._files.append(content)
             return
         resumed = b"" if self._part else self._resumed
-        self._files.start(encode(self._header(seen, size)) + resumed + content)
-        self._part += 1
+        first, *others = (
+            encode(self._header(rules, self._part + number, seen, size))
+            for number, rules in enumerate((*self._unused, self._rules))
+        )
+        self._files.start(b"".join((first, resumed, *others, content)))
+        self._part += 1 + len(others)
+        self._unused.clear()
         self._frame = size
 
     def _drop(self, entry: "Observation | End | Cleared") -> None:
@@ -147,16 +161,16 @@ class Recorder:
             self._missing += 1
             self.dropped += 1
 
-    def _header(self, seen: Observation, frame: Size) -> Header:
+    def _header(self, rules: dict[str, Any], part: int, seen: Observation, frame: Size) -> Header:
         return Header(
             v=FORMAT_VERSION,
             version=__version__,
             device=self._device,
             run=self._run_id,
-            part=self._part,
+            part=part,
             time=timestamp(seen.wall_s),
             frame=frame,
-            rules=self._rules,
+            rules=rules,
         )
 
     def _failed(self, exc: OSError) -> None:

@@ -64,10 +64,14 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         _smoother(config, thresholds) if config.smoothing.enabled else Untracked(),
         open_rules(config),
         second_opinion,
-        [ExcludedZone(zone.name, zone.points) for zone in config.zones if zone.kind == "exclude"],
+        excluded_zones(config),
         Gate(idle_after_s=config.idle.after_s, idle_check_s=config.idle.check_s),
         max_people,
     )
+
+
+def excluded_zones(config: Config) -> list[ExcludedZone]:
+    return [ExcludedZone(zone.name, zone.points) for zone in config.zones if zone.kind == "exclude"]
 
 
 def use_thresholds(pipeline: Pipeline, config: Config, selector: Selector) -> None:

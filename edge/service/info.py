@@ -25,6 +25,7 @@ class Facts:
     frame: Frame | None = None  # the first one, for its size
     second_opinion: SecondOpinion | None = None
     overrides: dict[str, Value] = field(default_factory=dict)  # settings that differ from the file
+    places_changed: bool = False  # whether zones and lines differ from the file
 
 
 def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
@@ -41,6 +42,7 @@ def assemble(facts: Facts, error: Exception | None = None) -> messages.Info:
         camera=None,
         second_opinion=None,
         overrides=facts.overrides,
+        places_changed=facts.places_changed,
     )
     if facts.selector is not None:
         info = _with_network(info, facts.selector, config.inference.thread_count)

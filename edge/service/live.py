@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from edge.camera.switched import Switched
 from edge.config import Config
+from edge.config.places import same_places
 from edge.config.settings import SETTINGS, text_of, value_of
+from edge.homeassistant.announcer import Announcer
 from edge.inference.network import Selector
 from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.pipeline import Pipeline
-from edge.service.assembly import use_thresholds
+from edge.service.assembly import excluded_zones, use_thresholds
 from edge.service.info import Facts
 from edge.service.open_events import OpenEvents
 from edge.service.reporter import Reporter
@@ -31,6 +33,7 @@ class LiveSensor:
     reporter: Reporter
     supervisor: Supervisor
     open_events: OpenEvents
+    announcer: Announcer
 
     def open(self) -> None:
         """Publish the settings, and follow their changes."""
@@ -42,13 +45,16 @@ class LiveSensor:
     def apply(self, before: Config) -> None:
         """Use the settings in force, which were those of `before`, from the next frame on."""
         config = self.facts.config = self.settings.config
-        self.facts.overrides = self.settings.overrides
+        self.facts.overrides, self.facts.places_changed = self.settings.overrides, self.settings.places_changed
         if config.camera.enabled != before.camera.enabled:
             if self.pipeline.gate:
                 self.pipeline.gate.restart()
             self.source.switch(on=config.camera.enabled)
         if config.filter != before.filter:
             use_thresholds(self.pipeline, config, self.selector)
+        if not same_places(config, before):
+            self.pipeline.excluded[:] = excluded_zones(config)
+            self.announcer.use(self.settings.basis)
         if self.source.continuous:
             self.open_events.reconfigure(config)
         self.reporter.max_rate_hz = config.mqtt.max_rate_hz

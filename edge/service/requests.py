@@ -93,5 +93,6 @@ class Requests:
             raise RequestError(request, problem, "use a camera or a video")
 
     def _view(self) -> View:
-        camera = self._supervisor.camera
-        return View(camera, self._frame, self._newest.seen if self._newest and camera == "ok" else None)
+        camera, config = self._supervisor.camera, self._settings.config
+        seen = self._newest.seen if self._newest and camera == "ok" else None
+        return View(camera, self._frame, seen, config.zones, config.lines)

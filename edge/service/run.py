@@ -29,6 +29,7 @@ from edge.service.control import Control
 from edge.service.event_store import EventStore
 from edge.service.live import LiveSensor
 from edge.service.open_events import OpenEvents
+from edge.service.places import SavedPlaces
 from edge.service.rejected_log import RejectedLog
 from edge.service.reporter import Reporter
 from edge.service.requests import Requests
@@ -97,7 +98,10 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
     """
     restart = False
     with ExitStack() as stack:
-        settings = Settings(config, Overrides(state_file("settings", config.device.topic_id)))
+        device = config.device.topic_id
+        settings = Settings(
+            config, Overrides(state_file("settings", device)), SavedPlaces(state_file("places", device))
+        )
         context = _open_context(settings, stack, reloads=reread is not None)
         with _publishing_problems(context):
             sensor = _open_sensor(context, stack)
@@ -152,7 +156,7 @@ def _open_context(settings: Settings, stack: ExitStack, *, reloads: bool) -> _Co
     )
     left_s = _TimeLeft(STOP_S)
     stack.callback(lambda: publisher.close(left_s()))
-    facts = info.Facts(config, overrides=settings.overrides)
+    facts = info.Facts(config, overrides=settings.overrides, places_changed=settings.places_changed)
     return _Context(config, settings, facts, topics, inbox, publisher, notifier, signals, left_s)
 
 
@@ -206,7 +210,7 @@ def _open_sensor(context: _Context, stack: ExitStack) -> _Sensor | None:
     )
     LiveSensor(
         context.settings, context.facts, source, selector, pipeline, publisher, context.topics, reporter, supervisor,
-        open_events,
+        open_events, announcer,
     ).open()  # fmt: skip
     requests = _open_requests(context, supervisor, continuous=source.continuous)
     control = _open_control(context, announcer, requests)
@@ -222,8 +226,8 @@ def _open_announcer(context: _Context, *, continuous: bool) -> Announcer:
     """Announce the sensor to Home Assistant, unless its source has no state that could be shown."""
     assert context.facts.selector is not None
     machine = hardware(context.facts.selector.selected.state.backend)
-    # A rule that is switched off over MQTT keeps its entities, so the file decides.
-    announcer = Announcer(context.settings.file, machine, context.publisher)
+    # A rule that is switched off over MQTT keeps its entities, so the settings do not count.
+    announcer = Announcer(context.settings.basis, machine, context.publisher)
     if continuous:
         announcer.start()
     return announcer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from edge.config import Config
+from edge.config import Config, Line, Zone
 from edge.errors import EdgeError, RequestError
 from edge.mqtt import messages
 from edge.mqtt.answers import SnapshotOut
@@ -29,11 +29,13 @@ class View:
     camera: messages.Camera
     frame: tuple[int, int]  # width and height, px
     seen: Observation | None  # None: unknown
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
 
     @property
     def content(self) -> object:
         """What a snapshot shows of it."""
-        return self.camera, self.frame, self.seen and self.seen.people
+        return self.camera, self.frame, self.seen and self.seen.people, self.zones, self.lines
 
 
 class Snapshots:
@@ -52,7 +54,6 @@ class Snapshots:
         self._is_off = is_off
         self._publisher = publisher
         self._topics = topics
-        self._zones, self._lines = config.zones, config.lines
         self._period_s = config.mqtt.snapshot_s
         self._monotonic = monotonic
         self._drawing: Future[SnapshotOut] | None = None  # the last one
@@ -99,7 +100,7 @@ class Snapshots:
 
         seen = view.seen
         people = seen.people if seen else ()
-        drawn = draw_snapshot(view.frame, people, self._zones, self._lines, NOTES.get(view.camera, ""))
+        drawn = draw_snapshot(view.frame, people, view.zones, view.lines, NOTES.get(view.camera, ""))
         with self._publisher.connection.lock:  # so that no people follow `setting/enabled`
             if seen and self._is_off():
                 raise RequestError("snapshot", "the camera has just been switched off", "try again")

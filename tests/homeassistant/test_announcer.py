@@ -223,3 +223,54 @@ def test_a_folder_that_cannot_be_written_is_a_warning(house: House, caplog: pyte
         _, publisher = house.start(config_with())
     assert publisher.retained == [discovery_message(config_with(), MACHINE)]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+DESK = BED | {"name": "desk"}
+DESK_ENTITIES = {"zone_desk_occupancy", "zone_desk_people"}
+
+
+def announced(message: Message) -> set[str]:
+    """The entities of a zone that a message announces."""
+    components = json.loads(message.payload)["components"]
+    return {key for key, one in components.items() if key.startswith("zone_") and len(one) > 1}
+
+
+def test_zones_that_are_drawn_while_the_sensor_runs_are_announced_at_once(house: House) -> None:
+    announcer, publisher = house.start(config_with())
+    announcer.use(config_with(zones=[BED]))
+    assert publisher.retained[1:] == [discovery_message(config_with(zones=[BED]), MACHINE)]
+    _, later = house.start(config_with())
+    assert removed(later.retained[0]) == BED_ENTITIES, "even if the service is killed at once"
+
+
+def test_zones_that_are_removed_while_the_sensor_runs_are_deleted_and_then_left_out(house: House) -> None:
+    announcer, publisher = house.start(config_with(zones=[BED, DESK]))
+    announcer.use(config_with(zones=[DESK]))
+    assert removed(publisher.retained[1]) == BED_ENTITIES - {"zone_event"}
+    assert announced(publisher.retained[1]) == DESK_ENTITIES | {"zone_event"}
+    house.connect(announcer, publisher)
+    assert publisher.retained[2:] == [discovery_message(config_with(zones=[DESK]), MACHINE)]
+    _, later = house.start(config_with(zones=[DESK]))
+    assert removed(later.retained[0]) == set()
+
+
+def test_zones_may_change_again_while_others_are_being_deleted(house: House) -> None:
+    announcer, publisher = house.start(config_with(zones=[BED, DESK]))
+    publisher.connection.connected = True
+    announcer.use(config_with(zones=[DESK]))
+    announcer.tick()
+    house.now_s += 0.9 * REMOVAL_S
+    announcer.use(config_with())
+    announcer.tick()
+    house.now_s += 0.9 * REMOVAL_S
+    announcer.tick()
+    assert removed(publisher.retained[-1]) == BED_ENTITIES | DESK_ENTITIES
+    announcer.use(config_with(zones=[BED]))
+    assert removed(publisher.retained[-1]) == DESK_ENTITIES
+    assert announced(publisher.retained[-1]) == BED_ENTITIES
+
+
+def test_a_device_that_is_not_announced_announces_no_zones(house: House) -> None:
+    announcer, publisher = house.start(config_with(home_assistant={"enabled": False}))
+    announcer.use(config_with(zones=[BED]))
+    assert publisher.retained == []

@@ -337,3 +337,49 @@ def test_without_a_camera_nothing_is_saved(tmp_path: Path, monkeypatch: pytest.M
 
 def fall_of(room: Room) -> dict[str, Any]:
     return [event for event in room.events if event["rule"] == "fall"][-1]
+
+
+HALF = {"name": "half", "points": [[0, 0], [0.6, 0], [0.6, 1], [0, 1]]}
+LINE = {"name": "line", "from": [0.3, 1], "to": [0.3, 0]}
+
+
+def test_zones_and_lines_change_while_people_are_in_them_and_a_replay_follows(room: Room) -> None:
+    someone = person(1, STANDING, at=(200, 200))
+    room.show(someone, for_s=3)
+    room.open_events.reconfigure(config(device={"id": "test"}, zones=[HALF], lines=[LINE]))
+    assert room.types("zone") == ["entered", "left"]
+    assert room.events[-1]["reasons"] == ["zone removed"]
+    room.show(someone, for_s=2)
+    room.show(person(1, STANDING, at=(-100, 200)), for_s=2)
+    assert [(event["event_type"], event["zone"]) for event in room.events if event["rule"] in {"zone", "line"}][2:] == [
+        ("entered", "half"), ("crossed_out", "line"),
+    ]  # fmt: skip
+    room.open_events.reconfigure(BUSY)
+    room.show(for_s=1)
+    room.supervisor.end("stopped")
+    room.close()
+    assert_replays(room)
+
+
+@pytest.mark.parametrize("seen_s", [0, 3])
+def test_a_replay_follows_changes_between_two_frames(room: Room, seen_s: float) -> None:
+    """A zone is removed and drawn again before the next frame: the visit ends, and another one begins."""
+    room.show(person(1, STANDING, at=(200, 200)), for_s=seen_s)
+    for wanted in (config(device={"id": "test"}), BUSY, config(device={"id": "test"}, zones=[HALF]), BUSY):
+        room.open_events.reconfigure(wanted)
+    room.show(person(1, STANDING, at=(200, 200)), for_s=3)
+    assert room.types("zone") == (["entered", "left", "entered"] if seen_s else ["entered"])
+    room.close()
+    assert_replays(room)
+
+
+def test_a_fall_from_before_a_restart_is_cleared_once_if_the_rule_is_off_for_a_moment(room: Room) -> None:
+    room.fall()
+    room.close()
+    later = Room(room.folder, start_s=room.clock.now_s + 10)
+    later.open_events.reconfigure(config(device={"id": "test"}, fall={"enabled": False}))
+    later.open_events.reconfigure(BUSY)
+    later.show(for_s=1)
+    assert later.types("fall") == ["cleared"]
+    later.close()
+    assert_replays(later)

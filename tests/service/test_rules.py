@@ -3,7 +3,7 @@
 import pytest
 
 from edge.config import Config
-from edge.rules.values import State
+from edge.rules.values import Event, State
 from edge.service.rules import open_rules, reconfigure
 from tests.support import bodies
 from tests.support.bodies import View
@@ -177,3 +177,69 @@ def test_rules_run_only_on_frames_that_belong_together(continuous: bool, present
     player = Player(pipeline.rules)
     player.show(for_s=1)
     assert state(player).present == present
+
+
+LEFT = {"name": "left", "points": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
+MIDDLE = {"name": "middle", "from": [0.5, 1], "to": [0.5, 0]}
+
+
+def zone_events(events: "list[Event] | tuple[Event, ...]") -> list[tuple[str, str | None, tuple[str, ...]]]:
+    return [(event.type, event.zone, event.reasons[-1:]) for event in events if event.rule == "zone"]
+
+
+def test_a_zone_that_stays_keeps_its_visits_when_others_come_and_go() -> None:
+    player = Player(open_rules(config(zones=[LEFT, ZONE])))
+    player.show(SOMEONE, for_s=3)
+    assert reconfigure(player.rules, config(zones=[ZONE | {"loitering_s": 4}, LEFT | {"name": "new"}])) == ()
+    (loitering,) = player.show(SOMEONE, for_s=2)
+    assert loitering.type == "loitering"
+    assert loitering.id == next(event.id for event in player.events if event.rule == "zone")
+    assert list(state(player).zones) == ["right", "new"]
+    assert state(player).zones["right"].dwell_s == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.parametrize("zones", [[], [LEFT]], ids=["all", "one"])
+def test_visits_to_a_removed_zone_end(zones: list[dict[str, object]]) -> None:
+    player = Player(open_rules(config(zones=[ZONE])))
+    begun = player.show(SOMEONE, for_s=3)
+    (left,) = reconfigure(player.rules, config(zones=zones))
+    assert (left.type, left.zone, left.reasons) == ("left", "right", ("zone removed",))
+    assert left.id in {event.id for event in begun}
+    assert player.show(SOMEONE, for_s=3) == []
+    assert "right" not in state(player).zones
+    assert state(player).persons[0].zones == ()
+
+
+def test_a_zone_with_other_corners_begins_again() -> None:
+    player = Player(open_rules(config(zones=[ZONE])))
+    player.show(SOMEONE, for_s=3)
+    ended = reconfigure(player.rules, config(zones=[LEFT | {"name": "right"}]))
+    assert zone_events(ended) == [("left", "right", ("zone changed",))]
+    assert player.show(SOMEONE, for_s=2) == []
+    reconfigure(player.rules, config(zones=[ZONE]))
+    assert [event.type for event in player.show(SOMEONE, for_s=2)] == ["entered"]
+
+
+def test_people_are_located_in_the_first_zones_of_a_running_sensor() -> None:
+    player = Player(open_rules(config()))
+    player.show(SOMEONE, for_s=3)
+    assert reconfigure(player.rules, config(zones=[ZONE])) == ()
+    assert [(event.type, event.zone) for event in player.show(SOMEONE, for_s=2)] == [("entered", "right")]
+
+
+def test_a_person_on_the_way_over_a_line_that_stays_crosses_it() -> None:
+    player = Player(open_rules(config(lines=[MIDDLE])))
+    player.show(standing(1, (250, 400)), for_s=1)
+    reconfigure(player.rules, config(lines=[MIDDLE | {"name": "other"}, MIDDLE]))
+    crossed = player.show(standing(1, (400, 400)), for_s=1)  # beyond the line in the next frame
+    assert [(event.zone, event.type) for event in crossed] == [("middle", "crossed_in")]
+    reconfigure(player.rules, config())
+    assert player.show(standing(1, (250, 400)), for_s=1) == []
+
+
+def test_a_bed_that_is_added_in_time_keeps_a_fall_from_being_confirmed() -> None:
+    everywhere = {"name": "bed", "kind": "bed", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    player = fallen(config(fall={"confirm_s": 8}))
+    reconfigure(player.rules, config(fall={"confirm_s": 1}, zones=[everywhere]))
+    player.show(View().person(1, bodies.lying(towards=90)), for_s=1)
+    assert fall_events(player) == ["suspected", "dismissed"]
