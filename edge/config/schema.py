@@ -224,6 +224,11 @@ class Web(Table, frozen=True):
         """Whether other machines can open the page."""
         return not is_loopback(self.host)
 
+    @property
+    def tls(self) -> bool:
+        """Whether the page uses https."""
+        return self.beyond_loopback or bool(self.cert_file)
+
 
 class Privacy(Table, frozen=True):
     allow_pictures: bool = False

@@ -1,10 +1,9 @@
-"""The names under which the page may be opened, and the address of this machine."""
+"""The names under which the page may be opened."""
 
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
 
 
 def host_names(more: Iterable[str]) -> set[str]:
@@ -29,14 +28,3 @@ def is_own_host(host: str, names: Iterable[str]) -> bool:
         return bool(ipaddress.ip_address(name))
     except ValueError:
         return False
-
-
-def own_addresses() -> list[str]:
-    """The addresses from which this machine reaches other networks, IPv4 first; empty without a network."""
-    found = []
-    # No packet is sent. The addresses belong to documentation (RFC 5737 and RFC 3849).
-    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((elsewhere, 9))
-            found.append(str(probe.getsockname()[0]))
-    return found

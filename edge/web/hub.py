@@ -10,6 +10,7 @@ import msgspec
 
 from edge.mqtt.keypoints import keypoints_out
 from edge.pipeline.seams import Update
+from edge.rules.aim import Aim
 from edge.web.feed import EVENTS_KEPT, Content, Feed
 from edge.web.history import PERIOD_S, History
 from edge.web.readings import Readings
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 MAX_VIEWERS = 20
 FRAME_S = 1 / 15  # between two messages with keypoints, on average
 CONNECTION_S = 1.0  # between two looks at the connection to the broker
+AIM_S = 2.0  # between two verdicts
 
 
 class Hub:
@@ -31,6 +33,7 @@ class Hub:
         self._sensor = sensor
         self._readings = readings
         self._history = History()
+        self._aim = Aim()
         self._viewers: set[Viewer] = set()
         self._woken = asyncio.Event()
         self._taken = 0  # number of the last item that was taken from the feed
@@ -60,7 +63,8 @@ class Hub:
             return None
         if not self._viewers:
             self._update = self._feed.newest  # it may be old
-            self._watching = [_task(self._run()), _task(_every(CONNECTION_S, self._look))]
+            work = self._run(), _every(CONNECTION_S, self._look), _every(AIM_S, self._judge)
+            self._watching = [_task(one) for one in work]
         self._send_new()
         self._send_connection()
         viewer = Viewer()
@@ -91,6 +95,7 @@ class Hub:
             if update is None or update is self._update:
                 continue
             self._update = update
+            self._aim.observe(update.seen, update.rejected)
             self._put("keypoints", msgspec.json.encode(keypoints_out(update, now_s)))
             # After a late frame the next one may come sooner: otherwise jitter would lower the rate.
             due_s = max(due_s, now_s - FRAME_S) + FRAME_S
@@ -107,6 +112,14 @@ class Hub:
         if health is not None:
             self._put("health", msgspec.json.encode(health))
         self._put("history", self._history.encoded())
+
+    async def _judge(self) -> None:
+        """Send how the camera is aimed, judged from the frames that viewers get."""
+        health = await self._readings.newest()
+        camera = "starting" if health is None else health.camera
+        verdicts = self._aim.verdicts(camera, time.monotonic())
+        aim = {"watched_s": round(self._aim.watched_s, 1), "verdicts": verdicts}
+        self._put("aim", msgspec.json.encode(aim))
 
     def _send_connection(self) -> None:
         data = b'{"connected": true}' if self._sensor.connected else b'{"connected": false}'

@@ -136,7 +136,7 @@ class MetricsHandler(PlainHandler):
         if health is None:
             raise RefusedError(503, "the sensor does not answer")
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.site.render(health, self._info()))
+        self.finish(self.site.render(health, self._info(), connected=self.site.sensor.connected))
 
     head = get
 

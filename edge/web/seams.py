@@ -1,15 +1,18 @@
 """What the page needs from the sensor, and the values that pass between them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from edge.config import Line, Zone
 from edge.mqtt.messages import Health, Info
 
-# The text of /metrics. `info` is None before the sensor has published it.
-Render: TypeAlias = Callable[[Health, Info | None], bytes]
+
+class Render(Protocol):
+    """Makes the text of /metrics. `info` is None before the sensor has published it."""
+
+    def __call__(self, health: Health, info: Info | None, *, connected: bool) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Sensor(Protocol):
     def connected(self) -> bool: ...  # to the broker
     def set(self, name: str, text: str) -> "Future[None]": ...  # a setting, as `set/<name>` over MQTT
     def request(self, name: str) -> "Future[Any]": ...  # as `request/<name>` over MQTT; the result is the `data`
+    # When these two are done, the feed has the places that are then in force.
     def use_places(self, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Future[None]": ...
     def reset_places(self) -> "Future[None]": ...  # back to those of the configuration file
     def health(self) -> "Future[Health]": ...

@@ -45,7 +45,7 @@ async def serve(plan: Plan, ended: asyncio.Event) -> None:
 async def _serve_once(plan: Plan, ended: asyncio.Event) -> None:
     """Open the page and serve it until `ended` is set. Raises EdgeError if it cannot be opened."""
     web = plan.web
-    tls = open_tls(web, plan.device_id) if web.beyond_loopback or web.cert_file else None
+    tls = open_tls(web, plan.device_id) if web.tls else None
     readings = Readings(plan.sensor)
     hub = Hub(plan.feed, plan.sensor, readings)
     watched: set[IOStream] = set()

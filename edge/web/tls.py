@@ -1,6 +1,5 @@
 """The certificate of the page: the owner's, or a self-signed one that is made at the first start."""
 
-import hashlib
 import logging
 import re
 import socket
@@ -12,8 +11,10 @@ from pathlib import Path
 
 from edge.config import Web
 from edge.errors import ConfigError, RequestError
+from edge.system.addresses import addresses
 from edge.system.state_dir import state_file, write_state
-from edge.web.hosts import host_names, own_addresses
+from edge.web.hosts import host_names
+from edge.web.visit import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -35,37 +36,15 @@ subjectKeyIdentifier = hash
 """
 
 
-def certificate(web: Web, device_id: str) -> Path:
-    """The file of the certificate that the page of a device uses. Its own one is made when the page starts."""
-    return Path(web.cert_file) if web.cert_file else state_file("page", device_id, "pem")
-
-
-def fingerprint(cert: Path) -> str:
-    """The SHA-256 fingerprint of a certificate, as browsers show it: 32 bytes such as 0A:1B. Raises RequestError."""
-    try:
-        text = cert.read_text("ascii")
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "not text"
-        raise RequestError(str(cert), f"cannot be read ({reason})", "check the path and its permissions") from exc
-    # A file may have a chain of certificates, of which the first one is the server's.
-    found = re.search("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.DOTALL)
-    try:
-        der = ssl.PEM_cert_to_DER_cert(found[0] if found else "")
-    except ValueError as exc:
-        raise RequestError(str(cert), "has no certificate", "use a file in PEM format") from exc
-    return hashlib.sha256(der).digest().hex(":").upper()
-
-
 def open_tls(web: Web, device_id: str) -> ssl.SSLContext:
-    """TLS for the page; makes the self-signed certificate if it is missing or about to expire. Raises EdgeError."""
-    cert = certificate(web, device_id)
+    """TLS for the page. Makes the self-signed certificate if it is missing or about to expire. Raises EdgeError."""
+    cert = Path(web.cert_file) if web.cert_file else state_file("page", device_id, "pem")
     if not web.cert_file and not _is_usable(cert):
         try:
             write_state(cert, _self_signed(web.names))
         except OSError as exc:
             problem = f"the certificate of the page cannot be written ({exc.strerror})"
             raise RequestError(str(cert), problem, "make its folder writable for the service") from exc
-        log.info("made a certificate for the page; its SHA-256 fingerprint is %s", fingerprint(cert))
     try:
         return _context(cert, web.key_file or None)
     except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
@@ -96,14 +75,16 @@ def _is_usable(cert: Path) -> bool:
 def _self_signed(more_names: Iterable[str]) -> bytes:
     """A new key and certificate for this machine, PEM. Raises RequestError."""
     names = [f"DNS:{name}" for name in sorted(host_names(more_names)) if _is_name(name)]
-    addresses = [f"IP:{address}" for address in own_addresses()]
-    text = _REQUEST.format(name=socket.gethostname()[:64] or "edge-pose", names=", ".join([*names, *addresses]))
+    numbers = [f"IP:{address}" for address in ["127.0.0.1", *addresses()]]
+    text = _REQUEST.format(name=socket.gethostname()[:64] or "edge-pose", names=", ".join([*names, *numbers]))
     with tempfile.TemporaryDirectory() as folder:
         request = Path(folder) / "request"
         request.write_text(text, encoding="ascii")
         made = Path(folder) / "made"
         new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", str(made))
-        return _openssl("req", "-x509", "-days", str(DAYS), "-config", str(request), *new_key) + made.read_bytes()
+        cert = _openssl("req", "-x509", "-days", str(DAYS), "-config", str(request), *new_key)
+        log.info("made a certificate for the page; SHA-256 %s", fingerprint(ssl.PEM_cert_to_DER_cert(cert.decode())))
+        return cert + made.read_bytes()
 
 
 def _is_name(name: str) -> bool:

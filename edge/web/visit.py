@@ -45,7 +45,7 @@ def urls(web: Web) -> list[str]:
         hosts = [*web.names, *addresses(), local_name()]
     else:
         hosts = [*web.names, web.host]
-    return [f"{'https' if web.beyond_loopback else 'http'}://{_bracketed(host)}:{web.port}" for host in hosts]
+    return [f"{'https' if web.tls else 'http'}://{_bracketed(host)}:{web.port}" for host in hosts]
 
 
 def visit(web: Web) -> Visit:
@@ -82,7 +82,7 @@ def expires_s(web: Web, certificate: bytes) -> float:
 def _connected(web: Web, host: str, trusted: bytes = b"") -> Iterator[socket.socket]:
     """A connection to the page; `trusted` is the only certificate that is accepted, without it any is."""
     with socket.create_connection((host, web.port), LIMIT_S) as stream:
-        if not web.beyond_loopback:
+        if not web.tls:
             yield stream
             return
         # The certificate may be the service's own, without a name for this address; the connection is local.

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from edge.config import Config, Web
+from edge.mqtt.messages import Health, Info
 from edge.web.server import WebServer
 from tests.support.brokers import LOOPBACK, accepts_connections, free_port
 from tests.support.waiting import LONG_S, until
@@ -105,6 +106,11 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
+def render(health: Health, info: Info | None, *, connected: bool) -> bytes:
+    """Stands for the metrics."""
+    return f"fps {health.fps}\nversion {info.version if info else ''}\nconnected {connected:d}\n".encode()
+
+
 @contextmanager
 def opened(
     keys: Mapping[str, Any] | None = None, *, config: Config | None = None, sensor: FakeSensor | None = None
@@ -114,11 +120,13 @@ def opened(
     web = Web(enabled=True, **{"port": port, **(keys or {})})
     sensor = sensor or FakeSensor(config)
     with ExitStack() as stack:
-        server = WebServer(web, feed=sensor.feed, sensor=sensor, device_id="hall", render=lambda *_: b"pose_up 1\n")
+        server = WebServer(
+            web, feed=sensor.feed, sensor=sensor, device_id="hall", render=lambda *_, **__: b"pose_up 1\n"
+        )
         stack.callback(lambda: server.close(LONG_S))
         server.start()
         until(lambda: accepts_connections(web.port))
-        yield Page(web.port, sensor, tls=web.beyond_loopback or bool(web.cert_file))
+        yield Page(web.port, sensor, tls=web.tls)
 
 
 def with_password(folder: Path, password: str = PASSWORD) -> dict[str, str]:
