@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Install, upgrade or remove edge-pose on Raspberry Pi OS or Debian, 12 or 13.
 #
-#   sudo ./systemd/install.sh [--broker-local] [--wheelhouse DIR]   install; keeps an existing installation
-#   sudo ./systemd/install.sh --upgrade [--wheelhouse DIR]          build this checkout and switch to it; switch back
-#                                                                   if the service does not start
+#   sudo ./systemd/install.sh [--broker-local] [--page] [--wheelhouse DIR]   install; keeps an existing installation
+#   sudo ./systemd/install.sh --upgrade [--page] [--wheelhouse DIR]          build this checkout and switch to it; switch
+#                                                                            back if the service does not start
 #   sudo ./systemd/install.sh --broker-login ID                     add a login for another sensor to this broker
 #   sudo ./systemd/install.sh --uninstall [--purge]                 remove it; with --purge, also configuration and models
 #
+#   --page             switch the page for browsers on, with a password, and print its address
 #   --broker-local     install mosquitto on this machine, with logins for this sensor (edge-pose) and for Home Assistant
 #                      and other programs (home)
 #   --broker-login ID  for the sensor whose device.id is ID, on this machine or another one
@@ -22,14 +23,16 @@ PREFIX=/opt/edge-pose # a link to one of two environments; the other one holds t
 ETC=/etc/edge-pose
 CONFIG=$ETC/edge-pose.toml
 PASSWORD=$ETC/mqtt_password
+WEB_PASSWORD=$ETC/web_password
 BROKER_CONFIG=/etc/mosquitto/conf.d/edge-pose.conf
 BROKER_USERS=/etc/mosquitto/edge-pose.passwd
 BROKER_ACL=/etc/mosquitto/edge-pose.acl
+PAGE_S=60 # until the page answers: an old board needs some seconds to make a certificate
 START_S=120 # more than the units' TimeoutStartSec
 LOCK_S=300 # to wait for another apt, such as the automatic upgrade of a machine that has just booted
 
-action=install upgrade='' purge='' dry='' broker='' wheelhouse='' login=''
-fresh_config='' changed=''
+action=install upgrade='' purge='' dry='' broker='' page='' wheelhouse='' login=''
+fresh_config='' changed='' new_password=''
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -62,6 +65,7 @@ parse_options() {
             --purge) purge=1 ;;
             --dry-run) dry=1 ;;
             --broker-local) broker=1 ;;
+            --page) page=1 ;;
             --broker-login)
                 [[ ${2-} =~ ^[a-z0-9_-]{1,64}$ ]] || fail "--broker-login: «${2-}» is no device ID; use up to 64 of a-z, 0-9, _ and -"
                 [[ $2 != home && $2 != edge-pose ]] || fail "--broker-login: $2 is another login; choose another device.id"
@@ -82,6 +86,7 @@ parse_options() {
         shift
     done
     [[ ! $purge || $action == uninstall ]] || fail "--purge: needs --uninstall"
+    [[ ! $page || $action == install ]] || fail "--page: not with --uninstall or --broker-login; to switch it off, set web.enabled = false"
 }
 
 # Check the version of the installed Python or, if there is none, of the Python that apt would install.
@@ -135,6 +140,7 @@ install_packages() {
     # PyPI has few 32-bit wheels: use apt's Pillow, and compile the other packages.
     [[ $arch != armhf ]] || wanted+=(python3-pil python3-dev gcc libc6-dev)
     [[ ! $broker ]] || wanted+=(mosquitto mosquitto-clients)
+    [[ ! $page ]] || wanted+=(openssl) # makes the certificate
     for name in "${wanted[@]}"; do installed "$name" || missing+=("$name"); done
     if ((${#missing[@]})) || { ! installed python3-picamera2 && [[ ! $wheelhouse ]]; }; then
         say "updating the package list …"
@@ -180,6 +186,47 @@ write_configuration() {
     local edit=()
     [[ ! $broker ]] || edit=(-e 's/^host = ""/host = "127.0.0.1"/' -e 's/^username = ""/username = "edge-pose"/')
     sed "${edit[@]}" -e '' "$CHECKOUT/config/edge-pose.toml" | write_file 644 "$CONFIG"
+}
+
+# Switch the page on, with a random password, and keep what is set already. A running service is restarted, because only
+# a start gives it a new password.
+configure_page() {
+    local units=() lines
+    changed=''
+    if [[ ! -s $WEB_PASSWORD ]] && ! sed -n '/^\[web\]/,/^\[/p' "$CONFIG" 2>/dev/null | grep -q '^password_file *= *"..*"'; then
+        # 16 of 31 characters that no font confuses, easy to type on a phone
+        new_password=$(head -c 1000 /dev/urandom | LC_ALL=C tr -dc abcdefghjkmnpqrstuvwxyz23456789)
+        new_password=${new_password:0:4}-${new_password:4:4}-${new_password:8:4}-${new_password:12:4}
+        write_file 600 "$WEB_PASSWORD" <<<"$new_password"
+    fi
+    if [[ $dry ]]; then
+        say "would set in $CONFIG, unless it is so already: web.enabled = true, web.host = \"0.0.0.0\""
+    else
+        lines=$("$PREFIX/bin/python" -I -m edge.config.switch_page "$CONFIG") || fail "the page could not be switched on (see above)"
+        [[ ! $lines ]] || { say "$lines"; changed=1; }
+    fi
+    [[ $changed ]] || return 0
+    mapfile -t units < <(running_units | grep -Fx edge-pose.service)
+    if ((${#units[@]})) && ! restart_units "${units[@]}"; then
+        print_last_lines "${units[@]}"
+        fail "the service did not start with the page (see above)"
+    fi
+}
+
+# Print where the page is, when it answers, and a new password, which is never printed again.
+print_page() {
+    local end=$((SECONDS + PAGE_S))
+    if [[ $dry ]]; then
+        say "would print the address of the page, the fingerprint of its certificate, and a new password"
+        return
+    fi
+    if [[ $(running_units) == *edge-pose.service* ]]; then
+        until [[ $("$PREFIX/bin/edge-pose" page --json) == *'"listening": true'* ]] || ((SECONDS >= end)); do sleep 0.5; done
+    else
+        say "the page starts with the service"
+    fi
+    "$PREFIX/bin/edge-pose" page || true
+    [[ ! $new_password ]] || say "The new password is $new_password; later, sudo cat $WEB_PASSWORD prints it."
 }
 
 # add_login USER FILE: let a user log in with the password in the file. Without a file, create a random password.
@@ -504,8 +551,10 @@ main() {
     write_configuration
     [[ ! $broker && ! -f $BROKER_CONFIG ]] || configure_broker
     run ln -sfn "$PREFIX/bin/edge-pose" /usr/local/bin/edge-pose
+    [[ ! $page ]] || configure_page
     start_service
     print_summary
+    [[ ! $page ]] || print_page
 }
 
 # On one line, because bash reads a script while it runs, and `git pull` may replace this file.
