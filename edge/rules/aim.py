@@ -7,9 +7,10 @@ view, so that it follows the camera while a person turns it, and lasts while the
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from edge.geometry import Position
 from edge.people.evidence import NEW, UNCONFIRMED
 from edge.people.observing import rounded
 from edge.rules.framing import Direction, Framing
@@ -26,6 +27,7 @@ APPEARS, DISAPPEARS = 0.5, 0.35  # shares of the evidence
 TURNED_APPEARS, TURNED_DISAPPEARS = 0.6, 0.4  # shares of the poses that are not upright
 # A person who lies does not move so far across the body's axis in so short a time.
 WALKED, WALK_S = 0.5, 10.0  # heights
+STRIDE = 0.5  # heights; a person does not move farther between two frames
 MOST_POSES = 20  # per frame
 MOST_VERDICTS = 3
 
@@ -119,14 +121,19 @@ class _Slice:
         self.seconds[key] = self.seconds.get(key, 0.0) + step_s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Path:
-    """How far a person whose head does not point up has moved across the axis of the body, px."""
+    """How far a person whose head does not point up has moved across the axis of the body, px.
+
+    Such a person often gets no ID, or a new one: a path continues with the nearest pose.
+    """
 
     direction: Direction
+    start_s: float
+    seen_s: float
+    place: Position  # of the trunk, when last seen
     low: float
     high: float
-    start_s: float
 
 
 class Aim:
@@ -137,7 +144,7 @@ class Aim:
 
     def __init__(self) -> None:
         self._slices: deque[_Slice] = deque()
-        self._paths: dict[int, _Path] = {}
+        self._paths: list[_Path] = []
         self._last_s = -math.inf
         self._shown: set[str] = set()
 
@@ -158,7 +165,7 @@ class Aim:
         self._forget(now_s)
         if not self._slices or now_s - self._slices[-1].start_s >= SLICE_S:
             self._slices.append(_Slice(now_s))
-            self._paths = {id_: path for id_, path in self._paths.items() if now_s - path.start_s <= WALK_S}
+            self._paths = [path for path in self._paths[-MOST_POSES:] if now_s - path.start_s <= WALK_S]
         part, step_s = self._slices[-1], min(gap_s, LONGEST_STEP_S)
         part.watched_s += min(gap_s, LONGEST_WATCH_S)
         doubtful = [rounded(Track(None, one.pose, 0.0, 0.0)) for one in rejected if one.reason in {NEW, UNCONFIRMED}]
@@ -171,9 +178,9 @@ class Aim:
             for fact in framing.facts:
                 part.add(fact, step_s)
             part.add("reported", step_s)
-            self._add_direction(part, framing, step_s, id_=person.id)
+            self._add_pose(part, framing, step_s)
         for person in doubtful:
-            self._add_direction(part, Framing(person, seen.width, seen.height), step_s)
+            self._add_pose(part, Framing(person, seen.width, seen.height), step_s)
 
     def verdicts(self, camera: str, now_s: float) -> tuple[Verdict, ...]:
         """The most important verdicts first, at most three. `camera` is the state of the camera as in `health`."""
@@ -183,29 +190,36 @@ class Aim:
         self._shown = set(_codes(_newest(self._slices), self._shown))
         return tuple(verdict for verdict in _ALL if verdict.code in self._shown)[:MOST_VERDICTS]
 
-    def _add_direction(self, part: _Slice, framing: Framing, step_s: float, *, id_: int | None = None) -> None:
+    def _add_pose(self, part: _Slice, framing: Framing, step_s: float) -> None:
+        """Add what is known of a pose whether or not it is reported as a person."""
+        part.add("pose", step_s)
+        if framing.is_small:
+            part.add("small", step_s)
         direction = framing.direction
         if direction is None:
             return
         part.add("oriented", step_s)
         part.add(direction, step_s)
-        walking = direction == "down" and framing.is_stretched
-        if id_ is not None and direction != "up":
-            walking = self._has_walked(id_, direction, framing) or walking
-        if walking:
+        if direction == "up":
+            return
+        if self._has_walked(direction, framing) or (direction == "down" and framing.is_stretched):
             part.add("walking", step_s)
 
-    def _has_walked(self, id_: int, direction: Direction, framing: Framing) -> bool:
+    def _has_walked(self, direction: Direction, framing: Framing) -> bool:
         """Whether a person whose head does not point up has moved as only a person on foot does."""
-        trunk = framing.body.trunk
-        if trunk is None:
+        place, now_s = framing.body.trunk, self._last_s
+        if place is None:
             return False
-        place = trunk[0] if direction == "down" else trunk[1]
-        path = self._paths.get(id_)
-        if path is None or path.direction != direction or self._last_s - path.start_s > WALK_S:
-            path = _Path(direction, place, place, self._last_s)
-        path = replace(path, low=min(path.low, place), high=max(path.high, place))
-        self._paths[id_] = path
+        across = place[0] if direction == "down" else place[1]
+        stride_px = STRIDE * framing.height_px
+        for path in self._paths:
+            if path.direction == direction and path.seen_s < now_s and math.dist(path.place, place) <= stride_px:
+                break
+        else:
+            path = _Path(direction, now_s, now_s, place, across, across)
+            self._paths.append(path)
+        path.seen_s, path.place = now_s, place
+        path.low, path.high = min(path.low, across), max(path.high, across)
         return path.high - path.low > WALKED * framing.height_px
 
     def _forget(self, now_s: float) -> None:
@@ -235,14 +249,16 @@ def _codes(sums: dict[str, float], shown: set[str]) -> list[str]:
     for direction, code in _TURNED.items():
         if holds(code, direction, "oriented", TURNED_APPEARS, TURNED_DISAPPEARS):
             return [code if sums.get("walking", 0.0) >= MIN_EVIDENCE_S / 2 or code in shown else "lying"]
-    if sums.get("reported", 0.0) < MIN_EVIDENCE_S:
-        return ["too_little" if sums.get("reported") else "no_people"]
+    if sums.get("reported") and holds("small", "small", "pose"):
+        return ["small"]
+    reported_s = sums.get("reported", 0.0)
+    if reported_s < MIN_EVIDENCE_S:
+        doubtful_s = sums.get("pose", 0.0) - reported_s
+        return ["no_people" if not reported_s else "unsure" if doubtful_s >= MIN_EVIDENCE_S else "too_little"]
     cuts = {code for code in _CUTS if holds(code, code, "upright")}
     for pair in ({"feet_cut", "head_cut"}, {"left_cut", "right_cut"}):
         if pair <= cuts:
             cuts = (cuts - pair) | {"too_close"}
-    if holds("small", "small", "reported"):
-        cuts.add("small")
     if cuts:
         return [*cuts]
     doubts = [code for code in ("unsure", "feet_hidden") if holds(code, code, "upright")]

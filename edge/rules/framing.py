@@ -4,17 +4,18 @@ import math
 from typing import Literal, TypeAlias
 
 from edge.geometry import Position
-from edge.rules.body import LEG, SHANK, SHOULDER_WIDTH, TORSO, Body, measure
+from edge.rules.body import LEG, NECK, SHANK, SHOULDER_WIDTH, THIGH, TORSO, Body, measure
 from edge.skeleton import INDEX
-from edge.types import Person, Point
+from edge.types import Person
 
 # Networks put the parts of a body that are outside the frame at its edge, with the confidence of visible parts. So a
 # part counts only if the frame has room for what is beyond it. All lengths are in heights (see `edge.rules.body`).
 FOOT = 0.1  # from the ankles to the lowest point of the feet, seen from above
 CROWN = 0.05  # from the eyes to the top of the head, at least
-HEAD = 0.15  # from the shoulders to the eyes
 ARM = 0.03  # from the outermost keypoint to the side of the body
-MIN_PX = 60  # height of a person, in a picture of 640 x 480 px: the networks detect few people who are smaller
+# Height of a person in a picture of 640 x 480 px, below which the networks detect few people: 60. Errors of keypoints
+# make the longest bones of such a small person longer.
+MIN_PX = 70
 SURE = 0.3  # least score of a person: half of the ghosts score less, and 95 % of the people more
 UPRIGHT_DEG = 50.0  # from upright; the next quarter begins beyond it
 DOWN_DEG = 135.0
@@ -22,9 +23,7 @@ DOWN_DEG = 135.0
 STRETCHED, BROAD = 0.75, 1.1
 
 Direction: TypeAlias = Literal["up", "down", "left", "right"]  # in which the head points, in the picture
-Fact: TypeAlias = Literal[
-    "upright", "whole", "feet_cut", "feet_hidden", "head_cut", "left_cut", "right_cut", "small", "unsure"
-]
+Fact: TypeAlias = Literal["upright", "whole", "feet_cut", "feet_hidden", "head_cut", "left_cut", "right_cut", "unsure"]
 
 _ANKLES = (INDEX["LEFT_ANKLE"], INDEX["RIGHT_ANKLE"])
 _FACE = tuple(INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR"))
@@ -33,7 +32,7 @@ _FACE = tuple(INDEX[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EA
 class Framing:
     """What one pose says about the aim of the camera."""
 
-    __slots__ = ("body", "direction", "facts", "height_px")
+    __slots__ = ("body", "direction", "facts", "height_px", "is_small")
 
     def __init__(self, person: Person, width: int, height: int) -> None:
         """`width` and `height` are those of the frame, px."""
@@ -41,8 +40,7 @@ class Framing:
         self.height_px = max(self.body.bones_px or person.box.size_px, 1.0)
         self.direction = _direction(self.body)
         self.facts: list[Fact] = []
-        if self.height_px < MIN_PX * max(width / 640, height / 480):
-            self.facts.append("small")
+        self.is_small = self.height_px < MIN_PX * max(width / 640, height / 480)
         if self.direction == "up":
             self._judge_edges(person, width, height)
 
@@ -54,25 +52,20 @@ class Framing:
             return False
         return abs(feet[1] - head[1]) > STRETCHED * self.height_px
 
-    @property
-    def _ankle_y(self) -> float:
-        """Where the ankles of a person who stands are if no keypoint shows them, px."""
-        body = self.body
-        for part, above in ((body.knees, SHANK), (body.hips, LEG), (body.shoulders, LEG + TORSO), (body.head, 1.0)):
-            if part:
-                return part[1] + above * self.height_px
-        return 0.0
-
     def _judge_edges(self, person: Person, width: int, height: int) -> None:
-        box, unit = person.box, self.height_px
+        box, unit, body = person.box, self.height_px, self.body
         cuts: list[Fact] = []
-        ankle_y = _extreme(person.keypoints, _ANKLES, lowest=True)
-        if (self._ankle_y if ankle_y is None else ankle_y) + FOOT * unit > height - 1:
+        # Where the ankles and eyes of a person who stands are if no keypoint shows them.
+        knees, hips, shoulders = body.knees, body.hips, body.shoulders
+        ankle_y = _below((knees, SHANK), (hips, LEG), (shoulders, TORSO + LEG), (body.head, 1.0), unit=unit)
+        eye_y = _below((shoulders, -NECK), (hips, -NECK - TORSO), (knees, -NECK - TORSO - THIGH), unit=unit)
+        ankles = [point.y for point in (person.keypoints[k] for k in _ANKLES) if point]
+        face = [point.y for point in (person.keypoints[k] for k in _FACE) if point]
+        if max(ankles, default=ankle_y) + FOOT * unit > height - 1:
             cuts.append("feet_cut")
-        elif ankle_y is None:
+        elif not ankles:
             cuts.append("feet_hidden")
-        eye_y = _extreme(person.keypoints, _FACE, lowest=False)
-        if box.top < HEAD * unit if eye_y is None else eye_y < CROWN * unit:
+        if min(face, default=eye_y) < CROWN * unit:
             cuts.append("head_cut")
         if box.left < ARM * unit:
             cuts.append("left_cut")
@@ -83,9 +76,14 @@ class Framing:
         self.facts += ["upright", *(cuts or ["whole"])]
 
 
+def _below(*parts: tuple[Position | None, float], unit: float) -> float:
+    """The y of the first known part, moved down by a distance in heights."""
+    return next((part[1] + below * unit for part, below in parts if part), 0.0)
+
+
 def _direction(body: Body) -> Direction | None:
-    """Where the head points; None if neither the torso nor the neck is visible."""
-    towards = body.torso or _from_to(body.shoulders, body.head)
+    """Where the head points; None if too little of the body is visible."""
+    towards = body.torso or _from_to(body.shoulders, body.head) or _from_to(body.feet or body.knees, body.hips)
     if towards is None:
         return None
     degrees = math.degrees(math.atan2(towards[0], -towards[1]))
@@ -98,9 +96,3 @@ def _direction(body: Body) -> Direction | None:
 
 def _from_to(start: Position | None, end: Position | None) -> Position | None:
     return (end[0] - start[0], end[1] - start[1]) if start and end else None
-
-
-def _extreme(points: tuple[Point | None, ...], parts: tuple[int, ...], *, lowest: bool) -> float | None:
-    """The y of the lowest or highest visible keypoint among `parts`, px."""
-    found = [point.y for point in (points[k] for k in parts) if point]
-    return (max(found) if lowest else min(found)) if found else None
