@@ -32,7 +32,7 @@ CHANGES: dict[str, tuple[Actor, Callable[[Image], Image], set[str]]] = {
     "too close": (NEAR, lambda image: image[120:330], {"too_close"}),
     "too far away": (FAR, lambda image: image, {"small", "no_people"}),
     "upside down": (NEAR, lambda image: np.rot90(image, 2), {"upside_down"}),
-    "on its right side": (NEAR, lambda image: np.rot90(image), {"turned_left"}),
+    "on its right side": (NEAR, np.rot90, {"turned_left"}),
     "on its left side": (NEAR, lambda image: np.rot90(image, 3), {"turned_right"}),
     "in the dark": (NEAR, dark, {"unsure", "no_people", "too_little"}),
 }
