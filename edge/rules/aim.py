@@ -19,14 +19,15 @@ from edge.types import Observation, Rejected, Track
 MEMORY_S = 60.0
 SLICE_S = 0.5  # frames are summed up over this time
 EVIDENCE_S = 10.0  # how much of the newest time with people counts
-MIN_EVIDENCE_S = 3.0
+MIN_EVIDENCE_S, MIN_WALK_S = 3.0, 1.5
 # A gap between two frames counts as this much evidence, because people may have come and gone in it; and as this much
 # watching: in idle mode, frames come more rarely.
 LONGEST_STEP_S, LONGEST_WATCH_S = 0.5, 3.0
 APPEARS, DISAPPEARS = 0.5, 0.35  # shares of the evidence
 TURNED_APPEARS, TURNED_DISAPPEARS = 0.6, 0.4  # shares of the poses that are not upright
-# A person who lies does not move so far across the body's axis in so short a time.
-WALKED, WALK_S = 0.5, 10.0  # heights
+# A person who lies does not move so far across the body's axis in so short a time; the trunk of one who falls comes
+# down by 0.6 heights.
+WALKED, WALK_S = 0.8, 10.0  # heights
 STRIDE = 0.5  # heights; a person does not move farther between two frames
 MOST_POSES = 20  # per frame
 MOST_VERDICTS = 3
@@ -51,7 +52,7 @@ _ALL = (
         "blind", "bad", "Nothing is visible in the picture.",
         "Uncover the lens, switch on the light, or turn the camera away from a bare wall.",
     ),
-    Verdict("off", "hint", "The camera is switched off.", "Switch it on with the privacy switch."),
+    Verdict("off", "hint", "The camera is switched off.", "Switch it on in the settings."),
     Verdict(
         "no_people", "hint", "No person has been detected in the last minute.",
         "Walk through the room, near the camera at first. If that changes nothing, check that the camera is the right "
@@ -93,13 +94,12 @@ _ALL = (
         "Mount the camera higher, or where furniture does not hide the floor.",
     ),
     Verdict(
-        "lying", "hint", "People seem to lie.",
-        "If they stand, the camera is not the right way up: turn it until heads are at the top of the picture. Walking "
-        "through the room shows which.",
+        "lying", "hint", "People seem to lie, or the picture lies on its side.",
+        "If they stand, turn the camera until heads are at the top of the picture. If they lie, wait until they rise.",
     ),
     Verdict(
         "partly", "hint", "People are often visible only in part.",
-        "Turn the camera towards the place where people are most of the time.",
+        "Turn the camera towards the place where people are most of the time, or move it back.",
     ),
     Verdict("good", "good", "People are visible from head to foot.", "Nothing is left to do."),
 )  # fmt: skip
@@ -107,6 +107,7 @@ VERDICTS = {verdict.code: verdict for verdict in _ALL}  # the most important one
 _CAMERA = ("starting", "stalled", "blind", "off")
 _TURNED: dict[Direction, str] = {"down": "upside_down", "left": "turned_left", "right": "turned_right"}
 _CUTS = ("feet_cut", "head_cut", "left_cut", "right_cut")
+_PARTS = {"too_close": _CUTS}
 
 
 @dataclass(slots=True)
@@ -147,6 +148,7 @@ class Aim:
         self._paths: list[_Path] = []
         self._last_s = -math.inf
         self._shown: set[str] = set()
+        self._judged_s, self._judged_at_s = math.nan, math.nan  # newest frame at the last verdict, and when that was
 
     @property
     def watched_s(self) -> float:
@@ -183,11 +185,19 @@ class Aim:
             self._add_pose(part, Framing(person, seen.width, seen.height), step_s)
 
     def verdicts(self, camera: str, now_s: float) -> tuple[Verdict, ...]:
-        """The most important verdicts first, at most three. `camera` is the state of the camera as in `health`."""
+        """The most important verdicts first, at most three.
+
+        `camera` is the state of the camera as in `health`. `now_s` is on any clock in seconds, because the times of
+        frames from a file are not those of a clock.
+        """
         if camera in _CAMERA:
             return (VERDICTS[camera],)
-        self._forget(max(now_s, self._last_s))
-        self._shown = set(_codes(_newest(self._slices), self._shown))
+        if self._judged_s != self._last_s or now_s < self._judged_at_s:
+            self._judged_s, self._judged_at_s = self._last_s, now_s
+        self._forget(self._last_s + now_s - self._judged_at_s)
+        sums = _newest(self._slices)
+        sums["walking"] = sum(one.seconds.get("walking", 0.0) for one in self._slices)  # a proof lasts for a minute
+        self._shown = set(_codes(sums, self._shown))
         return tuple(verdict for verdict in _ALL if verdict.code in self._shown)[:MOST_VERDICTS]
 
     def _add_pose(self, part: _Slice, framing: Framing, step_s: float) -> None:
@@ -240,26 +250,24 @@ def _newest(slices: Iterable[_Slice]) -> dict[str, float]:
 
 def _codes(sums: dict[str, float], shown: set[str]) -> list[str]:
     """The codes of the verdicts that hold. Those in `shown` disappear later than they appear."""
+    kept = {part for code in shown for part in _PARTS.get(code, (code,))}
 
     def holds(code: str, key: str, of: str, appears: float = APPEARS, disappears: float = DISAPPEARS) -> bool:
         whole_s = sums.get(of, 0.0)
-        share = disappears if code in shown else appears
-        return whole_s >= MIN_EVIDENCE_S and sums.get(key, 0.0) >= share * whole_s
+        return whole_s >= MIN_EVIDENCE_S and sums.get(key, 0.0) >= (disappears if code in kept else appears) * whole_s
 
     for direction, code in _TURNED.items():
         if holds(code, direction, "oriented", TURNED_APPEARS, TURNED_DISAPPEARS):
-            return [code if sums.get("walking", 0.0) >= MIN_EVIDENCE_S / 2 or code in shown else "lying"]
-    if sums.get("reported") and holds("small", "small", "pose"):
-        return ["small"]
+            return [code if sums["walking"] >= MIN_WALK_S else "lying"]
     reported_s = sums.get("reported", 0.0)
-    if reported_s < MIN_EVIDENCE_S:
+    if reported_s and holds("small", "small", "pose"):
+        return ["small"]
+    if sums.get("upright", 0.0) < MIN_EVIDENCE_S:
         doubtful_s = sums.get("pose", 0.0) - reported_s
         return ["no_people" if not reported_s else "unsure" if doubtful_s >= MIN_EVIDENCE_S else "too_little"]
     cuts = {code for code in _CUTS if holds(code, code, "upright")}
     for pair in ({"feet_cut", "head_cut"}, {"left_cut", "right_cut"}):
         if pair <= cuts:
             cuts = (cuts - pair) | {"too_close"}
-    if cuts:
-        return [*cuts]
-    doubts = [code for code in ("unsure", "feet_hidden") if holds(code, code, "upright")]
-    return doubts or ["good" if holds("good", "whole", "upright") else "partly"]
+    doubts = {code for code in ("unsure", "feet_hidden") if holds(code, code, "upright")}
+    return [*(cuts or doubts or {"good" if holds("good", "whole", "upright") else "partly"})]

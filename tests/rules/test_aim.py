@@ -264,6 +264,17 @@ def test_an_old_minute_is_forgotten_without_new_frames() -> None:
     assert viewer.codes() == ["no_people"]
 
 
+@pytest.mark.parametrize("offset_s", [-400.0, 0.0, 86400.0])
+def test_frames_may_have_another_clock(offset_s: float) -> None:
+    aim, someone = Aim(), standing(1, (320, 420))
+    for step in range(200):
+        at_s = 1000 + step / 10
+        aim.observe(observation(step, someone, at_s=at_s), ())
+        codes = [verdict.code for verdict in aim.verdicts("ok", at_s + offset_s)]
+    assert codes == ["good"]
+    assert [verdict.code for verdict in aim.verdicts("ok", at_s + offset_s + 90)] == ["no_people"]
+
+
 def test_memory_is_bounded() -> None:
     viewer = Viewer()
     lying = [turned(standing(1, (320, 400)), 1) for _ in range(30)]
