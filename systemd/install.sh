@@ -201,6 +201,7 @@ configure_page() {
     fi
     if [[ $dry ]]; then
         say "would set in $CONFIG, unless it is so already: web.enabled = true, web.host = \"0.0.0.0\""
+        say "would print the address of the page, the fingerprint of its certificate, and a new password"
     else
         lines=$("$PREFIX/bin/python" -I -m edge.config.switch_page "$CONFIG") || fail "the page could not be switched on (see above)"
         [[ ! $lines ]] || { say "$lines"; changed=1; }
@@ -216,10 +217,6 @@ configure_page() {
 # Print where the page is, when it answers, and a new password, which is never printed again.
 print_page() {
     local end=$((SECONDS + PAGE_S))
-    if [[ $dry ]]; then
-        say "would print the address of the page, the fingerprint of its certificate, and a new password"
-        return
-    fi
     if [[ $(running_units) == *edge-pose.service* ]]; then
         until [[ $("$PREFIX/bin/edge-pose" page --json) == *'"listening": true'* ]] || ((SECONDS >= end)); do sleep 0.5; done
     else
@@ -554,7 +551,7 @@ main() {
     [[ ! $page ]] || configure_page
     start_service
     print_summary
-    [[ ! $page ]] || print_page
+    [[ ! $page || $dry ]] || print_page
 }
 
 # On one line, because bash reads a script while it runs, and `git pull` may replace this file.

@@ -80,7 +80,7 @@ class Metrics:
 
     def render(self, health: Health, info: Info | None, *, connected: bool) -> bytes:
         """All metrics in the text format of Prometheus. Any thread may call it."""
-        from edge.web.exposition import exposition  # noqa: PLC0415 - prometheus_client takes time and 3 MB
+        from edge.web.exposition import exposition  # noqa: PLC0415 - prometheus_client takes time and memory
 
         state = read_state(self._state) if self._state else None
         events = dict(self._events)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import LOOPBACK, accepts_connections, free_port
+from tests.support.brokers import LOOPBACK, free_port
 from tests.support.cache import CACHE
 from tests.support.waiting import until
 
@@ -41,6 +41,14 @@ class Prometheus:
     port: int
     log: Path
 
+    def is_ready(self) -> bool:
+        """Whether it answers queries."""
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/-/ready", timeout=30):
+                return True
+        except OSError:
+            return False
+
     def get(self, path: str, **parameters: str) -> Any:
         """The `data` of an answer of the HTTP API."""
         url = f"http://{LOOPBACK}:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
@@ -62,10 +70,10 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prometheus]:
-    """Start Prometheus with this configuration; JSON is YAML, too."""
+def prometheus(folder: Path, configuration: str) -> Iterator[Prometheus]:
+    """Start Prometheus with this configuration."""
     file, log, port = folder / "prometheus.yml", folder / "prometheus.log", free_port()
-    file.write_text(json.dumps(configuration))
+    file.write_text(configuration)
     checked = promtool("check", "config", file)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     command = [program("prometheus"), f"--config.file={file}", f"--storage.tsdb.path={folder / 'prometheus-data'}",
@@ -73,9 +81,10 @@ def prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterator[Prome
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     try:
-        until(lambda: accepts_connections(port) or process.poll() is not None)
+        server = Prometheus(port, log)
+        until(lambda: server.is_ready() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        yield Prometheus(port, log)
+        yield server
     finally:
         process.kill()
         process.wait()
