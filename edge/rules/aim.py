@@ -63,18 +63,17 @@ _ALL = (
         "Walk through the room for ten seconds, so that the camera sees you from head to foot.",
     ),
     Verdict(
-        "upside_down", "bad", "The picture is upside down.",
-        "Turn the camera over, or turn the picture by 180 degrees with camera.rotation.",
+        "upside_down", "bad", "The picture is upside down.", "Turn the camera over, or add 180 to camera.rotation.",
     ),
     Verdict(
         "turned_left", "bad", "The picture lies on its side: heads point to the left.",
-        "Turn the camera anticlockwise by a quarter, as seen from behind it, or turn the picture clockwise by 90 "
-        "degrees with camera.rotation.",
+        "Turn the camera by a quarter until heads point up, or add 90 to camera.rotation (270 if the picture is upside "
+        "down then).",
     ),
     Verdict(
         "turned_right", "bad", "The picture lies on its side: heads point to the right.",
-        "Turn the camera clockwise by a quarter, as seen from behind it, or turn the picture clockwise by 270 "
-        "degrees with camera.rotation.",
+        "Turn the camera by a quarter until heads point up, or add 270 to camera.rotation (90 if the picture is upside "
+        "down then).",
     ),
     Verdict(
         "small", "bad", "People look too small: less than an eighth of the picture's height.",
@@ -83,8 +82,8 @@ _ALL = (
     Verdict("too_close", "bad", "People do not fit into the picture.", "Move the camera farther away from them."),
     Verdict("feet_cut", "bad", "Feet are below the picture.", "Tilt the camera down until the feet are visible."),
     Verdict("head_cut", "bad", "Heads are above the picture.", "Tilt the camera up until the heads are visible."),
-    Verdict("left_cut", "hint", "People are cut off at the left edge.", "Turn the camera to the left."),
-    Verdict("right_cut", "hint", "People are cut off at the right edge.", "Turn the camera to the right."),
+    Verdict("left_cut", "hint", "People are cut off at the left edge.", "Turn the camera towards them."),
+    Verdict("right_cut", "hint", "People are cut off at the right edge.", "Turn the camera towards them."),
     Verdict(
         "unsure", "hint", "The sensor is unsure about most people.",
         "Switch on more light, avoid a bright window behind people, clean the lens, or move the camera closer.",
@@ -94,8 +93,8 @@ _ALL = (
         "Mount the camera higher, or where furniture does not hide the floor.",
     ),
     Verdict(
-        "lying", "hint", "People seem to lie, or the picture lies on its side.",
-        "If they stand, turn the camera until heads are at the top of the picture. If they lie, wait until they rise.",
+        "lying", "hint", "People seem to lie, or the picture is not the right way up.",
+        "If they stand, turn the camera until heads point up. If they lie, wait until they rise.",
     ),
     Verdict(
         "partly", "hint", "People are often visible only in part.",

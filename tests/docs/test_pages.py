@@ -24,6 +24,7 @@ from edge.mqtt.answers import ANSWERS
 from edge.mqtt.commands import KINDS, REQUESTS
 from edge.mqtt.topics import CHANNELS, MISSED_HEARTBEATS, PAYLOADS, Channel
 from edge.recording.format import Cleared, End, FrameLine, Gap, Header, Resumed
+from edge.rules.aim import VERDICTS
 from edge.rules.values import EVENT_TYPES
 from edge.scenes.scenes import SCENES
 from edge.skeleton import PARTS
@@ -66,6 +67,11 @@ def options() -> dict[str, set[str]]:
                 yield start + name, {option for parameter in one.params for option in parameter.opts} | {"--help"}
 
     return dict(of(typer.main.get_command(app)))
+
+
+def test_every_verdict_about_the_aim_is_documented() -> None:
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", Page("docs/page.md").section("Aim the camera"), re.MULTILINE)
+    assert [code for row in rows for code in re.findall(r"`([a-z_]+)`", row)] == list(VERDICTS)
 
 
 def test_every_key_is_documented_with_its_default() -> None:
