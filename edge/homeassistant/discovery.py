@@ -35,6 +35,7 @@ class Hardware:
     model: str
     processor: str  # which runs the network
     serial_number: str  # "" if unknown
+    page: str = ""  # URL of the sensor's page; "" if other machines cannot open it
 
 
 def hardware(backend: Backend, root: Path = Path("/")) -> Hardware:
@@ -93,5 +94,6 @@ def _device(device: Device, machine: Hardware) -> dict[str, Any]:
         "sw_version": __version__,
         "hw_version": machine.processor,
         "suggested_area": suggested_area(device.name),
+        "configuration_url": machine.page,
     }
     return {name: value for name, value in block.items() if value}

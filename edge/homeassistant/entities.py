@@ -43,6 +43,10 @@ def _leaves(config: Config) -> bool:
     return config.presence.enabled or _zones(config)
 
 
+def _pictures(config: Config) -> bool:
+    return config.web.enabled and config.privacy.allow_pictures
+
+
 def _falls_back(config: Config) -> bool:
     return config.inference.device == "auto"
 
@@ -109,6 +113,8 @@ ENTITIES: tuple[Entity, ...] = (
            setting="fall_confirm_s", step=0.1, device_class="duration", unit="s"),
     Entity(key="camera_problem", platform="binary_sensor", name="Camera problem", topic="health",
            template=templates.CAMERA_PROBLEM, device_class="problem", category="diagnostic"),
+    Entity(key="pictures", platform="binary_sensor", name="Pictures watched", when=_pictures, topic="health",
+           template=flag("pictures"), category="diagnostic"),
     Entity(key="accelerator_fallback", platform="binary_sensor", name="Accelerator fall-back", when=_falls_back,
            topic="health", template=templates.ACCELERATOR_FALLBACK, device_class="problem", category="diagnostic"),
     Entity(key="fps", platform="sensor", name="Frame rate", topic="health", template=templates.FRAME_RATE,

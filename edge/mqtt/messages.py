@@ -187,6 +187,7 @@ class Health(Payload, frozen=True):
             "off: it is closed"
         ),
     ]
+    pictures: Annotated[bool, Meta(description="the page shows the camera's picture now")]
     camera_reopened: Annotated[
         int, Meta(ge=0, description="number of times that the camera was reopened after a failure")
     ]

@@ -11,6 +11,7 @@ from edge.people.observing import observe
 from edge.pipeline.detector import Detection, Detector
 from edge.pipeline.gate import Gate
 from edge.pipeline.seams import FrameSource, Sink, Update
+from edge.pipeline.shutter import Shutter
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
 from edge.types import Frame, Pose, Rejected, Track
@@ -44,6 +45,7 @@ class Pipeline:
     excluded: list[ExcludedZone] = field(default_factory=list)  # may be changed between two frames
     gate: Gate | None = None  # None: every frame is processed
     max_people: int | None = None  # per frame, the best ones; None: no limit
+    shutter: Shutter | None = None  # None: no picture is ever copied
 
     def run(self, source: FrameSource, sinks: Sequence[Sink]) -> Iterator[None]:
         """Publish an update for each frame that passes the gate; yields after each, and at each tick without one.
@@ -52,8 +54,7 @@ class Pipeline:
 
         Raises any error of the source or the network, after the frames before it.
         """
-        admits = self.gate.admits if self.gate else lambda _: True
-        for detection in self.detector.results(source, self.views, admits):
+        for detection in self.detector.results(source, self.views, self._admits):
             if detection is not None and not source.off:
                 update = self._updated(detection)
                 for sink in sinks:
@@ -63,6 +64,11 @@ class Pipeline:
     def update(self, frame: Frame) -> Update:
         """Process one frame in this thread, for callers that have frames but no source."""
         return self._updated(self.detector.detect(frame, self.views.next(frame.monotonic_s)))
+
+    def _admits(self, frame: Frame) -> bool:
+        if self.shutter:
+            self.shutter.see(frame)
+        return self.gate is None or self.gate.admits(frame)
 
     def _updated(self, detection: Detection) -> Update:
         frame, now_s = detection.frame, detection.frame.monotonic_s

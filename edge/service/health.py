@@ -78,6 +78,7 @@ def assemble(  # noqa: PLR0913 - the sources of the message
     state: State,
     camera: messages.Camera,
     idle: bool,
+    pictures: bool,
     now_s: float,
 ) -> messages.Health:
     """The payload of `health`. While the camera is stalled, latencies are null: the old ones are out of date."""
@@ -101,6 +102,7 @@ def assemble(  # noqa: PLR0913 - the sources of the message
         frame_age_ms=None if stalled else meter.frame_age_ms,
         idle=idle,
         camera=camera,
+        pictures=pictures,
         camera_reopened=source.reopened,
         backend=state.backend,
         backend_code=state.code,

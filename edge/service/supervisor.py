@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 from edge.camera.feed import stall_timeout_s
 from edge.homeassistant.announcer import Announcer
@@ -10,6 +11,7 @@ from edge.mqtt import messages
 from edge.mqtt.publisher import Publisher
 from edge.pipeline.gate import Gate
 from edge.pipeline.seams import FrameSource, Update
+from edge.pipeline.shutter import Shutter
 from edge.recording.record import Recorder
 from edge.service import health, info
 from edge.service.open_events import OpenEvents
@@ -21,6 +23,9 @@ from edge.types import CameraMode
 
 STATUS_INTERVAL_S = 2.0
 ROOM_POLL_S = 0.005
+# What is published at once when it changes: the condition of the camera, and whether the sensor is idle, and pictures
+# are watched.
+_Reported: TypeAlias = tuple[messages.Camera, bool, bool]
 # Why open events end, by the condition of the camera.
 NO_PICTURE = {"stalled": "camera stalled", "blind": "nothing can be seen", "off": "switched off"}
 
@@ -46,6 +51,7 @@ class Supervisor:
         recorder: Recorder | None = None,
         announcer: Announcer | None = None,
         gate: Gate | None = None,
+        shutter: Shutter | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Without `states`, no state is published, as the frames of the source are unrelated."""
@@ -60,13 +66,14 @@ class Supervisor:
         self._recorder = recorder
         self._announcer = announcer
         self._gate = gate
+        self._shutter = shutter
         self._monotonic = monotonic
         self._heartbeat_s = facts.config.mqtt.heartbeat_s
         self._stall_timeout_s = stall_timeout_s(facts.config.camera)
         # A stall counts only time in which this process ran.
         self._clock = RunningClock(monotonic)
         self._last_frame_s = 0.0  # on that clock
-        self._reported: tuple[messages.Camera, bool] = ("starting", False)  # as in the last health message
+        self._reported: _Reported = ("starting", False, False)  # as in the last health message
         # How many frames were processed when the camera was last blind, and when it was last switched off:
         self._blind_at: int | None = None
         self._off_at = 0
@@ -134,11 +141,14 @@ class Supervisor:
         # The waits for camera and Edge TPU have their own time limits, so the watchdog need not watch them.
         if self._ready and (self._source.waiting or self._selector.recovering or self._source.off):
             self._ping(now_s)
-        camera, idle = self._condition()
-        self._report_state(camera)
+        if self._shutter:
+            self._shutter.tick()
+        now = self._now()
+        self._report_state(now[0])
         connection = self._publisher.connection
         is_new = self._ready and connection.connects != self._connects  # the broker may have lost the last health
-        if connection.connected and (is_new or (camera, idle) != self._reported or now_s >= self._next_health_s):
+        is_heard = connection.connected or self._publisher.tap is not None
+        if is_heard and (is_new or now != self._reported or now_s >= self._next_health_s):
             self.publish_health()
         if self._announcer and self._announcer.tick():
             self._publisher.repeat_retained()
@@ -154,11 +164,20 @@ class Supervisor:
 
     def publish_health(self) -> None:
         health.trim_memory()
-        now_s = self._monotonic()
-        camera, idle = self._reported = self._condition()
-        self._next_health_s = now_s + self._heartbeat_s
+        self._reported = self._now()
+        self._next_health_s = self._monotonic() + self._heartbeat_s
         self._connects = self._publisher.connection.connects
-        payload = health.assemble(
+        self._reporter.health(self._health(self._reported), self._heartbeat_s)
+        if self._shutter:  # from now on, pictures may be seen
+            self._shutter.show(watched=self._reported[2])
+
+    def health(self) -> messages.Health:
+        """How the sensor is doing now."""
+        return self._health(self._now())
+
+    def _health(self, now: "_Reported") -> messages.Health:
+        camera, idle, pictures = now
+        return health.assemble(
             meter=self._meter,
             source=self._source,
             publisher=self._publisher,
@@ -166,9 +185,9 @@ class Supervisor:
             state=self._selector.selected.state,
             camera=camera,
             idle=idle,
-            now_s=now_s,
+            pictures=pictures,
+            now_s=self._monotonic(),
         )
-        self._reporter.health(payload, self._heartbeat_s)
 
     def publish_info(self) -> None:
         """Publish `info`. Not before the first frame: until then, the problem of the last run may still exist.
@@ -210,6 +229,9 @@ class Supervisor:
             self._meter.count_idle(passed_over.popleft())
         self._last_frame_s = self._clock.now_s()
         self._ping(now_s)
+
+    def _now(self) -> "_Reported":
+        return *self._condition(), self._shutter is not None and self._shutter.watched
 
     def _condition(self) -> tuple[messages.Camera, bool]:
         """The condition of the camera, and whether the sensor is idle."""

@@ -161,7 +161,8 @@ def test_every_entity_of_home_assistant_is_documented() -> None:
     )  # fmt: skip
     zone = {"name": "bed", "points": [[0, 0], [1, 0], [1, 1]]}
     line = {"name": "door", "from": [0, 0], "to": [1, 1]}
-    everything = msgspec.convert({"device": {"id": "hall"}, "zones": [zone], "lines": [line]}, Config)
+    page = {"web": {"enabled": True}, "privacy": {"allow_pictures": True}}
+    everything = msgspec.convert({"device": {"id": "hall"}, "zones": [zone], "lines": [line], **page}, Config)
     named = {"", "enum", "duration", "temperature", "restart"}  # kinds that say nothing beyond the value
     assert documented == Counter(
         (

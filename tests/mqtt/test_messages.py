@@ -103,6 +103,7 @@ def test_health_expires_after_three_heartbeats() -> None:
         frames=messages.FrameCounts(processed=0, idle=0, dropped=0, unreadable=0),
         frame_age_ms=None,
         camera_reopened=0,
+        pictures=False,
         messages_dropped=0,
         connects=0,
         recording_dropped=None,

@@ -49,6 +49,7 @@ class Listener:
 
     watchdog_interval_s = 1.0
     dropped = 0
+    tap = None
 
     def __init__(self) -> None:
         self.connection = SimpleNamespace(connected=True, connects=1, problem="", failure=None, was_tried=lambda: True)

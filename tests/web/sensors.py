@@ -33,6 +33,7 @@ HEALTH = Health(
     idle=False,
     camera="ok",
     camera_reopened=0,
+    pictures=False,
     backend="cpu",
     backend_code=ReasonCode.CONFIGURED,
     backend_reason="a test",
