@@ -20,6 +20,7 @@ from edge.people.untracked import Untracked
 from edge.pipeline.detector import SWITCH_INTERVAL_S, Detector, SecondNetwork
 from edge.pipeline.gate import Gate
 from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.shutter import Shutter
 from edge.pipeline.views import Views
 from edge.rules.rules import Rules
 from edge.service.rules import open_rules
@@ -30,7 +31,7 @@ UNRELATED = "the pictures of this source are unrelated"
 TICK_S = 0.25  # how long signals and heartbeats may wait while no frame comes
 
 
-def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pipeline:
+def open_pipeline(config: Config, selector: Selector, *, continuous: bool, shutter: Shutter | None = None) -> Pipeline:
     """The pipeline of a source. Pictures that are not `continuous` are seen by one network, and not tracked."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     network = selector.selected.network
@@ -52,7 +53,9 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
     max_people = 1 if one_person or config.decode.mode == "single" else config.decode.max_people
     if not continuous:
         untracked = Untracked()
-        return Pipeline(detector, Views(), untracked, untracked, Rules(), second_opinion, max_people=max_people)
+        return Pipeline(
+            detector, Views(), untracked, untracked, Rules(), second_opinion, max_people=max_people, shutter=shutter
+        )
     return Pipeline(
         detector,
         Views(
@@ -67,6 +70,7 @@ def open_pipeline(config: Config, selector: Selector, *, continuous: bool) -> Pi
         excluded_zones(config),
         Gate(idle_after_s=config.idle.after_s, idle_check_s=config.idle.check_s),
         max_people,
+        shutter,
     )
 
 

@@ -65,6 +65,11 @@ class Control:
         self._dropped = 0  # by the inbox, as far as reported
         self._unfinished: list[_Unfinished] = []
 
+    @property
+    def requests(self) -> Mapping[str, Handler]:
+        """What each request does."""
+        return self._requests
+
     def tick(self) -> None:
         """Carry out what has arrived; call this regularly."""
         self._answer_finished()

@@ -41,6 +41,7 @@ class Feed:
         self.viewers = 0  # set by the thread of the page, which is woken only if it has some
         self._names = {topics.info: "info", topics.state: "state", topics.health: "health"}
         self._event, self._setting = topics.event(""), topics.setting("")
+        self._enabled = topics.setting("enabled")
         self._lock = threading.Lock()
         self._number = 0
         self._newest: dict[str, Item] = {}  # by name
@@ -64,6 +65,8 @@ class Feed:
         elif topic.startswith(self._event):
             self._put("event", message.payload)
         elif topic.startswith(self._setting):
+            if topic == self._enabled and message.payload == b"OFF":
+                self.newest = None  # before viewers read that: nothing of people may follow
             self._settings[topic.removeprefix(self._setting)] = message.payload.decode(errors="replace")
             self._put("settings", dict(self._settings))
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
 
+from edge.config.places_toml import places_toml
 from edge.mqtt.keypoints import keypoints_out
 from edge.pipeline.seams import Update
 from edge.rules.aim import Aim
@@ -152,7 +153,14 @@ class Hub:
 
 def encode_places(places: Places) -> bytes:
     """The data of `places`, also in the answers about them."""
-    return msgspec.json.encode({"zones": places.zones, "lines": places.lines, "changed": places.changed, "toml": ""})
+    return msgspec.json.encode(
+        {
+            "zones": places.zones,
+            "lines": places.lines,
+            "changed": places.changed,
+            "toml": places_toml(places.zones, places.lines),
+        }
+    )
 
 
 async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:

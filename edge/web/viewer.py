@@ -25,6 +25,7 @@ class Viewer:
         if name == "event":
             self._events.append(message)
         else:
+            self._slots.pop(name, None)  # messages keep the order in which they came
             self._slots[name] = message
         self._ready.set()
 

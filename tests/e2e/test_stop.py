@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.service.assembly import TICK_S
-from edge.service.run import STOP_S
+from edge.service.context import STOP_S
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.delegate import StandIn
 from tests.support.processes import children, is_gone

@@ -1,0 +1,133 @@
+"""The page: what it shows of a running sensor, and what it does to it."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from edge.config import Config, Line, Zone
+from edge.config.settings import SETTINGS, is_switch, limits_of
+from edge.errors import RequestError
+from edge.mqtt.messages import Health
+from edge.mqtt.publisher import Publisher
+from edge.mqtt.topics import Topics
+from edge.pipeline.seams import Sink
+from edge.pipeline.shutter import Shutter
+from edge.service.calls import Calls
+from edge.service.control import Handler
+from edge.service.settings import Settings
+from edge.types import Image, Message
+from edge.web.feed import Feed
+from edge.web.metrics import Metrics
+from edge.web.seams import Pictures, Places
+
+LONGEST_CLOSE_S = 0.3  # of the time in which all parts must close
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageSensor:
+    """The sensor, as the thread of the page sees it: `edge.web.seams.Sensor`."""
+
+    calls: Calls
+    settings: Settings
+    requests: Mapping[str, Handler]
+    publisher: Publisher
+    read_health: Callable[[], Health]
+    shutter: Shutter | None
+
+    @property
+    def connected(self) -> bool:
+        return self.publisher.connection.connected
+
+    def set(self, name: str, text: str) -> "Future[None]":
+        return self.calls.submit(lambda: self.settings.set(name, text))
+
+    def request(self, name: str) -> "Future[Any]":
+        return self.calls.submit(self.requests[name])
+
+    def use_places(self, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Future[None]":
+        return self.calls.submit(lambda: self.settings.use_places(zones, lines))
+
+    def reset_places(self) -> "Future[None]":
+        return self.calls.submit(self.settings.reset_places)
+
+    def health(self) -> "Future[Health]":
+        return self.calls.submit(self.read_health)
+
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        return {name: limits_of(name) for name in SETTINGS if not is_switch(name)}
+
+    def open_pictures(self) -> str:
+        return self._checked_shutter().open()
+
+    def close_pictures(self, token: str) -> None:
+        if self.shutter:
+            self.shutter.close(token)
+
+    def picture(self, token: str, after: int) -> tuple[int, bytes] | None:
+        return self._checked_shutter().picture(token, after)
+
+    def _checked_shutter(self) -> Shutter:
+        if self.shutter is None:
+            remedy = "set it in the configuration, and restart the service"
+            raise RequestError("privacy.allow_pictures", "pictures are not allowed", remedy)
+        return self.shutter
+
+
+class Page:
+    """The parts of the page that the main thread has."""
+
+    def __init__(self, config: Config, publisher: Publisher, topics: Topics) -> None:
+        self.feed = Feed(topics)
+        self.metrics = Metrics(topics)
+        self.calls = Calls()
+        self.shutter: Shutter | None = None
+        if config.privacy.allow_pictures:
+            self.shutter = Shutter(_jpeg, mirror=config.camera.mirror, on=config.camera.enabled)
+            self.shutter.changed = lambda watched: self.feed.use_pictures(Pictures(allowed=True, watched=watched))
+            self.feed.use_pictures(Pictures(allowed=True))
+        self._publisher = publisher
+        self._config = config
+        publisher.tap = self._tap
+
+    @property
+    def sinks(self) -> list[Sink]:
+        return [self.feed, self.metrics]
+
+    def show_places(self, config: Config, *, changed: bool) -> None:
+        """Show these zones and lines; `changed` says whether they differ from the configuration file."""
+        self.feed.use_places(Places(config.zones, config.lines, changed))
+
+    def open(
+        self,
+        settings: Settings,
+        requests: Mapping[str, Handler],
+        read_health: Callable[[], Health],
+        stack: ExitStack,
+        left_s: Callable[[], float],
+    ) -> None:
+        """Start to serve the page, and register how it closes. Raises ConfigError."""
+        from edge.web.server import WebServer  # noqa: PLC0415 - asyncio takes time and memory
+
+        sensor = PageSensor(self.calls, settings, requests, self._publisher, read_health, self.shutter)
+        server = WebServer(
+            self._config.web,
+            feed=self.feed,
+            sensor=sensor,
+            device_id=self._config.device.topic_id,
+            render=self.metrics.render,
+        )
+        stack.callback(lambda: server.close(min(left_s(), LONGEST_CLOSE_S)))
+        stack.callback(self.calls.close)
+        server.start()
+
+    def _tap(self, message: Message) -> None:
+        self.feed.message(message)
+        self.metrics.message(message)
+
+
+def _jpeg(image: Image) -> bytes:
+    from edge.drawing.jpeg_writer import jpeg  # noqa: PLC0415 - few pages ever show a picture, which needs Pillow
+
+    return jpeg(image)
