@@ -64,6 +64,7 @@ def _frames(health: Health) -> Iterator[Metric]:
 def _camera(health: Health) -> Iterator[Metric]:
     states = {state: state == health.camera for state in get_args(Camera)}
     yield _gauges("camera", "Condition of the camera: 1 for the present one.", "state", states)
+    yield _gauge("pictures_watched", "Whether the page shows the picture of the camera now.", health.pictures)
     yield _counter("camera_reopened", "Times that the camera was reopened after a failure.", health.camera_reopened)
 
 

@@ -145,6 +145,11 @@ def test_exactly_one_condition_of_the_camera_is_1() -> None:
         assert [state for state, value in states.items() if value] == [(camera,)]
 
 
+def test_a_viewer_of_the_picture_is_seen() -> None:
+    assert rendered(Metrics(TOPICS), pictures=True)["edge_pose_pictures_watched"] == {(): 1}
+    assert rendered(Metrics(TOPICS), pictures=False)["edge_pose_pictures_watched"] == {(): 0}
+
+
 def test_broker_backend_and_machine_are_those_of_health() -> None:
     found = rendered(
         Metrics(TOPICS), connected=False, connects=4, messages_dropped=17, camera_reopened=2, backend="edgetpu",
