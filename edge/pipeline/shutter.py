@@ -112,8 +112,9 @@ class Shutter:
                 return
             step = -(-frame.image.shape[1] // WIDTH_PX)
             image = frame.image[::step, ::step]
-            self._picture = _Picture(frame.sequence, np.ascontiguousarray(image[:, ::-1] if self._mirror else image))
-            self._next_s = now_s + PERIOD_S
+            self._picture = _Picture(frame.sequence, np.array(image[:, ::-1] if self._mirror else image, order="C"))
+            # Counted from the due time, so that frames that come slightly late do not lower the rate.
+            self._next_s = max(self._next_s, now_s - PERIOD_S) + PERIOD_S
 
     def picture(self, token: str, after: int) -> tuple[int, bytes] | None:
         """The newest picture: the number of its frame, and a JPEG. None if it is not newer than frame `after`.
