@@ -197,10 +197,10 @@ class Fallback:
         reason = f"{before}{error}; tried again at least every {self._retry_s:g} s"
         detail = f"{self._setting}; on the CPU: {reason}"
         if detail != self.selected.state.detail:
-            # Most machines have no Coral: its absence is a warning only if it worked before.
-            level = logging.INFO if isinstance(error, AbsentError) and not self._failures else logging.WARNING
-            if not self._closed.is_set():  # closing fails the inference that is under way
-                log.log(level, "the CPU is used: %s", reason)
+            if isinstance(error, AbsentError) and not self._failures:  # as on most machines
+                log.info("the network runs on the CPU; a Coral would be used, and none is attached")
+            elif not self._closed.is_set():  # closing fails the inference that is under way
+                log.warning("the CPU is used: %s", reason)
             now = self.selected.state
             since_s = now.since_s if now.backend == "cpu" and now.code is not ReasonCode.STARTING else time.time()
             self.selected = Selected(self._cpu, State("cpu", code, detail, since_s))
