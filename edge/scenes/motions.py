@@ -64,32 +64,35 @@ def creep(room: float) -> list[MotionFrame]:
     return [(STAND, x) for x in xs]
 
 
+GLANCE = make_posture((-12, 0, 0, -10))
+HAND_OUT = make_posture((-12, 0, 0, 6), right_arm=(0, 62, 0, 172))
+HAND_ACROSS = make_posture((-12, 0, 0, 6), right_arm=(0, 58, 0, 138))
+
+
 def wave(_room: float) -> list[MotionFrame]:
     """Stand, look around, wave with the right hand."""
-    glance = make_posture((-12, 0, 0, -10))
-    out = make_posture((-12, 0, 0, 6), right_arm=(0, 62, 0, 172))
-    across = make_posture((-12, 0, 0, 6), right_arm=(0, 58, 0, 138))
-    waving = [(6, p, 0.0) for p in (out, across) * 4]
-    return interpolate((15, STAND, 0), (15, glance, 0), (10, STAND, 0), *waving, (10, out, 0))
+    waving = [(6, p, 0.0) for p in (HAND_OUT, HAND_ACROSS) * 4]
+    return interpolate((15, STAND, 0), (15, GLANCE, 0), (10, STAND, 0), *waving, (10, HAND_OUT, 0))
+
+
+BOW = make_posture((-6, 0, 36, 4), (30, 8, 40, 5), (30, 8, 40, 5), (46, 8, -24, 0), (46, 8, -24, 0))
+SEATED = make_posture((0, 0, 2, 0), *[(12, 10, 58, 0)] * 2, *[(84, 16, -14, -2)] * 2)
 
 
 def sit(_room: float) -> list[MotionFrame]:
     """Sit down, stay, get up."""
-    arm, leg = (12, 10, 58, 0), (84, 16, -14, -2)
-    bow = make_posture((-6, 0, 36, 4), (30, 8, 40, 5), (30, 8, 40, 5), (46, 8, -24, 0), (46, 8, -24, 0))
-    seated = make_posture((0, 0, 2, 0), arm, arm, leg, leg)
-    return interpolate((30, STAND, 0), (8, STAND, 0), (8, bow, 0), (45, seated, 0), (8, seated, 0), (8, bow, 0))
+    return interpolate((30, STAND, 0), (8, STAND, 0), (8, BOW, 0), (45, SEATED, 0), (8, SEATED, 0), (8, BOW, 0))
 
 
+STAGGER = make_posture((6, 14, 0, 0), (0, 50, 20, 60), (0, 40, 10, 50), (0, 8, 0, 6), (10, 3, -20, 2))
+CROUCH = make_posture((6, 24, 20, 0), (40, 20, 50, 10), (40, 20, 50, 10), (70, 8, -40, 4), (70, 8, -40, 4))
 LIE = make_posture((0, 88, 0, 0), (50, 0, 70, 0), (14, 4, 40, -4), (16, -2, -16, -1), (8, 2, -6, 0))
 
 
 def fall(_room: float) -> list[MotionFrame]:
     """Stand, stagger, fall to the right, lie, get up."""
-    stagger = make_posture((6, 14, 0, 0), (0, 50, 20, 60), (0, 40, 10, 50), (0, 8, 0, 6), (10, 3, -20, 2))
-    crouch = make_posture((6, 24, 20, 0), (40, 20, 50, 10), (40, 20, 50, 10), (70, 8, -40, 4), (70, 8, -40, 4))
-    down = (6, STAND, -0.2), (9, stagger, -0.12), (60, LIE, 0.2)
-    return interpolate((30, STAND, -0.2), *down, (14, LIE, 0.2), (12, crouch, 0))
+    down = (6, STAND, -0.2), (9, STAGGER, -0.12), (60, LIE, 0.2)
+    return interpolate((30, STAND, -0.2), *down, (14, LIE, 0.2), (12, CROUCH, 0))
 
 
 def lie(_room: float) -> list[MotionFrame]:

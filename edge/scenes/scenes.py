@@ -15,6 +15,7 @@ from edge.errors import ConfigError
 from edge.scenes.figure import Colour, Outfit, Posture, mirrored, paint_figure
 from edge.scenes.motions import Motion, creep, fall, lie, sit, walk, wave
 from edge.scenes.room import BRIGHTEST, DARKEST, Chair, paint_room
+from edge.scenes.tour import CHAIR, far, near
 from edge.types import Array, Floats, Image
 
 SCENE_FPS = 15
@@ -29,13 +30,14 @@ class Actor:
     size: float = 0.75  # body height as a share of the height of the frame; a smaller person stands farther away
     start: float = 0.0  # position in the motion, 0..1
     stage: float = 1.0  # width of the space to move in, as a share of the width of the frame
-    chair: bool = False  # stands behind the person
+    chair: float | None = None  # where a chair of the person's size stands, as a share of the width of the frame
+    scripted: bool = False  # begins at the start of the motion and is never mirrored, whatever the seed
 
 
 SCENES: dict[str, tuple[Actor, ...]] = {
     "walk": (Actor(walk),),
     "wave": (Actor(wave),),
-    "sit": (Actor(sit, chair=True),),
+    "sit": (Actor(sit, chair=0.5),),
     "fall": (Actor(fall),),
     "lie": (Actor(lie),),
     "two": (Actor(walk, size=0.68, start=0.6), Actor(walk, size=0.58)),
@@ -46,6 +48,7 @@ SCENES: dict[str, tuple[Actor, ...]] = {
     ),
     "slow": (Actor(creep),),
     "empty": (),
+    "tour": (Actor(near, size=0.74, scripted=True), Actor(far, size=0.62, chair=CHAIR, scripted=True)),
 }  # the nearest person of each scene comes first
 
 # Each person gets one colour of each palette at random.
@@ -63,6 +66,7 @@ NOISE_PLACES = 1 << 16  # in the pool of noise at which a strip of the frame may
 STRIP_BYTES = 1 << 16
 SHADOW = 40
 CACHE_BYTES = 12_000_000
+UNUSED_FRAMES = 200  # after which a stamp makes room for a new one; longer than the loops of most motions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +83,7 @@ class _Person:
     loop: list[tuple[Posture, int]]  # one item per frame, with the column of the point below the hips
     ground_px: int  # the row of that point
     stature_px: float
+    chair_px: int | None  # the column of its middle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +102,10 @@ class _Stamp:
     body: _Layer  # 0 outside the person
     shadow: _Layer  # to be subtracted from the floor
     truth: Truth  # relative to the point below the hips
+
+    @property
+    def nbytes(self) -> int:
+        return self.body.pixels.nbytes + self.shadow.pixels.nbytes
 
 
 def open_scene(name: str, *, width: int, height: int, seed: int = 0, painted: tuple[int, int] | None = None) -> "Scene":
@@ -119,6 +128,7 @@ class Scene:
         self, actors: tuple[Actor, ...], width: int, height: int, seed: int, painted: tuple[int, int] | None = None
     ) -> None:
         self.width, self.height = painted or (width, height)
+        self.scripted = any(actor.scripted for actor in actors)
         self._scale = self.height / height
         self.cached_bytes = 0
         rng = np.random.RandomState(seed)  # numpy promises never to change the numbers of this generator
@@ -130,12 +140,13 @@ class Scene:
         self._noise: Image = pool.round().clip(0, NOISE_MOST).astype(np.uint8)
         self._people = [_scaled(person, self._scale) for person in _cast(actors, width, height, rng)]
         chairs = [
-            Chair(person.loop[0][1], person.ground_px, person.stature_px)
-            for actor, person in zip(actors, self._people, strict=True)
-            if actor.chair
+            Chair(person.chair_px, person.ground_px, person.stature_px)
+            for person in self._people
+            if person.chair_px is not None
         ]
         self._room, self._plain = paint_room(self.width, self.height, chairs)
         self._stamps: dict[tuple[int, bytes], _Stamp] = {}
+        self._used: dict[tuple[int, bytes], int] = {}  # the last frame that each of them was in
 
     def paint(self, sequence: int, into: Image) -> None:
         """Paint frame number `sequence` into every pixel of `into`, uint8 (height, width, 3) RGB."""
@@ -176,12 +187,20 @@ class Scene:
             stamp = self._stamps.get(key)
             if stamp is None:
                 stamp = _stamp(person, posture, self._plain)
-                size = sum(layer.pixels.nbytes for layer in (stamp.body, stamp.shadow))
-                # Motions are loops, so evicting the oldest stamp would evict the one that is needed next.
-                if self.cached_bytes + size <= CACHE_BYTES:
-                    self._stamps[key] = stamp
-                    self.cached_bytes += size
+                self._keep(key, stamp, sequence)
+            else:
+                self._used[key] = sequence
             yield stamp, x, person.ground_px
+
+    def _keep(self, key: tuple[int, bytes], stamp: _Stamp, sequence: int) -> None:
+        """Keep a stamp if there is room. Motions are loops, so the oldest stamp may be the one that is needed next."""
+        if self.cached_bytes + stamp.nbytes > CACHE_BYTES:
+            for unused in [one for one, used in self._used.items() if abs(sequence - used) > UNUSED_FRAMES]:
+                del self._used[unused]
+                self.cached_bytes -= self._stamps.pop(unused).nbytes
+        if self.cached_bytes + stamp.nbytes <= CACHE_BYTES:
+            self._stamps[key], self._used[key] = stamp, sequence
+            self.cached_bytes += stamp.nbytes
 
     def _expose(self, sequence: int, image: Image) -> None:
         """Add light, which changes slowly, and noise."""
@@ -204,23 +223,32 @@ def _cast(actors: tuple[Actor, ...], width: int, height: int, rng: np.random.Ran
         skin, hair, shirt, trousers, shoes = (colours[index % len(colours)] for colours in wardrobe)
         outfit = Outfit(skin, hair, shirt, trousers, shoes, long_hair=bool(rng.randint(2)))
         stature_px = min(actor.size * height, 0.7 * width)
+        mirror = flip and not actor.scripted
         frames = actor.motion(min(actor.x, 1 - actor.x, actor.stage / 2) * width / stature_px - 0.25)
-        start = int((actor.start + late) * len(frames)) % len(frames)
+        start = 0 if actor.scripted else int((actor.start + late) * len(frames)) % len(frames)
         loop: list[tuple[Posture, int]] = []
         for posture, x in frames[start:] + frames[:start]:
             x_px = round(actor.x * width + x * stature_px)
             # Rounded, so that postures repeat and fewer are painted. Adding 0 turns -0 into 0, whose bytes differ.
-            rounded = np.round((mirrored(posture) if flip else posture) * 2) / 2 + 0.0
-            loop.append((rounded, width - 1 - x_px if flip else x_px))
-        people.append(_Person(outfit, loop, round((0.42 + 0.64 * actor.size) * height), stature_px))
+            rounded = np.round((mirrored(posture) if mirror else posture) * 2) / 2 + 0.0
+            loop.append((rounded, width - 1 - x_px if mirror else x_px))
+        chair_px = None if actor.chair is None else round(actor.chair * width)
+        if chair_px is not None and mirror:
+            chair_px = width - 1 - chair_px
+        people.append(_Person(outfit, loop, round((0.42 + 0.64 * actor.size) * height), stature_px, chair_px))
     return people
 
 
 def _scaled(person: _Person, scale: float) -> _Person:
     if scale == 1:
         return person
-    loop = [(posture, round((x + 0.5) * scale - 0.5)) for posture, x in person.loop]
-    return _Person(person.outfit, loop, round((person.ground_px + 0.5) * scale - 0.5), person.stature_px * scale)
+
+    def scaled(px: int) -> int:
+        return round((px + 0.5) * scale - 0.5)
+
+    loop = [(posture, scaled(x)) for posture, x in person.loop]
+    chair_px = None if person.chair_px is None else scaled(person.chair_px)
+    return _Person(person.outfit, loop, scaled(person.ground_px), person.stature_px * scale, chair_px)
 
 
 def _stamp(person: _Person, posture: Posture, plain: Image) -> _Stamp:
