@@ -23,7 +23,7 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready  ## Run the sensor on a painted person, with a broker of its own; Ctrl-C ends it
+demo: $(VENV)/ready  ## Run the sensor on painted people, with a broker and a page of its own; Ctrl-C ends it
 	@$(BIN)/edge-pose demo $(ARGS)
 
 test: $(VENV)/ready  ## Run all tests; installs mosquitto, ffmpeg and a C compiler where apt can

@@ -1,15 +1,14 @@
-"""`edge-pose demo`: run the real service, a broker and a subscriber on this machine."""
+"""`edge-pose demo`: run the real service with its page, a broker, and a subscriber on this machine."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -17,18 +16,16 @@ from rich.text import Text
 
 from edge.camera import named_by_option, open_source
 from edge.camera.feed import redact_url
+from edge.cli import demo_sensor
+from edge.cli.demo_sensor import LOOPBACK, PAGE_PORT, STOP_S, TOUR, Page
 from edge.cli.demo_view import Lines, Screen, View
-from edge.config import Camera, Mqtt, host_and_port, variable_of
-from edge.config.load import ENV_PREFIX
+from edge.config import Camera, Mqtt, host_and_port
 from edge.errors import EXIT_FAILURE, EXIT_OK, BrokerError, ConfigError, pip_install
 from edge.mqtt.failures import UNANSWERED
 from edge.mqtt.subscription import Subscription
 from edge.mqtt.topics import Topics
-from edge.system.library_notes import NOTE
 
-LOOPBACK = "127.0.0.1"
 BROKER_S = 10.0  # for connecting to the broker
-STOP_S = 5.0  # for the service to stop
 SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 # The configuration of rumqttd, the broker in iotcore: one MQTT 5 listener on loopback, with small limits.
@@ -55,16 +52,15 @@ dynamic_filters = true
 """
 
 
-def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) -> int:
+def run(broker: str | None, frames: int, source: str, *, as_json: bool = False, browser: bool = True) -> int:
     """Show messages until Ctrl-C, or `frames` of them; returns the exit code.
 
-    On a terminal, unless `as_json`, a table shows the newest message; otherwise each message is one line.
-    Leaves no messages on a `broker` given by the user. Raises UsageError, ConfigError, BrokerError, CameraError.
+    On a terminal, unless `as_json`, a table shows the newest message, and a `browser` opens the page if this is a
+    desktop; otherwise each message is one line. Leaves no messages on a `broker` given by the user.
+    Raises UsageError, ConfigError, BrokerError, CameraError.
     """
     out = Console(highlight=False, soft_wrap=True)
     lines = as_json or not out.is_terminal
-    # Standard output receives only messages, so that it can be piped.
-    notes = Console(stderr=True, highlight=False, soft_wrap=True) if lines else out
     # Each signal must also stop the service and the broker. Shells disable SIGINT for programs in the background.
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
@@ -74,25 +70,37 @@ def run(broker: str | None, frames: int, source: str, *, as_json: bool = False) 
         mqtt = Mqtt(host=host, port=port)
         device_id = f"demo-{os.getpid()}"  # must differ from the ID of this machine's own sensor
         topics = Topics(mqtt.base_topic, device_id)
-        subscription = _subscribe(mqtt, topics)
-        path = f": {redact_url(source)} → PoseNet → mqtt://{host}:{port}"
-        notes.print(Text.assemble(("edge-pose demo", "bold"), path))
-        notes.print(f"Listen along: mosquitto_sub -h {host} -p {port} -t '{mqtt.base_topic}/#' -v", style="dim")
-        notes.print(f"Events: {_this_command()} watch --events --host {host}:{port}", style="dim")
-        service = _start_service(mqtt, device_id, source, state)
-        log = threading.Thread(target=_print_log, args=(service, notes), daemon=True)
+        # Standard output receives only messages, so that it can be piped.
+        notes = Console(stderr=True, highlight=False, soft_wrap=True)
+        view: View = Lines(out, notes) if lines else Screen(out, topics, is_tour=source == TOUR)
+        subscription = _subscribe(mqtt, [topics.below(name) for name in view.topics])
+        for line in _header(mqtt, source):
+            view.note(line)
+        page = Page(demo_sensor.free_port(PAGE_PORT))
+        service = demo_sensor.start(demo_sensor.settings_of(mqtt, device_id, source, page.port), state)
+        log = threading.Thread(target=demo_sensor.read_log, args=(service, view.note), daemon=True)
         log.start()
         try:
-            return _show(subscription, service, Lines(out, notes) if lines else Screen(out), frames)
+            return _show(subscription, service, view, page, frames, browser=browser and not lines)
         finally:
             for number in SIGNALS:  # a second Ctrl-C must not interrupt the cleanup
                 signal.signal(number, signal.SIG_IGN)
             # On Ctrl-C, the terminal has signalled the service as well. A second signal does no harm.
-            _stop(service)
+            demo_sensor.stop(service)
             log.join(STOP_S)
             if broker is not None and subscription.clear(topics.retained):
-                notes.print(f"{host}:{port} still has retained messages under {topics.root}/", style="red")
+                with suppress(OSError):  # the terminal was closed
+                    view.note(Text(f"{host}:{port} still has retained messages under {topics.root}/", "red"))
             subscription.close()
+
+
+def _header(mqtt: Mqtt, source: str) -> list[Text]:
+    where = f"{mqtt.host}:{mqtt.port}"
+    return [
+        Text.assemble(("edge-pose demo", "bold"), f": {redact_url(source)} → PoseNet → mqtt://{where}"),
+        Text(f"Listen along: mosquitto_sub -h {mqtt.host} -p {mqtt.port} -t '{mqtt.base_topic}/#' -v", "dim"),
+        Text(f"Events: {_this_command()} watch --events --host {where}", "dim"),
+    ]
 
 
 def _this_command() -> str:
@@ -101,9 +109,9 @@ def _this_command() -> str:
     return str(called) if called.name == "edge-pose" else "edge-pose"
 
 
-def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:
-    """A connected subscription to the keypoints. Raises BrokerError."""
-    subscription = Subscription(mqtt, [topics.keypoints])
+def _subscribe(mqtt: Mqtt, topics: list[str]) -> Subscription:
+    """A connected subscription to the topics. Raises BrokerError."""
+    subscription = Subscription(mqtt, topics)
     connection = subscription.connection
     if connection.tried.wait(BROKER_S) and connection.failure is None:
         return subscription
@@ -114,65 +122,29 @@ def _subscribe(mqtt: Mqtt, topics: Topics) -> Subscription:
     raise BrokerError(f"--broker {mqtt.host}:{mqtt.port}", failure.problem, remedy)
 
 
-def _show(subscription: Subscription, service: "subprocess.Popen[str]", view: View, frames: int) -> int:
-    """Show messages until Ctrl-C, or `frames` of them, or the service ends; returns the exit code."""
+def _show(  # noqa: PLR0913 - the parts of the demo
+    subscription: Subscription, service: "subprocess.Popen[str]", view: View, page: Page, frames: int, *, browser: bool
+) -> int:
+    """Show messages until Ctrl-C, or `frames` frames, or the service ends; returns the exit code."""
     count = 0
     try:
         while not frames or count < frames:
             message = subscription.next(timeout_s=0.5)
+            if page.has_come_up():
+                view.page(page.url)
+                if browser:
+                    demo_sensor.open_browser(page.url)
             if message is not None:
-                count += 1
-                view.show(message.payload, time.monotonic())
+                count += view.show(message, time.monotonic())
             elif service.poll() is not None:
                 break
     except KeyboardInterrupt:
         pass
     finally:
-        view.end(count)
+        with suppress(OSError):  # the terminal was closed
+            view.end(count)
     # The service never ends by itself, because files are looped. If it has ended, it has failed and logged the reason.
     return EXIT_OK if service.returncode is None else max(service.returncode, EXIT_FAILURE)
-
-
-def _start_service(mqtt: Mqtt, device_id: str, source: str, state: str) -> "subprocess.Popen[str]":
-    """Start the service with default settings except for the demo's own, which are environment variables.
-
-    It keeps its state in the folder `state`.
-    """
-    settings = {
-        "device.id": device_id,
-        "camera.source": source,
-        "camera.loop": "true",
-        "mqtt.host": mqtt.host,
-        "mqtt.port": str(mqtt.port),
-        "home_assistant.enabled": "false",
-    }
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(ENV_PREFIX)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "edge", "run", "--config", os.devnull, "--log-level", "warning"],
-        env=inherited | {variable_of(key): value for key, value in settings.items()} | {"STATE_DIRECTORY": state},
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    )
-
-
-def _print_log(service: "subprocess.Popen[str]", notes: Console) -> None:
-    """Print the service's warnings and errors until it ends. `notes` keeps them from disturbing the table."""
-    assert service.stderr is not None
-    with service.stderr:
-        for line in service.stderr:
-            if not line.startswith(NOTE):
-                notes.print(line.rstrip(), markup=False, emoji=False)
-
-
-def _stop(service: "subprocess.Popen[str]") -> None:
-    if service.poll() is None:
-        service.send_signal(signal.SIGTERM)
-    try:
-        service.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        service.kill()
-        service.wait()
 
 
 @contextmanager
@@ -187,16 +159,9 @@ def _broker(given: str | None) -> Iterator[tuple[str, int]]:
     except ImportError:
         problem, remedy = "the demo's own broker is not installed", "or name a broker with --broker HOST"
         raise ConfigError("iotcore", problem, f"run {pip_install('demo')}, {remedy}") from None
-    port_number = _free_port()
+    port_number = demo_sensor.free_port()
     with tempfile.TemporaryDirectory(prefix="edge-pose-broker-") as folder:
         config = Path(folder) / "broker.toml"
         config.write_text(_BROKER_TOML.format(host=LOOPBACK, port=port_number), encoding="utf-8")
         with EmbeddedBroker(config_path=str(config)):
             yield LOOPBACK, port_number
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,8 +10,12 @@ POSTURES = "standing", "sitting", "lying"
 
 
 def event_line(device: str, event: EventOut) -> Text:
+    return Text.assemble((_start(event.time, device, event.seq), "dim"), event_in_words(event))
+
+
+def event_in_words(event: EventOut) -> Text:
     style = "bold red" if (event.rule, event.event_type) in ALARMS else STYLES.get(event.rule, "green")
-    return Text.assemble((_start(event.time, device, event.seq), "dim"), (in_words(event), style))
+    return Text(in_words(event), style)
 
 
 def state_line(device: str, state: StateOut) -> Text:

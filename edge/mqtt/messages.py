@@ -203,6 +203,7 @@ class Health(Payload, frozen=True):
 
 # Created at import, because msgspec swallows KeyboardInterrupt while it inspects a new type.
 read_keypoints = msgspec.json.Decoder(Keypoints).decode
+read_health = msgspec.json.Decoder(Health).decode
 
 
 def size_out(frame: Frame) -> Size:

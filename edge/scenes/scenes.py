@@ -15,7 +15,7 @@ from edge.errors import ConfigError
 from edge.scenes.figure import Colour, Outfit, Posture, mirrored, paint_figure
 from edge.scenes.motions import Motion, creep, fall, lie, sit, walk, wave
 from edge.scenes.room import BRIGHTEST, DARKEST, Chair, paint_room
-from edge.scenes.tour import CHAIR, far, near
+from edge.scenes.tour import BEGIN, CHAIR, far, near
 from edge.types import Array, Floats, Image
 
 SCENE_FPS = 15
@@ -31,7 +31,7 @@ class Actor:
     start: float = 0.0  # position in the motion, 0..1
     stage: float = 1.0  # width of the space to move in, as a share of the width of the frame
     chair: float | None = None  # where a chair of the person's size stands, as a share of the width of the frame
-    scripted: bool = False  # begins at the start of the motion and is never mirrored, whatever the seed
+    scripted: bool = False  # begins exactly at `start` and is never mirrored, whatever the seed
 
 
 SCENES: dict[str, tuple[Actor, ...]] = {
@@ -48,7 +48,10 @@ SCENES: dict[str, tuple[Actor, ...]] = {
     ),
     "slow": (Actor(creep),),
     "empty": (),
-    "tour": (Actor(near, size=0.74, scripted=True), Actor(far, size=0.62, chair=CHAIR, scripted=True)),
+    "tour": (
+        Actor(near, size=0.74, start=BEGIN, scripted=True),
+        Actor(far, size=0.62, start=BEGIN, scripted=True, chair=CHAIR),
+    ),
 }  # the nearest person of each scene comes first
 
 # Each person gets one colour of each palette at random.
@@ -225,7 +228,8 @@ def _cast(actors: tuple[Actor, ...], width: int, height: int, rng: np.random.Ran
         stature_px = min(actor.size * height, 0.7 * width)
         mirror = flip and not actor.scripted
         frames = actor.motion(min(actor.x, 1 - actor.x, actor.stage / 2) * width / stature_px - 0.25)
-        start = 0 if actor.scripted else int((actor.start + late) * len(frames)) % len(frames)
+        begin = actor.start + (0 if actor.scripted else late)
+        start = int(begin * len(frames)) % len(frames)
         loop: list[tuple[Posture, int]] = []
         for posture, x in frames[start:] + frames[:start]:
             x_px = round(actor.x * width + x * stature_px)

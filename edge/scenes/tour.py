@@ -51,11 +51,13 @@ STOPS = (
     Stop("sit", "a person sits down on a chair and gets up"),
     Stop("fall", "a person falls, lies there, and gets up"),
 )
+FIRST = 45  # the frame of the first scene with which the tour begins: a person is in view
+BEGIN = FIRST / (STOP_FRAMES * len(STOPS))
 
 
 def stop_at(frame: int) -> Stop:
     """The scene that a frame of the tour belongs to."""
-    return STOPS[frame // STOP_FRAMES % len(STOPS)]
+    return STOPS[(FIRST + frame) // STOP_FRAMES % len(STOPS)]
 
 
 def near(room: float) -> list[MotionFrame]:
@@ -103,7 +105,7 @@ def _wave(edge: float) -> list[MotionFrame]:
     return [
         *_walk(edge + OUTSIDE, x, 3),
         *_act(-1, x, (8, GLANCE, x), (8, STAND, x), *waving, (10, UP, x), (8, STAND, x), *other, (1, STAND, x)),
-        *_leave(x, edge + OUTSIDE, 3),
+        *_leave(x, edge + OUTSIDE, 2),
     ]
 
 
@@ -124,7 +126,7 @@ def _fall(edge: float) -> list[MotionFrame]:
     return [
         *_walk(-edge - OUTSIDE, -0.2, 2),
         *_act(1, -0.2, (20, STAND, -0.2), *down, (14, LIE, 0.2), (12, CROUCH, 0), (24, STAND, 0)),
-        *_leave(0, -edge - OUTSIDE, 3),
+        *_leave(0, -edge - OUTSIDE, 2),
     ]
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,18 +13,31 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from msgspec.structs import replace
+from rich.console import Console, ConsoleDimensions, RenderableType
+from rich.text import Text
 
-from edge.cli.demo_view import SAMPLE_AFTER, Screen, sample, table
+from edge.cli import demo_sensor
+from edge.cli.demo_sensor import Page, free_port, settings_of
+from edge.cli.demo_table import LEAST_EVENTS, Live, sample
+from edge.cli.demo_view import SAMPLE_AFTER, Screen, page_line
+from edge.config import Mqtt, load, variable_of
 from edge.errors import EXIT_FAILURE, EXIT_USAGE
 from edge.mqtt import messages
+from edge.mqtt.events import EventOut, PersonOut, StateOut, ZoneOut, unknown_state
 from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
 from edge.mqtt.topics import Topics
+from edge.rules.values import Posture
+from edge.scenes.scenes import SCENES
+from edge.scenes.tour import STOPS
 from edge.skeleton import PARTS
+from edge.types import Message
 from tests.support import ROOT
 from tests.support.brokers import LOOPBACK, Mosquitto
 from tests.support.sensor import ear, retained, run_edge
 from tests.support.waiting import LONG_S, until
+
+TOPICS = Topics("edge-pose", "demo")
 
 
 def keypoints(*ids: int | None) -> Keypoints:
@@ -42,26 +56,79 @@ def keypoints(*ids: int | None) -> Keypoints:
     )
 
 
-def printed(item: object) -> str:
-    """The output on a terminal of 80 columns."""
-    console = Console(file=io.StringIO(), width=80, color_system=None)
+def state(*persons: PersonOut) -> StateOut:
+    zones = {"armchair": ZoneOut(occupied=bool(persons), people=len(persons), dwell_s=0.0)}
+    known = {"present": bool(persons), "people": len(persons), "zones": zones, "persons": persons}
+    return replace(unknown_state(0), **known)
+
+
+def person(id_: int, posture: Posture, *zones: str) -> PersonOut:
+    return PersonOut(id=id_, posture=posture, zones=zones, since=messages.timestamp(0))
+
+
+def event(number: int) -> EventOut:
+    return EventOut(
+        v=messages.SCHEMA_VERSION, id=str(number), event_type="confirmed", rule="fall", person=number, zone=None,
+        seq=1, time=messages.timestamp(0), started=messages.timestamp(0), duration_s=2.0, confidence=0.9,
+        reasons=("torso 86 degrees from upright", "dropped 0.7 body heights in 0.2 s", "down for 2.0 s"),
+    )  # fmt: skip
+
+
+def printed(item: RenderableType, width: int = 80, height: int = 24) -> list[str]:
+    """The lines on a terminal of this size."""
+    console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
     console.print(item)
     assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return console.file.getvalue().splitlines()
 
 
-def test_the_table_has_a_row_per_person_by_id_and_fits_80_columns() -> None:
-    header, titles, *rows = printed(table(keypoints(None, 12, 3), 1234.5)).splitlines()
-    assert "1234.5 fps" in header
-    assert "3 people" in header
-    assert "inference 1234.6 ms" in header
-    assert titles.split()[:4] == ["id", "score", "seen", "box"]
-    assert [row.split()[0] for row in rows] == ["3", "12", "–"]
-    assert all("1920,1080" in row for row in rows), "no column is cut off"
+def people(lines: list[str]) -> list[list[str]]:
+    """The rows of the table."""
+    titles = next(number for number, line in enumerate(lines) if line.startswith("id "))
+    end = next(number for number, line in enumerate(lines) if line.startswith("events "))
+    return [line.split() for line in lines[titles + 1 : end]]
 
 
-def test_the_table_of_an_empty_room_says_so() -> None:
-    assert "no person" in printed(table(keypoints(), None))
+@pytest.mark.parametrize(("width", "ankles"), [(80, False), (120, True)])
+def test_the_live_view_has_a_row_per_person_by_id_and_fits_the_terminal(width: int, ankles: bool) -> None:
+    view = Live(
+        url="http://127.0.0.1:8077/",
+        fps=1234.5,
+        keypoints=keypoints(None, 12, 3),
+        state=state(person(3, "lying", "armchair"), person(12, "standing")),
+        stop=STOPS[3],
+    )
+    view.events.extend(map(event, range(20)))
+    lines = printed(view, width)
+    assert max(map(len, lines)) <= width
+    assert view.url in lines[0]
+    assert "1234.5 fps  3 people  inference 1234.6 ms" in lines[1]
+    assert STOPS[3].words in lines[2]
+    assert [row[0] for row in people(lines)] == ["3", "12", "–"]
+    assert people(lines)[0][1:3] == ["lying", "armchair"]
+    assert all(row.count("1920,1080") == (5 if ankles else 3) for row in people(lines)), "no column is cut off"
+
+
+@pytest.mark.parametrize(("height", "shown"), [(15, 4), (24, 8), (100, 8), (5, 2)])
+def test_the_live_view_shows_as_many_of_the_last_events_as_fit(height: int, shown: int) -> None:
+    view = Live(keypoints=keypoints(1, 2, 3), url="http://127.0.0.1:8077/", stop=STOPS[0])
+    view.events.extend(map(event, range(20)))
+    lines = printed(view, height=height)
+    assert len(lines) <= height or shown == LEAST_EVENTS
+    assert [line.split(", ")[1] for line in lines if "fall" in line and "confirmed" in line] == [
+        f"person {number}" for number in range(20 - shown, 20)
+    ]
+
+
+def test_without_people_the_live_view_says_whether_the_room_is_empty_or_the_camera_off() -> None:
+    assert "no person in view" in printed(Live(keypoints=keypoints(), state=state()))
+    assert "camera off" in printed(Live(state=unknown_state(0), camera="off"))
+
+
+def test_zones_have_a_column_only_if_there_are_zones() -> None:
+    without = replace(state(person(1, "standing")), zones={})
+    assert "zones" in " ".join(printed(Live(keypoints=keypoints(1), state=state(person(1, "standing")))))
+    assert "zones" not in " ".join(printed(Live(keypoints=keypoints(1), state=without)))
 
 
 def test_the_sample_fits_80_columns_and_is_json_except_for_the_omitted_keypoints() -> None:
@@ -72,24 +139,78 @@ def test_the_sample_fits_80_columns_and_is_json_except_for_the_omitted_keypoints
     assert list(document) == list(Keypoints.__struct_fields__)
 
 
+class Terminal:
+    """A screen on a terminal whose size can change."""
+
+    def __init__(self, *, is_tour: bool = False) -> None:
+        self.out = io.StringIO()
+        self.console = Console(file=self.out, width=80, height=24, force_terminal=True, color_system=None)
+        self.screen = Screen(self.console, TOPICS, is_tour=is_tour)
+        self.now_s = 0.0
+
+    def show(self, message: Message) -> str:
+        """What a message prints, a second after the last one."""
+        before = len(self.out.getvalue())
+        self.now_s += 1.0
+        self.screen.show(message, self.now_s)
+        return self.out.getvalue()[before:]
+
+    def frame(self, *ids: int | None) -> str:
+        return self.show(TOPICS.keypoints_message(keypoints(*ids)))
+
+
 @pytest.mark.parametrize(
-    ("ids", "samples"), [([None, 1, 1], [0, 1, 1]), ([None] * SAMPLE_AFTER, [0] * (SAMPLE_AFTER - 1) + [1])]
+    ("ids", "samples"), [([None, 1, 1], [0, 1, 0]), ([None] * SAMPLE_AFTER, [0] * (SAMPLE_AFTER - 1) + [1])]
 )
 def test_the_sample_is_printed_once_and_prefers_a_tracked_person(ids: list[int | None], samples: list[int]) -> None:
-    out = io.StringIO()
-    topics = Topics("edge-pose", "demo")
-    screen = Screen(Console(file=out, width=80, force_terminal=True, color_system=None))
-    for number, (one, expected) in enumerate(zip(ids, samples, strict=True)):
-        screen.show(topics.keypoints_message(keypoints(one)).payload, float(number))
-        assert out.getvalue().count('"latency_ms"') == expected
-    screen.end(len(ids))
+    terminal = Terminal()
+    assert [terminal.frame(one).count('"latency_ms"') for one in ids] == samples
+    terminal.screen.end(len(ids))
+
+
+def test_events_and_states_are_shown_as_they_come() -> None:
+    terminal = Terminal()
+    terminal.frame(7)
+    assert "sitting" in terminal.show(TOPICS.state_message(state(person(7, "sitting")), 60))
+    assert "fall confirmed, person 7" in terminal.show(TOPICS.event_message(event(7)))
+    assert not terminal.screen.show(TOPICS.event_message(event(8)), 1.0), "only frames count"
+
+
+def test_the_scene_of_the_tour_follows_the_clock_and_begins_again_with_the_camera() -> None:
+    terminal = Terminal(is_tour=True)
+    start = keypoints(1)
+    assert STOPS[0].words in terminal.show(TOPICS.keypoints_message(replace(start, seq=0)))
+    terminal.now_s += 20
+    assert STOPS[1].words in terminal.frame(1)
+    terminal.show(TOPICS.state_message(unknown_state(0), 60))
+    assert STOPS[0].words in terminal.frame(1)
+
+
+def test_after_a_change_of_size_the_screen_is_printed_again() -> None:
+    terminal = Terminal()
+    terminal.screen.note(Text("edge-pose demo"))
+    terminal.frame(1)
+    assert "edge-pose demo" not in terminal.frame(1)
+    terminal.console.size = ConsoleDimensions(60, 20)
+    printed_again = terminal.frame(1)
+    assert "edge-pose demo" in printed_again
+    assert '"latency_ms"' in printed_again
+    assert "edge-pose demo" not in terminal.frame(1)
+
+
+def test_the_address_of_the_page_is_a_link_and_stays_in_view() -> None:
+    terminal = Terminal()
+    terminal.screen.page("http://127.0.0.1:8077/")
+    assert "http://127.0.0.1:8077/" in terminal.out.getvalue()
+    assert "http://127.0.0.1:8077/" in terminal.frame(1)
+    assert "link http://127.0.0.1:8077/" in str(page_line("http://127.0.0.1:8077/").spans)
 
 
 def test_on_a_terminal_there_is_a_table_and_no_line_per_message() -> None:
     pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
     parent_end, child_end = pty.openpty()
     environ = os.environ | {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
-    command = [sys.executable, "-m", "edge", "demo", "--frames", "10"]
+    command = [sys.executable, "-m", "edge", "demo", "--no-browser", "--frames", "10"]
     demo = subprocess.Popen(command, stdout=child_end, stderr=child_end, cwd=ROOT, env=environ)
     os.close(child_end)
     text = b""
@@ -115,8 +236,55 @@ def test_in_a_pipe_each_message_is_a_line(options: list[str]) -> None:
     assert "watch --events --host" in done.stderr
     assert "20 messages" in done.stderr
     header, *_ = done.stderr.splitlines()
-    assert header.startswith("edge-pose demo: synthetic:walk → PoseNet → mqtt://127.0.0.1:")
+    assert header.startswith("edge-pose demo: synthetic:tour → PoseNet → mqtt://127.0.0.1:")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("source", ["picamera2", "video:/x.mp4", *(f"synthetic:{name}" for name in SCENES)])
+def test_the_settings_of_the_demo_are_valid_and_pictures_are_allowed_only_of_painted_people(source: str) -> None:
+    mqtt = Mqtt(host=LOOPBACK, port=1883)
+    settings = settings_of(mqtt, "demo-1", source, 8077)
+    config = load(Path(os.devnull), {variable_of(key): value for key, value in settings.items()})
+    assert (config.camera.source, config.web.enabled, config.web.beyond_loopback) == (source, True, False)
+    assert config.privacy.allow_pictures == source.startswith("synthetic:")
+    assert bool(config.zones) == bool(config.lines) == (source == "synthetic:tour")
+
+
+def test_the_page_gets_another_port_if_its_own_is_taken() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        taken = server.getsockname()[1]
+        assert free_port(taken) not in {0, taken}
+    assert free_port(taken) == taken
+
+
+def test_the_page_is_reported_once_when_it_answers() -> None:
+    page = Page(free_port())
+    assert not page.has_come_up()
+    with socket.create_server((LOOPBACK, page.port)):
+        assert page.has_come_up()
+        assert not page.has_come_up()
+
+
+@pytest.mark.parametrize(
+    ("environ", "opens"),
+    [
+        ({}, False),
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({"DISPLAY": "localhost:10.0", "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, False),
+    ],
+)
+def test_a_browser_opens_only_on_a_desktop(
+    environ: dict[str, str], opens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: started.append(command))
+    demo_sensor.open_browser("http://127.0.0.1:8077/")
+    assert [command[-1] for command in started] == ["http://127.0.0.1:8077/"] * opens
 
 
 def test_an_error_of_the_service_is_printed() -> None:

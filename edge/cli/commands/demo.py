@@ -17,14 +17,15 @@ def demo(
     ] = 0,
     source: Annotated[
         str, typer.Option(metavar="SOURCE", help="Source of the frames, a value for camera.source.")
-    ] = "synthetic:walk",
+    ] = "synthetic:tour",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page in a browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the sensor at work without any hardware: a painted person, a broker, and the messages.
+    """Show the sensor at work without any hardware: painted people, a broker, a page, and the messages.
 
-    On a terminal, it shows a live table. In a pipe, or with --json, it prints one message per line.
+    On a terminal, it shows a live table and the last events. In a pipe, or with --json, it prints one message per line.
     """
     log_problems()
     from edge.cli.demo import run
 
-    raise typer.Exit(run(broker, frames, source, as_json=as_json))
+    raise typer.Exit(run(broker, frames, source, as_json=as_json, browser=not no_browser))
