@@ -9,8 +9,6 @@ from edge.config import Camera
 from edge.scenes.scenes import SCENE_FPS, Scene
 from edge.types import Image
 
-SMALL = {"width": 64, "height": 48}
-
 
 class Clock:
     """A clock on which painting takes some time."""
@@ -23,7 +21,7 @@ class Clock:
     def monotonic(self) -> float:
         return self.now_s
 
-    def paint(self, _scene: Scene, sequence: int, _into: Image) -> None:
+    def paint(self, sequence: int, _into: Image) -> None:
         self.painted.append(sequence)
         self.now_s += self._painting_s
 
@@ -42,8 +40,8 @@ def test_only_a_live_tour_leaves_out_frames_when_it_is_late(
 ) -> None:
     clock = Clock(painting_s)
     monkeypatch.setattr(synthetic, "time", clock)
-    monkeypatch.setattr(Scene, "paint", lambda scene, sequence, into: clock.paint(scene, sequence, into))
-    reader = open_synthetic(Camera(source=f"synthetic:{source}", fps=fps, **SMALL))._reader
+    monkeypatch.setattr(Scene, "paint", clock.paint)
+    reader = open_synthetic(Camera(source=f"synthetic:{source}", fps=fps, width=64, height=48))._reader
     pictures = [item for item in (next(reader) for _ in range(4)) if isinstance(item, Picture)]
     reader.close()
     assert clock.painted == painted
