@@ -1,6 +1,6 @@
 """Verdicts that help a person aim the camera, from the people of the last minute.
 
-A verdict needs a few seconds of evidence. It rests on the newest ten seconds in which anything like a person was in
+A verdict needs a few seconds of evidence. It rests on the newest eight seconds in which anything like a person was in
 view, so that it follows the camera while a person turns it, and lasts while the room is empty.
 """
 
@@ -18,7 +18,7 @@ from edge.types import Observation, Rejected, Track
 
 MEMORY_S = 60.0
 SLICE_S = 0.5  # frames are summed up over this time
-EVIDENCE_S = 10.0  # how much of the newest time with people counts
+EVIDENCE_S = 8.0  # how much of the newest time with people counts
 MIN_EVIDENCE_S, MIN_WALK_S = 3.0, 1.5
 # A gap between two frames counts as this much evidence, because people may have come and gone in it; and as this much
 # watching: in idle mode, frames come more rarely.

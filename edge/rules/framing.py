@@ -19,7 +19,8 @@ MIN_PX = 70
 SURE = 0.3  # least score of a person: half of the ghosts score less, and 95 % of the people more
 UPRIGHT_DEG = 50.0  # from upright; the next quarter begins beyond it
 DOWN_DEG = 135.0
-# A person who lies with the head towards the camera also appears head down, but shorter and broader.
+# A person who lies with the head towards the camera also appears head down, but perspective shortens the legs, or all
+# of the body except the width of the shoulders.
 STRETCHED, BROAD = 0.75, 1.1
 
 Direction: TypeAlias = Literal["up", "down", "left", "right"]  # in which the head points, in the picture
@@ -46,11 +47,11 @@ class Framing:
 
     @property
     def is_stretched(self) -> bool:
-        """Whether head and feet are as far apart, and the shoulders as narrow, as those of a person who stands."""
-        head, feet, width_px = self.body.head, self.body.feet, self.body.width_px
-        if not (head and feet) or (width_px or 0.0) > BROAD * SHOULDER_WIDTH * self.height_px:
+        """Whether a person whose head points down is stretched and as narrow as one who stands."""
+        head, hips, feet, unit = self.body.head, self.body.hips, self.body.feet, self.height_px
+        if not (head and hips and feet) or (self.body.width_px or 0.0) > BROAD * SHOULDER_WIDTH * unit:
             return False
-        return abs(feet[1] - head[1]) > STRETCHED * self.height_px
+        return hips[1] - feet[1] > STRETCHED * LEG * unit and head[1] - feet[1] > STRETCHED * unit
 
     def _judge_edges(self, person: Person, width: int, height: int) -> None:
         box, unit, body = person.box, self.height_px, self.body

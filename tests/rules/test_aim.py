@@ -191,6 +191,11 @@ def test_a_person_who_lies_with_the_head_towards_the_camera_does_not_turn_the_pi
     assert Viewer().show(turned(person(1, short, at=(200, 200)), 2), for_s=20) == ["lying"]
 
 
+def test_a_person_who_lies_with_bent_legs_does_not_turn_the_picture() -> None:
+    bent = {**STANDING, "LEFT_ANKLE": (112, 120), "RIGHT_ANKLE": (88, 120)}
+    assert Viewer().show(turned(person(1, bent, at=(200, 200)), 2), for_s=20) == ["lying"]
+
+
 def test_a_person_who_lies_down_after_standing_does_not_turn_the_picture() -> None:
     viewer = Viewer()
     viewer.show(standing(1, (320, 400)), for_s=10)
