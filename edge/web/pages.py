@@ -2,7 +2,6 @@
 
 import base64
 import html
-import mimetypes
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,13 @@ from edge.web.readings import problem_of
 from edge.web.sessions import SESSION_S
 
 STATIC = Path(__file__).parent / "static"
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 MESSAGE = b"<!--message-->"  # in login.html: where the reason for a refusal goes
 # A link from another site does not bring the cookie (SameSite=Strict), but opening the page again does.
 AGAIN = b'<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>edge-pose</title>\n'
@@ -35,8 +41,7 @@ class _FileHandler(PlainHandler):
             raise RefusedError(404, "there is no such page")
         for old, new in (change or {}).items():
             content = content.replace(old, new)
-        kind = mimetypes.types_map.get(Path(name).suffix, "application/octet-stream")
-        self.set_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)
+        self.set_header("Content-Type", KINDS.get(Path(name).suffix, "application/octet-stream"))
         self.set_header("Cache-Control", "no-cache")  # ask again, with the ETag
         self.finish(content)
 

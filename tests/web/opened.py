@@ -120,9 +120,7 @@ def opened(
     web = Web(enabled=True, **{"port": port, **(keys or {})})
     sensor = sensor or FakeSensor(config)
     with ExitStack() as stack:
-        server = WebServer(
-            web, feed=sensor.feed, sensor=sensor, device_id="hall", render=lambda *_, **__: b"pose_up 1\n"
-        )
+        server = WebServer(web, feed=sensor.feed, sensor=sensor, device_id="hall", render=render)
         stack.callback(lambda: server.close(LONG_S))
         server.start()
         until(lambda: accepts_connections(web.port))
