@@ -39,7 +39,7 @@ class _Connection:
         if self.stream is not None:
             self.stream.close()
         elif self.greeting is not None:
-            self.greeting.cancel()  # which closes the socket
+            self.greeting.cancel()
 
 
 class Listener:
@@ -88,6 +88,8 @@ class Listener:
         connection = _Connection(client)
         self._connections.append(connection)
         connection.greeting = asyncio.create_task(self._greet(connection, address))
+        # Not in the task, which may be cancelled before it begins.
+        connection.greeting.add_done_callback(lambda _: None if connection.stream else client.close())
 
     async def _greet(self, connection: _Connection, address: Any) -> None:
         """Wait for the first byte, and serve the client with TLS or without."""
@@ -96,10 +98,9 @@ class Listener:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             is_tls = self._tls is not None and await _first_byte(client) == TLS_HANDSHAKE
             connection.stream = self._encrypted(client) if is_tls else IOStream(client, **_BUFFERS)
-        except (OSError, TimeoutError, asyncio.CancelledError):
-            client.close()
-        else:
-            self._server.handle_stream(connection.stream, address)
+        except OSError:  # also TimeoutError
+            return
+        self._server.handle_stream(connection.stream, address)
 
     def _encrypted(self, client: socket.socket) -> SSLIOStream:
         assert self._tls is not None

@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,20 @@ class Page:
             self.cookie = cookie.partition(";")[0]
         return answer
 
-    def raw(self, text: bytes) -> bytes:
-        """Everything that comes back on a connection of its own, until the server closes it."""
+    def raw(self, text: bytes, *, ends: bool = False) -> bytes:
+        """Everything that comes back on a connection of its own, until the server closes it.
+
+        The server may close it without an answer if the client `ends` it.
+        """
         with self.socket() as client:
-            client.sendall(text)
-            client.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: client.recv(65536), b""))
+            answer = b""
+            with suppress(ConnectionError):  # the server may close before it has read everything
+                client.sendall(text)
+                if ends:
+                    client.shutdown(socket.SHUT_WR)
+                while chunk := client.recv(65536):
+                    answer += chunk
+            return answer
 
     def socket(self) -> socket.socket:
         client = socket.create_connection((LOOPBACK, self.port), timeout=LONG_S)
