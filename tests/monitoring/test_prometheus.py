@@ -1,5 +1,9 @@
 """Debian's Prometheus reads a running sensor: with https and a password, as docs/monitoring.md says."""
 
+import base64
+import ssl
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +17,9 @@ from edge.web.tls import open_tls
 from tests.docs.pages import Page
 from tests.monitoring.dashboard import expressions
 from tests.support import ROOT
-from tests.support.brokers import LOOPBACK, MOSQUITTO, Mosquitto, free_port, publish
+from tests.support.brokers import LOOPBACK, MOSQUITTO, Mosquitto, accepts_connections, free_port, publish
 from tests.support.pages import EVERYWHERE
-from tests.support.prometheus import Prometheus, Series, program, prometheus
+from tests.support.prometheus import Prometheus, Series, program, prometheus, promtool
 from tests.support.sensor import sensor
 from tests.support.waiting import until
 
@@ -68,13 +72,16 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         patch.setenv("STATE_DIRECTORY", str(folder / "state"))
         open_tls(Web(enabled=True, host=EVERYWHERE), "test")
         certificate = state_file("page", "test", "pem")
+    (copy,) = (line for line in Page("docs/monitoring.md").commands if line.startswith("openssl s_client"))
     broker = Mosquitto(folder).start()
     settings = {"camera.source": "synthetic:fall", "camera.fps": 15, "fall.confirm_s": 0.5, "web.enabled": True,
                 "web.port": port, "web.password_file": password, "web.cert_file": certificate,
                 "web.key_file": certificate}  # fmt: skip
     try:
         with sensor(folder, broker.port, settings):
-            yield Target(broker, port, password, certificate)
+            until(lambda: accepts_connections(port))
+            subprocess.run(copy.replace("pi.local:8077", f"{LOOPBACK}:{port}"), shell=True, cwd=folder, check=True)  # noqa: S602
+            yield Target(broker, port, password, folder / "edge-pose.crt")
     finally:
         broker.stop()
 
@@ -99,6 +106,16 @@ def test_a_sensor_with_https_and_a_password_is_read(target: Target, tmp_path: Pa
         until(lambda: value(server.query("edge_pose_falls_total > 0")))
         until(lambda: value(server.query('ALERTS{alertname="EdgePoseFall", alertstate="firing"}')))
         until(lambda: value(server.query("edge_pose_people == 1")))
+
+
+def test_prometheus_has_no_complaint_about_the_metrics(target: Target) -> None:
+    request = urllib.request.Request(f"https://localhost:{target.port}/metrics")
+    login = base64.b64encode(f"any name:{PASSWORD}".encode()).decode()
+    request.add_header("Authorization", f"Basic {login}")
+    context = ssl.create_default_context(cafile=target.certificate)
+    with urllib.request.urlopen(request, context=context, timeout=30) as answer:  # noqa: S310
+        checked = promtool("check", "metrics", text=answer.read().decode())
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_every_panel_of_the_dashboard_shows_something(target: Target, tmp_path: Path) -> None:
