@@ -136,7 +136,8 @@ class Ear:
         while True:
             message = self.subscription.next(0.1)
             if message is not None:
-                check(message)
+                if not message.topic.startswith("homeassistant/"):
+                    check(message)
                 self.heard.append(message)
                 if until(message):
                     return message
@@ -164,8 +165,8 @@ class Ear:
 
 
 @contextmanager
-def ear(port: int) -> Iterator[Ear]:
-    with _subscription(port, "edge-pose/#") as subscription:
+def ear(port: int, topics: str = "edge-pose/#") -> Iterator[Ear]:
+    with _subscription(port, topics) as subscription:
         yield Ear(subscription)
 
 
