@@ -255,10 +255,13 @@ def _codes(sums: dict[str, float], shown: set[str]) -> list[str]:
         whole_s = sums.get(of, 0.0)
         return whole_s >= MIN_EVIDENCE_S and sums.get(key, 0.0) >= (disappears if code in kept else appears) * whole_s
 
+    reported_s = sums.get("reported", 0.0)
     for direction, code in _TURNED.items():
         if holds(code, direction, "oriented", TURNED_APPEARS, TURNED_DISAPPEARS):
-            return [code if sums["walking"] >= MIN_WALK_S else "lying"]
-    reported_s = sums.get("reported", 0.0)
+            if sums["walking"] >= MIN_WALK_S:
+                return [code]
+            if reported_s:  # otherwise it may be a coat on a chair
+                return ["lying"]
     if reported_s and holds("small", "small", "pose"):
         return ["small"]
     if sums.get("upright", 0.0) < MIN_EVIDENCE_S:

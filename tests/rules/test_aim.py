@@ -203,6 +203,11 @@ def test_a_person_who_lies_down_after_standing_does_not_turn_the_picture() -> No
     assert codes == ["lying"]
 
 
+def test_rejected_poses_that_lie_still_are_not_people() -> None:
+    pose = doubtful(turned(standing(1, (320, 400)), 1))
+    assert Viewer().show(for_s=20, rejected=[pose]) == ["no_people"]
+
+
 def test_poses_in_excluded_zones_say_nothing() -> None:
     pose = doubtful(turned(standing(1, (320, 400)), 2), "in the excluded zone mirror")
     assert Viewer().show(for_s=20, rejected=[pose]) == ["no_people"]
