@@ -45,7 +45,7 @@ class Flaw:
         return f"{self.path}: line {self.line}: {self.problem}"
 
 
-Entry: TypeAlias = Header | Observation | End | Cleared | Resumed
+Entry: TypeAlias = Header | Observation | Gap | End | Cleared | Resumed
 Report: TypeAlias = Callable[[Flaw], None]
 
 
@@ -91,7 +91,6 @@ def entries(path: Path, report: Report, *, frame: Size | None = None, open_file:
                     break
                 if isinstance(entry, Gap):
                     report(Flaw(path, number, f"{entry.frames} frames before the next one were not recorded"))
-                    continue
                 if isinstance(entry, Header):
                     frame = _checked(entry, path).frame
                     for flaw in early:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.recording.format import Cleared, End, Header, Resumed
-from edge.recording.read import Flaw, Open, Report, entries, header_of
+from edge.recording.format import Cleared, End, Gap, Header, Resumed
+from edge.recording.read import Entry, Flaw, Open, Report, entries, header_of
 from edge.rules.rules import Rules, Saved
-from edge.rules.values import Event
+from edge.rules.values import Event, State
 from edge.types import Observation
 
 
@@ -19,10 +19,27 @@ class Setup:
     reconfigure: Callable[[Rules, Header], Iterable[Event]] = lambda _rules, _header: ()
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of a recording, and what the rules say about it."""
+
+    header: Header  # of the file
+    entry: Entry
+    events: Iterable[Event]
+    state: State | None  # after a frame; None after other lines
+
+
 def replay(
     paths: Sequence[Path], setup: Setup, report: Report, *, open_file: Open | None = None
 ) -> Iterator[tuple[str, Event]]:
-    """The device and event for each event in these files.
+    """The device and event for each event in these files. Raises UsageError if a file is not a recording."""
+    for step in play(paths, setup, report, open_file=open_file):
+        for event in step.events:
+            yield step.header.device, event
+
+
+def play(paths: Sequence[Path], setup: Setup, report: Report, *, open_file: Open | None = None) -> Iterator[Step]:
+    """All lines in these files.
 
     The files of one run are played in the order of their parts, through the same rules. Raises UsageError if a file is
     not a recording.
@@ -32,6 +49,7 @@ def replay(
     for path in in_order(paths):
         for entry in entries(path, report, frame=last.frame if last else None, open_file=open_file):
             events: Iterable[Event] = ()
+            state: State | None = None
             if isinstance(entry, Header):
                 if rules is None or last is None or last.run != entry.run:
                     rules, expected = setup.open(entry), 0
@@ -44,23 +62,23 @@ def replay(
                     report(Flaw(path, 1, problem))
                 last = entry
             elif rules is not None:
-                events = _played(entry, rules)
+                events, state = _played(entry, rules)
             if last is not None:
-                for event in events:
-                    yield last.device, event
+                yield Step(last, entry, events, state)
 
 
-def _played(entry: Observation | End | Cleared | Resumed, rules: Rules) -> Iterable[Event]:
+def _played(entry: Observation | Gap | End | Cleared | Resumed, rules: Rules) -> tuple[Iterable[Event], State | None]:
     match entry:
+        case Observation():
+            outcome = rules.update(entry)
+            return outcome.events, outcome.state
         case Resumed():
             rules.resume(Saved(entry.falls, entry.events))
-            return ()
         case End():
-            return rules.stop(entry.reason) if entry.stopped else rules.end(entry.reason)
+            return (rules.stop(entry.reason) if entry.stopped else rules.end(entry.reason)), None
         case Cleared():
-            return rules.clear_falls(entry.reason)
-        case Observation():
-            return rules.update(entry).events
+            return rules.clear_falls(entry.reason), None
+    return (), None
 
 
 def in_order(paths: Sequence[Path]) -> list[Path]:
