@@ -19,6 +19,7 @@ from edge.cli.commands import (
     models,
     page,
     replay,
+    report,
     run,
     schema,
     watch,
@@ -45,6 +46,7 @@ app.command("annotate")(annotate.annotate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("evaluate-events")(evaluate_events.evaluate_events)
 app.command("replay")(replay.replay)
+app.command("report")(report.report)
 app.command("schema")(schema.schema)
 app.add_typer(homeassistant.app, name="homeassistant")
 app.add_typer(models.app, name="models")
