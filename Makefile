@@ -18,7 +18,7 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
     tests/evaluation tests/inference tests/models/test_importing.py tests/models/test_shipped_multipose.py tests/people \
     tests/pipeline tests/scenes tests/service/test_assembly.py
 
-.PHONY: help demo test test-oldest test-picamera2 test-homeassistant test-systemd check bench fuzz models picture dist clean
+.PHONY: help demo test test-oldest test-picamera2 test-page test-homeassistant test-systemd check bench fuzz models picture dist clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-oldest: $(VENV)-oldest/ready  ## Run the tests of decoding and inference wi
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, in a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
+test-page: $(VENV)/ready  ## Test the page in a real Chromium; installs chromium and npm where apt can
+	@tests/page/run.sh $(BIN)/pytest $(ARGS)
+
 test-homeassistant:  ## Run the tests with a real Home Assistant; as root, in a Debian tree (others: VERSION=2026.2)
 	@tests/homeassistant/run.sh $(VERSION) $(ARGS)
 
@@ -49,7 +52,7 @@ check: $(VENV)/ready  ## Lint, formatting, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@if command -v shellcheck >/dev/null || tests/support/apt.sh shellcheck; then \
-	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/homeassistant/*.sh tests/systemd/*.sh tests/dist/*.sh; \
+	    shellcheck systemd/*.sh tests/support/*.sh tests/picamera2/*.sh tests/homeassistant/*.sh tests/page/*.sh tests/systemd/*.sh tests/dist/*.sh; \
 	else echo "NOT CHECKED: the shell scripts; that needs shellcheck, which is not here" >&2; fi
 
 bench: $(VENV)/ready  ## Measure the pipeline against a bare loop of invoke()

@@ -22,6 +22,7 @@ KINDS = {
     ".png": "image/png",
 }
 MESSAGE = b"<!--message-->"  # in login.html: where the reason for a refusal goes
+LOGOUT = b'<form id="logout"'  # in index.html: hidden if there is no password
 # A link from another site does not bring the cookie (SameSite=Strict), but opening the page again does.
 AGAIN = b'<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>edge-pose</title>\n'
 
@@ -64,7 +65,8 @@ class HomeHandler(_FileHandler):
     """The page, or the way to the login."""
 
     def get(self) -> None:
-        self.show_file("index.html")
+        without_password = {LOGOUT: LOGOUT + b" hidden"} if self.site.sessions is None else None
+        self.show_file("index.html", without_password)
 
     head = get
 

@@ -32,6 +32,7 @@ function content() {
   const { zones, lines } = places.shown;
   return {
     poses: health?.camera === "off" || !keypoints || (covered && link.live) ? [] : keypoints.poses,
+    sequence: keypoints?.seq,
     stale: stale || covered,
     picture: picture.image,
     zones,
@@ -82,7 +83,6 @@ const parts = {
     skew(news.time, "health");
     health();
     covering();
-    if (news.pictures !== undefined && news.pictures !== null) byId("watched").hidden = !news.pictures;
   },
   keypoints(keypoints) {
     keypointsAt = performance.now();

@@ -13,6 +13,7 @@ export class Picture {
     this.image = null; // ImageBitmap
     this.sequence = null; // number of its frame
     this.token = null;
+    this.abort = null; // ends the request for a picture
     this.ends = 0; // performance.now()
     this.allowed = null;
     this.button = byId("show-picture");
@@ -37,6 +38,7 @@ export class Picture {
     try {
       const { token, seconds } = await send("POST", "/pictures");
       this.token = token;
+      this.abort = new AbortController();
       this.ends = performance.now() + seconds * 1000;
     } catch (refusal) {
       this.#note(refusal.text);
@@ -47,17 +49,19 @@ export class Picture {
   }
 
   stop() {
-    if (!this.token) return;
-    send("DELETE", `/pictures?token=${encodeURIComponent(this.token)}`, undefined, { keepalive: true }).catch(() => {});
+    const { token } = this;
+    if (!token) return;
     this.#end();
+    send("DELETE", `/pictures?token=${encodeURIComponent(token)}`, undefined, { keepalive: true }).catch(() => {});
   }
 
   async #fetchAll(token) {
     let after = "";
     while (this.token === token) {
-      let pause = PAUSE_MS;
+      const asked = performance.now();
+      let pause = 0;
       try {
-        const answer = await fetch(`/picture.jpg?token=${encodeURIComponent(token)}${after}`, { cache: "no-store" });
+        const answer = await fetch(`/picture.jpg?token=${encodeURIComponent(token)}${after}`, { cache: "no-store", signal: this.abort.signal });
         if (answer.ok && answer.status !== 204) {
           const image = await createImageBitmap(await answer.blob());
           if (this.token !== token) image.close();
@@ -70,6 +74,7 @@ export class Picture {
       } catch {
         pause = AGAIN_MS; // the sensor is away; the token may still be good when it is back
       }
+      pause = Math.max(pause, PAUSE_MS - (performance.now() - asked)); // the sensor may have waited for the picture
       await new Promise((done) => setTimeout(done, pause));
     }
   }
@@ -83,6 +88,7 @@ export class Picture {
 
   #end() {
     this.token = null;
+    this.abort.abort();
     this.image?.close();
     this.image = this.sequence = null;
     this.#show();

@@ -14,7 +14,7 @@ const BONES = [
 const FACE = 5; // keypoints 0 to 4 are close together
 
 export class View {
-  /** `content()` gives what to draw: {frame, poses, stale, picture, zones, lines, occupied, labels, editor}. */
+  /** `content()` gives what to draw: {poses, sequence, stale, picture, zones, lines, occupied, labels, editor}. */
   constructor(canvas, content) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
@@ -57,7 +57,7 @@ export class View {
   draw() {
     if (!this.width || !this.height) return;
     const { context, canvas, width, height } = this;
-    const { poses, stale, picture, zones, lines, occupied, labels, editor } = this.content();
+    const { poses, sequence, stale, picture, zones, lines, occupied, labels, editor } = this.content();
     context.setTransform(canvas.width / width, 0, 0, canvas.height / height, 0, 0);
     context.clearRect(0, 0, width, height);
     if (picture) {
@@ -66,6 +66,7 @@ export class View {
       context.globalAlpha = 1;
     }
     drawPlaces(context, { width, height, zones, lines, occupied, stale, faint: Boolean(editor) });
+    canvas.dataset.sequence = sequence ?? "";
     for (const pose of poses) this.#skeleton(pose, stale);
     for (const pose of poses) this.#label(pose, labels, stale);
     if (editor) drawEditor(context, editor, width, height);

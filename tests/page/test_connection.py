@@ -1,0 +1,97 @@
+"""The page while the sensor comes and goes, and over hours."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.page import contents
+from tests.page.browser import Page
+from tests.page.conftest import NETWORK
+from tests.page.flood import PERIOD, flood
+from tests.page.stand_in import StandIn
+from tests.support.people import person
+from tests.support.waiting import until
+
+TWO_HOURS = 2 * 3600 * PERIOD  # frames
+LOST = [NETWORK % ("5..", ".*"), NETWORK % ("", "")]
+
+
+@pytest.fixture
+def sensor(stand_in: Callable[..., StandIn], page: Page) -> StandIn:
+    opened = stand_in()
+    page.open(opened.url)
+    page.await_text("#link", "Live")
+    return opened
+
+
+def test_a_page_without_news_says_so_and_comes_back_by_itself(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted += LOST
+    sensor.show_people(person(1), person(2))
+    page.await_text("#people-count", "2")
+    sensor.stop()
+    page.await_text("#link", "No news since")
+    page.await_text("#cover", "No news since")
+    assert "stale" in page.run("return document.body.className")
+    sensor.start()
+    sensor.show_people(person(1))
+    page.await_text("#link", "Live")
+    page.await_text("#people-count", "1")
+    until(lambda: not page.sees("#cover"))
+    assert "stale" not in page.run("return document.body.className")
+
+
+def test_a_change_while_the_sensor_is_away_is_refused(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted += LOST
+    sensor.stop()
+    page.press("#setting-fall")
+    page.await_text("#settings-error", "does not answer")
+    assert page.find("#setting-fall").is_selected()
+
+
+def test_what_is_drawn_survives_a_restart_of_the_sensor(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted += LOST
+    page.press("#edit")
+    page.drag((0.2, 0.8), (0.5, 0.5))
+    sensor.stop()
+    page.press("#save")
+    page.await_text("#places-error", "does not answer")
+    sensor.start()
+    page.await_text("#link", "Live")
+    page.press("#save")
+    until(lambda: not page.sees("#save"))
+    assert sensor.sensor.config.zones[0].points[0][0] > 0.3
+
+
+def test_a_silent_connection_is_not_shown_as_live(page: Page) -> None:
+    with flood() as (source, url):
+        page.open(url)
+        source.send(PERIOD)
+        page.await_text("#link", "Live")
+        page.await_text("#link", "No news since")  # although the connection is open
+        source.send(PERIOD)
+        page.await_text("#link", "Live")
+
+
+def test_two_hours_of_frames_leave_nothing_behind(page: Page) -> None:
+    with flood() as (source, url):
+        page.open(url)
+        source.send(TWO_HOURS // 20)
+        await_frame(page, TWO_HOURS // 20)
+        before = page.memory()
+        source.send(TWO_HOURS)
+        await_frame(page, TWO_HOURS + TWO_HOURS // 20)
+        after = page.memory()
+    assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 1e6, (before, after)
+    assert after["Nodes"] <= before["Nodes"] + 50, (before, after)
+    assert after["JSEventListeners"] <= before["JSEventListeners"] + 5, (before, after)
+
+
+def await_frame(page: Page, count: int) -> None:
+    """Wait until the view shows the last of so many frames."""
+    until(lambda: page.run("return document.getElementById('canvas').dataset.sequence") == str(count - 1), 600)
+
+
+def test_the_history_of_ten_minutes_is_drawn(sensor: StandIn, page: Page) -> None:
+    sensor.say("health", contents.health())
+    page.await_text("#health", "14.9")
+    until(lambda: page.run("return document.querySelector('.spark .line').getAttribute('d')").startswith("M"))

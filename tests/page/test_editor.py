@@ -1,0 +1,208 @@
+"""Drawing zones and lines: by mouse, by finger and by keyboard."""
+
+from collections.abc import Callable
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from tests.page.browser import PHONE, Page
+from tests.page.stand_in import StandIn
+from tests.support.waiting import until
+
+CORNERS = [(0.5, 0.2), (0.8, 0.2), (0.8, 0.45), (0.5, 0.45)]
+REFUSED = r"/places - Failed to load resource: the server responded with a status of 400"
+
+
+@pytest.fixture
+def sensor(stand_in: Callable[..., StandIn], page: Page) -> StandIn:
+    """A sensor whose page is open, with the zone `bed` and the line `door`."""
+    opened = stand_in()
+    page.open(opened.url)
+    page.await_text("#places", "door")
+    return opened
+
+
+def zones(sensor: StandIn) -> dict[str, list[tuple[float, float]]]:
+    return {zone.name: list(zone.points) for zone in sensor.sensor.config.zones}
+
+
+def is_near(points: list[tuple[float, float]], wanted: list[tuple[float, float]]) -> bool:
+    """Within 1 % of the picture."""
+    return len(points) == len(wanted) and all(
+        abs(a - b) <= 0.01 for one, other in zip(points, wanted, strict=True) for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_a_zone_is_drawn_by_mouse(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#add-zone")
+    for corner in CORNERS:
+        page.click(*corner)
+    page.click(*CORNERS[0])  # closes it
+    page.write("#place-name", "Play Corner")
+    page.press("#save")
+    until(lambda: "play_corner" in zones(sensor))
+    assert is_near(zones(sensor)["play_corner"], CORNERS)
+    page.await_text("#places", "play_corner")
+    assert page.sees("#edit")
+
+
+def test_a_zone_is_drawn_by_finger(sensor: StandIn, page: Page) -> None:
+    page.look(PHONE)
+    page.press("#edit")
+    page.press("#add-zone")
+    for x, y in CORNERS:
+        page.touch((x - 0.1, y + 0.1), (x, y))  # a finger can slide to the place
+    page.touch(CORNERS[0])
+    page.press("#save")
+    until(lambda: "zone_1" in zones(sensor))
+    assert is_near(zones(sensor)["zone_1"], CORNERS)
+
+
+def test_a_zone_is_drawn_by_keyboard(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#add-zone")
+    page.type(" ", *[Keys.ARROW_RIGHT] * 20, " ", *[Keys.ARROW_DOWN] * 15, " ", Keys.ENTER)
+    page.press("#save")
+    until(lambda: "zone_1" in zones(sensor))
+    assert is_near(zones(sensor)["zone_1"], [(0.5, 0.5), (0.7, 0.5), (0.7, 0.65)])
+
+
+def test_a_line_is_drawn_and_turned(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#add-line")
+    page.click(0.2, 0.3)
+    page.click(0.5, 0.3)
+    page.press("#place-form button:not(.icon)")  # turn the arrow
+    page.press("#save")
+    until(lambda: len(sensor.sensor.config.lines) == 2)
+    line = sensor.sensor.config.lines[1]
+    assert is_near([line.start, line.to], [(0.5, 0.3), (0.2, 0.3)])
+
+
+def test_corners_are_moved_inserted_and_deleted(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.click(0.2, 0.8)  # inside the bed
+    page.drag((0.05, 0.6), (0.1, 0.5))
+    page.drag((0.4, 0.775), (0.5, 0.775))  # the middle of a side
+    page.drag((0.05, 0.95), (0.08, 0.9))
+    page.press("#drop-corner")
+    page.press("#save")
+    until(lambda: not page.sees("#save"))
+    assert is_near(zones(sensor)["bed"], [(0.1, 0.5), (0.4, 0.6), (0.5, 0.775), (0.4, 0.95)])
+
+
+def test_a_zone_that_is_moved_stays_in_the_picture(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.drag((0.2, 0.8), (0.9, 0.1))
+    page.press("#save")
+    until(lambda: not page.sees("#save"))
+    assert is_near(zones(sensor)["bed"], [(0.65, 0), (1, 0), (1, 0.35), (0.65, 0.35)])
+
+
+def test_a_corner_is_moved_by_keyboard_and_by_numbers(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#places li:first-child button")
+    page.run("document.getElementById('canvas').focus()")
+    page.type("]", *[Keys.ARROW_LEFT] * 3, Keys.ARROW_UP)
+    page.press("#place-form summary")
+    page.write("#place-points li:nth-child(2) input", "45.5")
+    page.press("#save")
+    until(lambda: not page.sees("#save"))
+    assert is_near(zones(sensor)["bed"], [(0.02, 0.59), (0.455, 0.6), (0.4, 0.95), (0.05, 0.95)])
+
+
+def test_changes_are_undone_and_redone(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#places li:first-child button")
+    page.press("#place-form .danger")
+    until(lambda: "bed" not in page.text("#places"))
+    page.press("#undo")
+    page.await_text("#places", "bed")
+    page.press("#redo")
+    until(lambda: "bed" not in page.text("#places"))
+    page.run("document.getElementById('canvas').focus()")
+    page.chord(Keys.CONTROL, "z")
+    page.await_text("#places", "bed")
+    assert list(zones(sensor)) == ["bed"]
+
+
+def test_cancel_discards_the_changes_after_a_question(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.drag((0.2, 0.8), (0.5, 0.5))
+    page.press("#cancel")
+    page.press("#ask button[value=no]")
+    assert page.sees("#save")
+    page.press("#cancel")
+    page.press("#ask-yes")
+    until(lambda: not page.sees("#save"))
+    assert is_near(zones(sensor)["bed"], [(0.05, 0.6), (0.4, 0.6), (0.4, 0.95), (0.05, 0.95)])
+    assert not page.sees("#to-file")
+
+
+def test_kind_and_loitering_are_saved(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#places li:first-child button")
+    page.run("document.getElementById('place-kind').value = 'area'")
+    page.run("document.getElementById('place-kind').dispatchEvent(new Event('change'))")
+    page.write("#place-loitering", "90")
+    page.press("#save")
+    until(lambda: sensor.sensor.config.zones[0].loitering_s == 90)
+    assert sensor.sensor.config.zones[0].kind == "area"
+
+
+def test_an_error_is_shown_at_the_zone_that_it_is_about(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted.append(REFUSED)
+    page.press("#edit")
+    page.press("#add-zone")
+    for corner in (CORNERS[0], CORNERS[2], CORNERS[1], CORNERS[3]):  # its sides cross
+        page.click(*corner)
+    page.type(Keys.ENTER)
+    page.click(0.2, 0.8)  # another one is selected now
+    page.press("#save")
+    page.await_text("#place-form .error", "cross")
+    assert page.find("#place-name").get_attribute("value") == "zone_1"
+    page.write("#place-name", "none")
+    page.run("document.querySelector('#place-form details').open = true")
+    page.press("#place-points li:first-child button:last-child")  # a triangle has no sides that cross
+    page.press("#save")
+    page.await_text("#place-form .error", "templates")
+    assert page.find("#place-name").get_attribute("aria-invalid") == "true"
+    page.write("#place-name", "corner")
+    assert not page.sees("#place-form .error")
+    page.press("#save")
+    until(lambda: "corner" in zones(sensor))
+
+
+def test_the_file_can_be_restored(sensor: StandIn, page: Page) -> None:
+    assert not page.sees("#to-file")
+    page.press("#edit")
+    page.drag((0.2, 0.8), (0.5, 0.5))
+    page.press("#save")
+    until(lambda: page.sees("#to-file"))
+    page.press("#to-file")
+    page.press("#ask-yes")
+    until(lambda: not page.sees("#to-file"))
+    assert is_near(zones(sensor)["bed"], [(0.05, 0.6), (0.4, 0.6), (0.4, 0.95), (0.05, 0.95)])
+
+
+@pytest.mark.usefixtures("sensor")
+def test_zones_are_copied_as_toml(page: Page) -> None:
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    )
+    page.press("#copy")
+    page.await_text("#said", "Copied")
+    copied = page.run("return navigator.clipboard.readText()")
+    assert 'name = "bed"' in copied
+    assert "[[lines]]" in copied
+
+
+def test_changes_of_others_do_not_disturb_the_editor(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.drag((0.2, 0.8), (0.5, 0.5))
+    sensor.sensor.use_places((), ()).result()
+    until(lambda: sensor.sensor.config.zones == ())
+    page.await_text("#places", "bed")
+    page.press("#save")
+    until(lambda: "bed" in zones(sensor))
