@@ -1,6 +1,7 @@
 """Accept connections: a limited number, encrypted unless the page is only for this machine."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Collection
@@ -8,7 +9,7 @@ from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream, SSLIOStream
-from tornado.netutil import add_accept_handler, bind_sockets
+from tornado.netutil import add_accept_handler
 from tornado.web import Application
 
 MAX_CONNECTIONS = 64
@@ -66,8 +67,7 @@ class Listener:
 
     def open(self, host: str, port: int) -> None:
         """Listen on an address. Raises OSError."""
-        # None stands for all addresses of IPv6 and of IPv4.
-        self._sockets = bind_sockets(port, None if host == "::" else host, backlog=MAX_CONNECTIONS)
+        self._sockets = _bound(host, port)
         self._stops = [add_accept_handler(one, self._accept) for one in self._sockets]
 
     def close(self) -> None:
@@ -109,6 +109,24 @@ class Listener:
 
 
 _BUFFERS = {"max_buffer_size": READ_AHEAD, "read_chunk_size": MAX_BODY}
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of `host`; `::` also takes IPv4. Raises OSError if there is none."""
+    sockets: list[socket.socket] = []
+    error = OSError(errno.EADDRNOTAVAIL, "")
+    both = host == "::" and socket.has_dualstack_ipv6()
+    for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            one = socket.create_server(address, family=family, backlog=MAX_CONNECTIONS, dualstack_ipv6=both)
+        except OSError as exc:
+            error = exc
+        else:
+            one.setblocking(False)
+            sockets.append(one)
+    if not sockets:
+        raise error
+    return sockets
 
 
 async def _first_byte(client: socket.socket) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from contextlib import suppress
 
 from tornado.iostream import IOStream
@@ -68,7 +69,7 @@ async def _serve_once(plan: Plan, ended: asyncio.Event) -> None:
     try:
         listener.open(web.host, web.port)
     except OSError as exc:
-        problem = f"port {web.port} of {web.host} cannot be used ({exc.strerror})"
+        problem = f"port {web.port} of {web.host} cannot be used ({_reason(exc)})"
         raise ConfigError("web.port", problem, "use a free port and an address of this machine") from exc
     log.info("the page listens on %s port %d with %s", web.host, web.port, "https" if tls else "http")
     hub.open()
@@ -77,3 +78,8 @@ async def _serve_once(plan: Plan, ended: asyncio.Event) -> None:
     finally:
         hub.close()
         listener.close()
+
+
+def _reason(error: OSError) -> str:
+    """Without the address, which Python appends to the reason."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)

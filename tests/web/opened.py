@@ -94,7 +94,7 @@ class Page:
         """
         with self.socket() as client:
             answer = b""
-            with suppress(ConnectionError):  # the server may close before it has read everything
+            with suppress(OSError):  # the server may close before it has read everything
                 client.sendall(text)
                 if ends:
                     client.shutdown(socket.SHUT_WR)
