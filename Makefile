@@ -5,6 +5,9 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The Pi's own camera needs apt's picamera2 and numpy, which the environment for development does not use.
+DEMO_VENV := $(VENV)$(if $(findstring picamera2,$(ARGS)),-picamera2)
+
 SUITE ?= bookworm
 VERSION ?= newest
 N ?= 20000
@@ -23,8 +26,8 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready  ## Run the sensor on painted people, with a broker and a page of its own; Ctrl-C ends it
-	@$(BIN)/edge-pose demo $(ARGS)
+demo: $(DEMO_VENV)/ready  ## Run the sensor on painted people, with a broker and a page of its own; Ctrl-C ends it
+	@$(DEMO_VENV)/bin/edge-pose demo $(ARGS)
 
 test: $(VENV)/ready  ## Run all tests; installs mosquitto, ffmpeg and a C compiler where apt can
 	@tests/support/system-packages.sh
@@ -71,7 +74,7 @@ dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run t
 	@tests/dist/run.sh $(VENV)-dist/bin/python
 
 clean:  ## Remove the environments and all caches and builds of this folder
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-picamera2 $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments are made again whenever the dependencies may have changed.
@@ -84,6 +87,12 @@ $(VENV)-oldest/ready: pyproject.toml tests/support/python-venv.sh
 	@tests/support/python-venv.sh $(OLDEST_PYTHON) $(VENV)-oldest --no-deps . \
 	    numpy==1.24.2 tflite-runtime==2.14.0 msgspec paho-mqtt tomlkit pillow 'typer<0.29' rich av iotcore pycocotools \
 	    pytest pytest-xdist jsonschema
+	@touch $@
+
+$(VENV)-picamera2/ready: pyproject.toml tests/support/python-venv.sh
+	@$(PYTHON) -c 'import picamera2' 2>/dev/null || tests/support/apt.sh python3-picamera2 || \
+	    echo "the Pi's own camera needs picamera2: sudo apt-get install python3-picamera2" >&2
+	@tests/support/python-venv.sh $(PYTHON) $(VENV)-picamera2 --system-site-packages '.[demo]'
 	@touch $@
 
 # Apart from the development environment: only this target needs them.

@@ -138,10 +138,10 @@ def _show(  # noqa: PLR0913 - the parts of the demo
                 count += view.show(message, time.monotonic())
             elif service.poll() is not None:
                 break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError):  # OSError: the terminal was closed
         pass
     finally:
-        with suppress(OSError):  # the terminal was closed
+        with suppress(OSError):
             view.end(count)
     # The service never ends by itself, because files are looped. If it has ended, it has failed and logged the reason.
     return EXIT_OK if service.returncode is None else max(service.returncode, EXIT_FAILURE)

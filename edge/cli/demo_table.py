@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +17,8 @@ from edge.mqtt.messages import KeypointOut, Keypoints, PoseOut
 from edge.scenes.tour import STOPS, Stop
 
 MOST_EVENTS, LEAST_EVENTS = 8, 2
-OTHER_LINES = 8  # of the view, besides people and events
+OTHER_LINES = 7  # of the view, besides people and events
+LEAST_PEOPLE = 2  # rows that the table has in any case, so that the view keeps its height
 SHOWN = ("NOSE", "LEFT_WRIST", "RIGHT_WRIST")
 SHOWN_IF_WIDE = ("LEFT_ANKLE", "RIGHT_ANKLE")
 WIDE = 110  # columns
@@ -41,8 +42,11 @@ class Live:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         people = self.keypoints.poses if self.keypoints else ()
         yield from self._summary(len(people))
+        yield _title("people")
         yield self._table(people, wide=options.max_width >= WIDE)
-        room = console.height - OTHER_LINES - max(len(people), 1)
+        yield from [Text()] * (LEAST_PEOPLE - len(people))
+        room = console.height - OTHER_LINES - max(len(people), LEAST_PEOPLE)
+        yield _title("events")
         yield from self._last_events(min(max(room, LEAST_EVENTS), MOST_EVENTS))
 
     def _summary(self, people: int) -> Iterator[RenderableType]:
@@ -66,7 +70,7 @@ class Live:
     def _table(self, people: tuple[PoseOut, ...], *, wide: bool) -> RenderableType:
         if not people:
             is_known = self.state is None or self.state.people is not None
-            return Group(Rule(style="dim"), Text("no person in view" if is_known else f"camera {self.camera}", "dim"))
+            return Text("no person in view" if is_known else f"camera {self.camera}", "dim")
         persons = {one.id: one for one in (self.state and self.state.persons) or ()}
         zoned = bool(self.state and self.state.zones)
         parts = SHOWN + SHOWN_IF_WIDE if wide else SHOWN
@@ -80,15 +84,21 @@ class Live:
         # Messages list people by score. Sorted by ID, people keep their rows.
         for pose in sorted(people, key=lambda pose: (pose.id is None, pose.id)):
             rows.add_row(*_row(pose, persons.get(pose.id or 0), parts, zoned=zoned))
-        return Group(Rule(style="dim"), rows)
+        return rows
 
     def _last_events(self, count: int) -> Iterator[RenderableType]:
-        yield Rule("events", align="left", style="dim")
-        if not self.events:
-            yield Text("none yet", "dim")
-        for event in list(self.events)[-count:]:
+        shown = list(self.events)[-count:]
+        for event in shown:
             time = datetime.fromisoformat(event.time).astimezone().strftime("%H:%M:%S")
-            yield _line(Text.assemble((f"{time}  ", "dim"), event_in_words(event)))
+            words = event_in_words(event)
+            _, _, reasons = words.plain.partition(": ")
+            words.stylize("not bold default", len(words) - len(reasons) - 1 if reasons else len(words))
+            yield _line(Text.assemble((f"{time}  ", "dim"), words))
+        yield from [Text()] * (count - len(shown))
+
+
+def _title(name: str) -> Rule:
+    return Rule(Text(name, "bold"), align="left", style="dim")
 
 
 def _line(text: Text) -> Text:

@@ -109,7 +109,7 @@ def test_the_live_view_has_a_row_per_person_by_id_and_fits_the_terminal(width: i
     assert all(row.count("1920,1080") == (5 if ankles else 3) for row in people(lines)), "no column is cut off"
 
 
-@pytest.mark.parametrize(("height", "shown"), [(15, 4), (24, 8), (100, 8), (5, 2)])
+@pytest.mark.parametrize(("height", "shown"), [(15, 5), (24, 8), (100, 8), (5, 2)])
 def test_the_live_view_shows_as_many_of_the_last_events_as_fit(height: int, shown: int) -> None:
     view = Live(keypoints=keypoints(1, 2, 3), url="http://127.0.0.1:8077/", stop=STOPS[0])
     view.events.extend(map(event, range(20)))
@@ -343,6 +343,31 @@ def test_a_second_ctrl_c_leaves_nothing_on_the_broker(mosquitto: Callable[..., M
         os.kill(service, signal.SIGCONT)
         demo.communicate(timeout=LONG_S)
     assert demo.returncode == 0
+    assert retained(server.port) == {}
+
+
+@pytest.mark.broker
+def test_a_closed_terminal_leaves_no_process_and_nothing_on_the_broker(mosquitto: Callable[..., Mosquitto]) -> None:
+    server = mosquitto()
+    parent_end, child_end = pty.openpty()
+    command = [sys.executable, "-m", "edge", "demo", "--no-browser", "--broker", f"{LOOPBACK}:{server.port}"]
+    environ = os.environ | {"TERM": "xterm"}
+    demo = subprocess.Popen(
+        ["setsid", "--ctty", *command], stdin=child_end, stdout=child_end, stderr=child_end, cwd=ROOT, env=environ
+    )
+    os.close(child_end)
+    try:
+        text = b""
+        while b"left wrist" not in text:
+            text += os.read(parent_end, 65536)
+        children = children_of(demo.pid)
+        assert children
+        os.close(parent_end)
+        assert demo.wait(LONG_S) == 0
+    finally:
+        demo.kill()
+        demo.wait()
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
     assert retained(server.port) == {}
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# python-venv.sh PYTHON DIR [--no-deps] PROJECT [PACKAGE...]: create an environment in DIR with the packages and, as an
-# editable installation, the project.
+# python-venv.sh PYTHON DIR [--no-deps | --system-site-packages] PROJECT [PACKAGE...]: create an environment in DIR with
+# the packages and, as an editable installation, the project. With --system-site-packages it also has the system's
+# packages, and keeps the system's numpy.
 set -eu
 python=$1 venv=$2
 shift 2
@@ -17,14 +18,20 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         exit 1
     }
 fi
+deps='' site=''
+case $1 in
+--no-deps) deps=$1 ;;
+--system-site-packages) site=$1 ;;
+esac
+[ -z "$deps$site" ] || shift
 echo "creating the environment in $venv …"
-"$python" -m venv "$venv"
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-deps=
-if [ "$1" = --no-deps ]; then
-    deps=$1
-    shift
+# shellcheck disable=SC2086 # empty or one option
+"$python" -m venv $site "$venv"
+if [ -n "$site" ] && numpy=$("$python" -c 'import numpy; print(numpy.__version__)' 2>/dev/null); then
+    echo "numpy==$numpy" >"$venv/constraints.txt"
+    export PIP_CONSTRAINT="$venv/constraints.txt"
 fi
+pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 # shellcheck disable=SC2086 # empty or one option
 pip install $deps --editable "$1"
 shift
