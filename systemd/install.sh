@@ -193,7 +193,7 @@ write_configuration() {
 configure_page() {
     local units=() lines
     changed=''
-    if [[ ! -s $WEB_PASSWORD ]] && ! sed -n '/^\[web\]/,/^\[/p' "$CONFIG" 2>/dev/null | grep -q '^password_file *= *"..*"'; then
+    if [[ ! -s $WEB_PASSWORD ]] && ! sed -n '/^\[web\]/,/^\[/p' "$CONFIG" 2>/dev/null | grep -q '^password_file *= *"[^"]'; then
         # 16 of 31 characters that no font confuses, easy to type on a phone
         new_password=$(head -c 1000 /dev/urandom | LC_ALL=C tr -dc abcdefghjkmnpqrstuvwxyz23456789)
         new_password=${new_password:0:4}-${new_password:4:4}-${new_password:8:4}-${new_password:12:4}
