@@ -14,8 +14,7 @@ from edge.web.hub import encode_places
 from edge.web.seams import Pictures, Places
 
 REQUESTS = ("clear_fall", "reset_settings")
-PICTURE_S = 0.2  # between two pictures, at least
-POLL_S, POLLS = 0.04, 20  # how often a request looks for a newer one
+POLL_S, POLLS = 0.04, 25  # how often a request looks for a newer picture
 WATCH_S = 120  # how long pictures are shown
 
 
@@ -84,10 +83,10 @@ class PictureHandler(Handler):
 
     async def get(self) -> None:
         token, after = self.get_query_argument("token", ""), _number(self.get_query_argument("after", ""))
-        for pause_s in [0.0 if after < 0 else PICTURE_S, *[POLL_S] * POLLS]:
-            await asyncio.sleep(pause_s)
+        for _ in range(POLLS):
             if picture := self._picture(token, after):
                 break
+            await asyncio.sleep(POLL_S)
         else:
             self.set_status(204)
             return

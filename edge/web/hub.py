@@ -153,14 +153,8 @@ class Hub:
 
 def encode_places(places: Places) -> bytes:
     """The data of `places`, also in the answers about them."""
-    return msgspec.json.encode(
-        {
-            "zones": places.zones,
-            "lines": places.lines,
-            "changed": places.changed,
-            "toml": places_toml(places.zones, places.lines),
-        }
-    )
+    toml = places_toml(places.zones, places.lines)
+    return msgspec.json.encode({"zones": places.zones, "lines": places.lines, "changed": places.changed, "toml": toml})
 
 
 async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,7 @@
 import gc
 import json
 import socket
+import tomllib
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -80,6 +81,7 @@ def test_a_new_viewer_gets_the_newest_of_everything() -> None:
     assert newest["places"]["zones"] == [json.loads(msgspec.json.encode(ZONE))]
     assert newest["places"]["lines"] == [{"name": "door", "from": [0.2, 0.9], "to": [0.2, 0.4]}]
     assert newest["places"]["changed"] is False
+    assert tomllib.loads(newest["places"]["toml"])["lines"] == newest["places"]["lines"]
     assert newest["history"]["fps"] == [14.9]
     assert newest["pictures"] == {"allowed": False, "watched": False}
     events = [data["id"] for name, data in viewer.seen if name == "event"]
