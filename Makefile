@@ -40,7 +40,7 @@ test-oldest: $(VENV)-oldest/ready  ## Run the tests of decoding and inference wi
 test-picamera2:  ## Run the Pi camera's tests with the real picamera2 on a virtual camera; as root, in a Debian tree
 	@tests/picamera2/run.sh $(ARGS)
 
-test-page: $(VENV)/ready  ## Test the page in a real Chromium; installs chromium and npm where apt can
+test-page: $(VENV)/ready  ## Test the page in a real Chromium, and its metrics with Prometheus; installs what it needs where apt can
 	@tests/page/run.sh $(BIN)/pytest $(ARGS)
 
 test-homeassistant:  ## Run the tests with a real Home Assistant; as root, in a Debian tree (others: VERSION=2026.2)

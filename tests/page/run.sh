@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh PYTEST [ARGUMENT...]: the tests of the page in a real Chromium.
+# run.sh PYTEST [ARGUMENT...]: the tests of the page in a real Chromium, and of the metrics with a real Prometheus.
 # Needs chromium and chromium-driver, mosquitto, and npm for axe-core; installs them where apt can.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,4 +10,5 @@ for need in chromium:chromium chromedriver:chromium-driver mosquitto:mosquitto n
         exit 1
     fi
 done
-exec env EDGE_POSE_BROWSER=1 "$1" "$here" "${@:2}"
+"$here/../support/prometheus.sh"
+exec env EDGE_POSE_BROWSER=1 "$1" "$here" "$here/../monitoring" "${@:2}"
