@@ -38,25 +38,25 @@ class Sampler:
     def from_cell(self, row: int, column: int, channel: int) -> Position:
         """The end of the vector of one cell, clamped to the grid: `follow` without interpolation."""
         i = row * self._row + column * self._cell + channel
-        dy = (self._values[i] - self._zero) * self._unit
-        dx = (self._values[i + self._half] - self._zero) * self._unit
-        return self.clamped_step((row, column), dy, dx)
-
-    def clamped_step(self, position: Position, dy: float, dx: float) -> Position:
-        """`position` moved by (dy, dx) and clamped to the grid."""
-        y, x = position[0] + dy, position[1] + dx
-        return min(max(0.0, y), self._bottom), min(max(0.0, x), self._right)  # in this order, NaN becomes 0.0
+        y = row + (self._values[i] - self._zero) * self._unit
+        x = column + (self._values[i + self._half] - self._zero) * self._unit
+        if not 0.0 <= y <= self._bottom:
+            y = self._bottom if y > 0.0 else 0.0
+        if not 0.0 <= x <= self._right:
+            x = self._right if x > 0.0 else 0.0
+        return y, x
 
     def follow(self, position: Position, channel: int, times: int = 1) -> Position:
         """`position` moved `times` times by the vector of `channel` where it is, each time clamped to the grid."""
         y, x = position
         row = column = -1
         for _ in range(times):
-            if int(y) != row or int(x) != column:  # most steps of a refinement stay between the same four cells
+            dy, dx = y - row, x - column
+            if not (0.0 <= dy < 1.0 and 0.0 <= dx < 1.0):  # most steps of a refinement stay between the same four cells
                 row, column = int(y), int(x)
+                dy, dx = y - row, x - column
                 y_here, y_across, y_down, y_twist = self._patch(row, column, channel)
                 x_here, x_across, x_down, x_twist = self._patch(row, column, channel + self._half)
-            dy, dx = y - row, x - column
             y += y_here + y_across * dx + (y_down + y_twist * dx) * dy
             x += x_here + x_across * dx + (x_down + x_twist * dx) * dy
             if not 0.0 <= y <= self._bottom:
@@ -96,9 +96,9 @@ class Float32Sampler(Sampler):
         row, column = int(y), int(x)
         return self._interpolated(self._corners(row, column, channel), y - row, x - column)
 
-    def clamped_step(self, position: Position, dy: float, dx: float) -> Position:
+    def from_cell(self, row: int, column: int, channel: int) -> Position:
         float32 = self._float32
-        float32[0], float32[1] = super().clamped_step(position, dy, dx)
+        float32[0], float32[1] = super().from_cell(row, column, channel)
         return float32[0], float32[1]
 
     def follow(self, position: Position, channel: int, times: int = 1) -> Position:
