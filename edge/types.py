@@ -7,6 +7,7 @@ or *frame* (pixels of the camera frame, as x, y). The default is frame space. Pi
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -160,7 +161,7 @@ def box_around(points: Iterable[Iterable[float]]) -> Box:
     return Box(min(xs), min(ys), max(xs), max(ys))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, because `box` is kept: several stages need it
 class Pose:
     """One person in a frame. Keypoints that are not `visible` are never reported."""
 
@@ -173,7 +174,7 @@ class Pose:
     weak: bool = False  # whether its score is enough to continue a track, but not to start one
     opinion: Opinion | None = None  # of the other network on the same frame; None: it was not asked
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """The box around the visible keypoints, frame px. Raises ValueError if no keypoint is visible."""
         return box_around(self.xy[self.visible].tolist())  # for 17 points, plain floats are faster than numpy

@@ -48,8 +48,10 @@ class Evidence:
         supported = pose.opinion == "agrees" or pose.by_multipose
         detailed = int(np.count_nonzero(pose.visible) >= DETAILED)
         denials = 0 if supported else self.denials + denied
-        return replace(
-            self,
+        return Evidence(
+            self.started_s,
+            self.x,
+            self.y,
             hits=self.hits + 1,
             detailed=self.detailed + detailed,
             clear=self.clear + (not pose.by_multipose and pose.score >= CLEAR_SCORE),
@@ -60,6 +62,7 @@ class Evidence:
             moved=self.moved or abs(x - self.x) + abs(y - self.y) > MOVED * size_px,
             denials=denials,
             supported_s=self.supported_s if denials else now_s,
+            accepted=self.accepted,
         )
 
     def judged(self, now_s: float, min_hits: int, *, second: bool) -> tuple["Evidence", str | None]:

@@ -57,13 +57,13 @@ class Thresholds:
 def keep_visible(decoded: Decoded, letterbox: Letterbox, thresholds: Thresholds) -> list[Pose]:
     """The poses that reach the thresholds, best first, in frame space, with their visible keypoints marked."""
     poses = []
-    for yx, confidence, score in zip(decoded.keypoints, decoded.confidences, decoded.scores, strict=True):
+    positions = letterbox.to_frame(decoded.keypoints)
+    for xy, confidence, score in zip(positions, decoded.confidences, decoded.scores, strict=True):
         if thresholds.exponent != 1:
             confidence = confidence ** np.float32(thresholds.exponent)  # noqa: PLW2901 - the same value on another scale
         visible = confidence >= thresholds.confidence
         own = score * KEYPOINT_COUNT >= thresholds.own * confidence.sum()
         if own and score >= thresholds.score and np.count_nonzero(visible) >= thresholds.keypoints:
             weak = bool(score < thresholds.start_score)
-            xy = letterbox.to_frame(yx)
             poses.append(Pose(xy, confidence, visible, float(score), letterbox.turn, thresholds.by_multipose, weak))
     return poses
