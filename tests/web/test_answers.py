@@ -9,7 +9,7 @@ from edge.config import Camera, Config, Privacy, Zone
 from edge.service.info import Facts, assemble
 from edge.web import handler
 from edge.web.application import HANDLERS
-from edge.web.pages import STATIC
+from edge.web.pages import LOGOUT, STATIC
 from tests.support.waiting import until
 from tests.web.opened import Page, opened
 from tests.web.sensors import HEALTH, TOPICS, FakeSensor
@@ -40,11 +40,17 @@ METHODS = {
 def test_the_page_and_its_files_are_served(page: Page) -> None:
     kinds = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml",
              "js": "text/javascript; charset=utf-8"}  # fmt: skip
-    assert page.ask("GET", "/").body == (STATIC / "index.html").read_bytes()
     for file in STATIC.iterdir():
         answer = page.ask("GET", f"/static/{file.name}")
         assert answer.body == file.read_bytes()
         assert answer.headers["Content-Type"] == kinds[file.suffix[1:]]
+
+
+def test_the_page_has_a_way_to_log_out_only_with_a_password(page: Page, locked: Page) -> None:
+    whole = (STATIC / "index.html").read_bytes()
+    locked.log_in()
+    assert locked.ask("GET", "/").body == whole
+    assert page.ask("GET", "/").body == whole.replace(LOGOUT, LOGOUT + b" hidden") != whole
 
 
 def test_a_browser_that_has_a_file_does_not_get_it_again(page: Page) -> None:
