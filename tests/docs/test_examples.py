@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,10 @@ def test_the_example_of_a_recording_can_be_read(tmp_path: Path) -> None:
 def test_toml_examples_load(example: Block, tmp_path: Path) -> None:
     file = tmp_path / "edge-pose.toml"
     file.write_text(example.text, encoding="utf-8")
-    load(file, {} if "host =" in example.text else {"EDGE_POSE_MQTT__HOST": LOOPBACK})
+    (tmp_path / "password").write_text("s3cret")
+    tables = tomllib.loads(example.text)
+    environ = {} if "host" in tables.get("mqtt", {}) else {"EDGE_POSE_MQTT__HOST": LOOPBACK}
+    load(file, environ | {"EDGE_POSE_WEB__PASSWORD_FILE": str(tmp_path / "password")})
 
 
 def test_a_wrong_key_is_reported_as_shown(tmp_path: Path) -> None:
