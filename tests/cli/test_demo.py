@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -396,6 +397,19 @@ def test_a_broker_that_requires_a_login_is_an_error(mosquitto: Callable[..., Mos
         f"edge-pose: --broker {where}: the broker does not authorize this user; name a running "
         "broker that requires neither a password nor TLS\n"
     )
+
+
+def test_the_page_of_the_demo_answers_and_may_show_the_painted_picture() -> None:
+    pytest.importorskip("iotcore", reason="THE DEMO EXTRA IS NOT INSTALLED")
+    with demo_process() as demo:
+        assert demo.stderr is not None
+        line = next(line for line in demo.stderr if line.startswith(b"The page: "))
+        url = line.decode().split()[2].rstrip("/")
+        with closing(HTTPConnection(url.removeprefix("http://"), timeout=LONG_S)) as browser:
+            browser.request("GET", "/")
+            assert b"<html" in browser.getresponse().read()
+            browser.request("POST", "/pictures", headers={"Origin": url})
+            assert json.load(browser.getresponse())["token"]
 
 
 def test_stopping_the_demo_stops_its_service_and_broker() -> None:

@@ -99,7 +99,7 @@ run_emulated() {
     fi
     try "the installer works" /checkout/systemd/install.sh --broker-local
     try "the environment uses apt's numpy" /opt/edge-pose/bin/python -Ic 'import numpy; assert numpy.__file__.startswith("/usr/lib/python3/")'
-    try "edge-pose detects and publishes a person" bash -c 'edge-pose demo --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
+    try "edge-pose detects and publishes a person" bash -c 'edge-pose demo --source synthetic:walk --frames 3 | tee /dev/stderr | grep -q LEFT_HIP'
     try "a second installation changes nothing" bash -c 'all() { find /opt /etc -not -type d -printf "%p %T@\n" | sort; }
         before=$(all) && /checkout/systemd/install.sh && diff <(echo "$before") <(all)'
     try "the upgrade works" bash -c '/checkout/systemd/install.sh --upgrade && [[ $(readlink /opt/edge-pose) == edge-pose.b ]]'
