@@ -265,11 +265,20 @@ def _codes(sums: dict[str, float], shown: set[str]) -> list[str]:
     if reported_s and holds("small", "small", "pose"):
         return ["small"]
     if sums.get("upright", 0.0) < MIN_EVIDENCE_S:
-        doubtful_s = sums.get("pose", 0.0) - reported_s
-        return ["no_people" if not reported_s else "unsure" if doubtful_s >= MIN_EVIDENCE_S else "too_little"]
+        return [_without_evidence(sums)]
     cuts = {code for code in _CUTS if holds(code, code, "upright")}
     for pair in ({"feet_cut", "head_cut"}, {"left_cut", "right_cut"}):
         if pair <= cuts:
             cuts = (cuts - pair) | {"too_close"}
     doubts = {code for code in ("unsure", "feet_hidden") if holds(code, code, "upright")}
     return [*(cuts or doubts or {"good" if holds("good", "whole", "upright") else "partly"})]
+
+
+def _without_evidence(sums: dict[str, float]) -> str:
+    """The code of the verdict if hardly any upright person was visible."""
+    reported_s = sums.get("reported", 0.0)
+    if not reported_s:
+        return "no_people"
+    if reported_s >= 2 * MIN_EVIDENCE_S:
+        return "lying" if sums.get("up", 0.0) < sums.get("oriented", 0.0) / 2 else "partly"
+    return "unsure" if sums.get("pose", 0.0) - reported_s >= MIN_EVIDENCE_S else "too_little"

@@ -41,7 +41,8 @@ class Framing:
         self.height_px = max(self.body.bones_px or person.box.size_px, 1.0)
         self.direction = _direction(self.body)
         self.facts: list[Fact] = []
-        self.is_small = self.height_px < MIN_PX * max(width / 640, height / 480)
+        # Without a torso, the height comes from few bones, or from none.
+        self.is_small = self.body.torso is not None and self.height_px < MIN_PX * max(width / 640, height / 480)
         if self.direction == "up":
             self._judge_edges(person, width, height)
 

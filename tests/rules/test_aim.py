@@ -108,6 +108,11 @@ def test_a_glimpse_of_a_person_is_too_little() -> None:
     assert Viewer().show(standing(1, (320, 420)), for_s=2) == ["too_little"]
 
 
+def test_a_face_that_fills_the_picture_is_visible_only_in_part() -> None:
+    face = person(1, {part: STANDING[part] for part in ("NOSE", "LEFT_EYE", "RIGHT_EYE", "LEFT_EAR", "RIGHT_EAR")})
+    assert Viewer().show(face, for_s=8) == ["partly"]
+
+
 @pytest.mark.parametrize("bottom", [405, 370, 320, 300])
 def test_feet_at_the_bottom_edge_are_below_the_picture(bottom: int) -> None:
     tall = standing(1, (320, 430), height_px=250)
