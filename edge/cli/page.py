@@ -18,22 +18,26 @@ _HALVES = " ▄▀█"  # by upper * 2 + lower: whether each is dark
 def describe(config: Config) -> dict[str, Any]:
     """The facts about the page."""
     web = config.web
+    facts: dict[str, Any] = {
+        "enabled": web.enabled, "remote": False, "addresses": [], "listening": False, "problem": None,
+        "fingerprint": None, "password_file": None,
+    }  # fmt: skip
     if not web.enabled:
-        return {"enabled": False, "addresses": [], "fingerprint": None, "listening": False, "password_file": None}
+        return facts
     seen = visit(web)
     kept = web.password_file or str(FOLDER / WEB_CREDENTIAL)
-    return {
-        "enabled": True,
+    return facts | {
+        "remote": web.beyond_loopback,
         "addresses": urls(web),
-        "fingerprint": seen.fingerprint or None,
         "listening": not seen.problem,
         "problem": seen.problem or None,
+        "fingerprint": seen.fingerprint or None,
         "password_file": kept if has_web_password(web) else None,
     }
 
 
 def show(facts: dict[str, Any], file: Path | None, out: TextIO = sys.stdout) -> None:
-    """Print the facts; on a terminal, also a QR code of the first address, without the password."""
+    """Print the facts; on a terminal, also a QR code of the first address for a phone, without the password."""
     if not facts["enabled"]:
         out.write(
             f"the page is off; set web.enabled = true in {file or DEFAULT_PATH} and restart the service, "
@@ -45,11 +49,13 @@ def show(facts: dict[str, Any], file: Path | None, out: TextIO = sys.stdout) -> 
         lines.append(("certificate", f"SHA-256 {facts['fingerprint']}"))
     lines.append(("password", f"in {facts['password_file']}" if facts["password_file"] else "none"))
     lines.append(("state", "it answers" if facts["listening"] else f"it does not answer: {facts['problem']}"))
+    if not facts["remote"]:
+        lines.append(("open to", "this machine only; docs/page.md says how to open it to others"))
     previous = ""
     for title, text in lines:
         out.write(f"{'' if title == previous else title:<12} {text}\n")
         previous = title
-    if out.isatty() and _can_encode(out):
+    if facts["remote"] and out.isatty() and _can_encode(out):
         out.write("\n" + qr_code(facts["addresses"][0]))
 
 

@@ -113,14 +113,22 @@ class Terminal(io.StringIO):
         return True
 
 
-FACTS = {"enabled": True, "addresses": ["https://192.168.1.20:8077", "https://pi.local:8077"], "fingerprint": "AB:CD",
-         "listening": True, "problem": None, "password_file": "/etc/edge-pose/web_password"}  # fmt: skip
+FACTS = {"enabled": True, "remote": True, "addresses": ["https://192.168.1.20:8077", "https://pi.local:8077"],
+         "fingerprint": "AB:CD", "listening": True, "problem": None,
+         "password_file": "/etc/edge-pose/web_password"}  # fmt: skip
 
 
 def test_a_terminal_gets_a_qr_code_of_the_first_address() -> None:
     out = Terminal()
     show(FACTS, None, out)
     assert out.getvalue().endswith(qr_code("https://192.168.1.20:8077"))
+
+
+def test_an_address_that_a_phone_cannot_open_gets_no_code() -> None:
+    out = Terminal()
+    show(FACTS | {"remote": False, "addresses": ["http://localhost:8077"]}, None, out)
+    assert "\x1b" not in out.getvalue()
+    assert "this machine only" in out.getvalue()
 
 
 def test_a_terminal_that_cannot_show_the_code_gets_none() -> None:
