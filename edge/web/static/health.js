@@ -29,9 +29,12 @@ function tiles(health, info, status, history) {
       level: connected === false ? "bad" : "plain",
       more: health?.messages_dropped ? `${health.messages_dropped} messages not sent` : "MQTT" },
     { name: "Backend", value: backend === "edgetpu" ? "Edge TPU" : backend === "cpu" ? "CPU" : UNKNOWN,
-      more: health?.backend_reason ?? info?.backend?.reason ?? "" },
+      more: breakable(health?.backend_reason ?? info?.backend?.reason ?? "") },
   ];
 }
+
+/** A text in which a line may also end after a dot or an underscore, with a space of no width. */
+const breakable = (text) => text.replace(/[._](?=\w)/g, "$&\u200b");
 
 function notes(health, info, skew) {
   const list = [];

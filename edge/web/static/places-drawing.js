@@ -25,10 +25,10 @@ export function drawPlaces(context, { width, height, zones, lines, occupied, sta
     context.globalAlpha = 1;
   }
   for (const zone of zones) {
-    const [x, y] = zone.points.reduce((best, point) => (point[1] < best[1] ? point : best));
+    const [x, y] = zone.points.reduce((best, point) => (point[0] + point[1] < best[0] + best[1] ? point : best));
     const count = occupied.get(zone.name);
     const text = count ? `${zone.name} · ${count}` : zone.name;
-    tag(context, text, x * width, y * height - 4, width, height, "#0b1016d0", stale ? STALE : KINDS[zone.kind] ?? KINDS.area);
+    tag(context, text, x * width, y * height - 4, width, height, "#0b1016d0", stale ? STALE : KINDS[zone.kind] ?? KINDS.area, 0);
   }
 }
 
