@@ -233,14 +233,67 @@ switch ON
 check "after ON, there are frames again" receive +/keypoints
 systemctl stop edge-pose.service
 
+echo "--- the page"
+page=https://127.0.0.1:8077 page_password=/etc/edge-pose/web_password
+fetch() { # PATH [PASSWORD]: print status and body of an answer
+    /opt/edge-pose/bin/python -c 'import base64, ssl, sys, urllib.error, urllib.request
+request = urllib.request.Request(sys.argv[1])
+if sys.argv[2:]:
+    request.add_header("Authorization", "Basic " + base64.b64encode(f"any:{sys.argv[2]}".encode()).decode())
+try:
+    answer = urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context())
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.read().decode())' "$page$1" "${@:2}"
+}
+everything() { find /etc /opt /var/lib/edge-pose -not -type d \( -path '*edge-pose*' \) -printf '%p %T@ %m %u\n' | sort; }
+page_is() { # LEVEL: all lines of the doctor about the page
+    edge-pose doctor --json >/tmp/doctor
+    /opt/edge-pose/bin/python -c 'import json, sys
+results = [result for result in json.load(open("/tmp/doctor")) if result["group"] == "page"]
+print(results)
+sys.exit({result["level"] for result in results} != {sys.argv[1]})' "$1"
+}
+check "while it is off, a command and the doctor say how to switch it on" eval '[[ $(edge-pose page) == *"the page is off"*--page* ]] &&
+    page_is ok && not fetch /healthz'
+start_fresh
+before=$(everything)
+check "--page --dry-run says what it would do, and changes nothing" eval '/checkout/systemd/install.sh --page --wheelhouse /wheels --dry-run >/tmp/dry &&
+    grep "would write: $page_password" /tmp/dry && grep "web.enabled = true" /tmp/dry && diff <(echo "$before" | grep -v /var/lib) <(everything | grep -v /var/lib)'
+pid=$(unit MainPID)
+/checkout/systemd/install.sh --page --wheelhouse /wheels >/tmp/page.log 2>&1
+rc=$?
+check "--page switches it on" eval 'cat /tmp/page.log; [ $rc = 0 ] && grep -q "^state  *it answers" /tmp/page.log'
+check "the service was restarted with the new password" eval 'is ActiveState active && not is MainPID $pid && is NRestarts 0'
+check "it prints the password once" eval '[[ $(grep -cFf $page_password /tmp/page.log) == 1 ]]'
+check "only root can read the password" eval '[[ $(stat -c "%U %a" $page_password) == "root 600" ]] && not runuser -u edge-pose -- cat $page_password'
+check "it prints the address, and the fingerprint of the service's certificate" eval 'grep -q "https://.*:8077" /tmp/page.log &&
+    grep -qF "$(openssl x509 -in /var/lib/edge-pose/*.page.pem -noout -fingerprint -sha256 | sed s/.*=//)" /tmp/page.log'
+check "only the service can read the private key" eval '[[ $(stat -c "%U %a" /var/lib/edge-pose/*.page.pem) == "edge-pose 600" ]]'
+check "the page asks for the password" eval '[[ $(fetch /) == 200*password* && $(fetch /metrics) == 401* && $(fetch /metrics wrong) == 401* ]]'
+check "the metrics can be read with it" eval '[[ $(fetch /metrics "$(cat $page_password)") == 200*edge_pose_frames_total* ]]'
+check "frames go all the way through" until_true eval '[[ $(fetch /healthz) == "200 ok"* ]]'
+check "the doctor finds the page in order" page_is ok
+pid=$(unit MainPID)
+before=$(everything)
+check "--page changes nothing a second time, and prints no password" eval '/checkout/systemd/install.sh --page --wheelhouse /wheels >/tmp/again && is MainPID $pid &&
+    diff <(echo "$before" | grep -v /var/lib) <(everything | grep -v /var/lib) && grep "https://.*:8077" /tmp/again && not grep -Ff $page_password /tmp/again'
+fingerprint=$(edge-pose page --json | grep -o '"fingerprint": "[^"]*"')
+has_fingerprint() { [[ $fingerprint && $(edge-pose page --json) == *"$fingerprint"* ]]; }
+check "a restart keeps the certificate" eval 'systemctl restart edge-pose.service && until_true has_fingerprint'
+systemctl stop edge-pose.service
+check "while the service is stopped, the doctor says that nothing listens" eval 'not page_is ok; grep -q "nothing listens" /tmp/doctor'
+
 echo "--- several cameras"
 check "the installer adds a login for another sensor" /checkout/systemd/install.sh --broker-login door
 check "it refuses the name of an existing login" not /checkout/systemd/install.sh --broker-login home
 sed -e 's/^id = ""/id = "door"/' -e 's/^username = .*/username = "door"/' $config >/etc/edge-pose/door.toml
 systemctl start edge-pose@door.service
 check "edge-pose@door runs beside edge-pose" eval 'start_fresh; is ActiveState active edge-pose@door.service && [[ $(receive door/status) == online ]]'
+check "the one that finds the port of the page in use works without a page" until_true eval 'journalctl -u edge-pose | grep "the page cannot be opened.*8077"'
 check "it uses its own login" grep "as edge-pose-door .*u'door'" /var/log/mosquitto/mosquitto.log
 systemctl stop edge-pose@door.service
+check "it opens the page when the port is free" until_true eval '[[ $(edge-pose page --json) == *"\"listening\": true"* ]]'
 
 echo "--- upgrade"
 cp -r /checkout /tmp/newer
@@ -254,8 +307,9 @@ use_old_keys /etc/edge-pose/door.toml
 check "old names of keys are accepted with a warning" eval 'edge-pose check --offline 2>&1 | grep "turned is now called people.detect_lying"'
 before=$(sha256sum <$config)
 check "--dry-run changes nothing" eval '/tmp/newer/systemd/install.sh --upgrade --dry-run && [[ $(edge-pose --version) != *9.9.9 ]]'
-check "an upgrade to a working version works" eval '/tmp/newer/systemd/install.sh --upgrade --wheelhouse /wheels &&
+check "an upgrade to a working version works" eval '/tmp/newer/systemd/install.sh --upgrade --page --wheelhouse /wheels &&
     [[ $(edge-pose --version) == *9.9.9 ]] && is ActiveState active && [[ $(receive +/info) == *9.9.9* ]]'
+check "the page is still on, with the same certificate" eval '[[ $(fetch /metrics "$(cat $page_password)") == 200*9.9.9* ]] && has_fingerprint'
 check "it renames the keys in every configuration" eval 'edge-pose check --offline 2>&1 | not grep "is now called" &&
     grep "^detect_lying = true *# mine" $config /etc/edge-pose/door.toml && ! grep -E "^(turned|probe_s)" $config /etc/edge-pose/door.toml'
 check "it keeps the old files" eval '[[ $(sha256sum <$config.bak) == "$before" && -f /etc/edge-pose/door.toml.bak ]]'
