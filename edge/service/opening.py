@@ -135,7 +135,7 @@ def _open_announcer(context: Context, *, continuous: bool) -> Announcer:
     """Announce the sensor to Home Assistant, unless its source has no state that could be shown."""
     assert context.facts.selector is not None
     machine = hardware(context.facts.selector.selected.state.backend)
-    machine = replace(machine, page=_page_url(context.config.web))
+    machine = replace(machine, page=page_url(context.config.web))
     # A rule that is switched off over MQTT keeps its entities, so the settings do not count.
     announcer = Announcer(context.settings.basis, machine, context.publisher)
     if continuous:
@@ -143,7 +143,7 @@ def _open_announcer(context: Context, *, continuous: bool) -> Announcer:
     return announcer
 
 
-def _page_url(web: Web) -> str:
+def page_url(web: Web) -> str:
     """The address of the page for Home Assistant; "" if other machines cannot open it."""
     if not web.enabled or not web.beyond_loopback:
         return ""

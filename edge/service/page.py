@@ -1,10 +1,11 @@
 """The page: what it shows of a running sensor, and what it does to it."""
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from edge.config import Config, Line, Zone
 from edge.config.settings import SETTINGS, is_switch, limits_of
@@ -14,8 +15,9 @@ from edge.mqtt.publisher import Publisher
 from edge.mqtt.topics import Topics
 from edge.pipeline.seams import Sink
 from edge.pipeline.shutter import Shutter
+from edge.service.allowance import Allowance
 from edge.service.calls import Calls
-from edge.service.control import Handler
+from edge.service.control import BURST, REFILL_S, Handler
 from edge.service.settings import Settings
 from edge.types import Image, Message
 from edge.web.feed import Feed
@@ -23,6 +25,7 @@ from edge.web.metrics import Metrics
 from edge.web.seams import Pictures, Places
 
 LONGEST_CLOSE_S = 0.3  # of the time in which all parts must close
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,22 +38,23 @@ class PageSensor:
     publisher: Publisher
     read_health: Callable[[], Health]
     shutter: Shutter | None
+    allowance: Allowance = field(default_factory=lambda: Allowance(BURST, REFILL_S, time.monotonic()))
 
     @property
     def connected(self) -> bool:
         return self.publisher.connection.connected
 
     def set(self, name: str, text: str) -> "Future[None]":
-        return self.calls.submit(lambda: self.settings.set(name, text))
+        return self._change(lambda: self.settings.set(name, text))
 
     def request(self, name: str) -> "Future[Any]":
-        return self.calls.submit(self.requests[name])
+        return self._change(self.requests[name])
 
     def use_places(self, zones: tuple[Zone, ...], lines: tuple[Line, ...]) -> "Future[None]":
-        return self.calls.submit(lambda: self.settings.use_places(zones, lines))
+        return self._change(lambda: self.settings.use_places(zones, lines))
 
     def reset_places(self) -> "Future[None]":
-        return self.calls.submit(self.settings.reset_places)
+        return self._change(self.settings.reset_places)
 
     def health(self) -> "Future[Health]":
         return self.calls.submit(self.read_health)
@@ -67,6 +71,16 @@ class PageSensor:
 
     def picture(self, token: str, after: int) -> tuple[int, bytes] | None:
         return self._checked_shutter().picture(token, after)
+
+    def _change(self, work: Callable[[], T]) -> "Future[T]":
+        """Do this between two frames, unless there are more changes than over MQTT."""
+
+        def do() -> T:
+            if not self.allowance.take(time.monotonic()):
+                raise RequestError("", "there are too many changes", "send fewer than ten per second")
+            return work()
+
+        return self.calls.submit(do)
 
     def _checked_shutter(self) -> Shutter:
         if self.shutter is None:
@@ -119,8 +133,13 @@ class Page:
             render=self.metrics.render,
         )
         stack.callback(lambda: server.close(min(left_s(), LONGEST_CLOSE_S)))
-        stack.callback(self.calls.close)
         server.start()
+
+    def stop(self) -> None:
+        """Refuse what is waiting, and end pictures, because the sensor stops."""
+        self.calls.close()
+        if self.shutter:
+            self.shutter.switch(on=False)
 
     def _tap(self, message: Message) -> None:
         self.feed.message(message)

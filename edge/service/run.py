@@ -56,6 +56,8 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
                 sensor.supervisor.publish_health()  # why the Edge TPU is not used any more
                 raise
             finally:
+                if sensor.page:
+                    sensor.page.stop()
                 sensor.control.end()
                 sensor.supervisor.end("restarted" if restart or context.signals.restart.is_set() else "stopped")
             sensor.supervisor.publish_health()

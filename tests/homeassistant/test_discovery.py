@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def test_the_device_is_described() -> None:
         "hw_version": "Coral Edge TPU", "suggested_area": "Hall",
     }  # fmt: skip
     assert announced["availability"] == [{"topic": "edge-pose/hall/status"}]
+
+
+def test_the_device_links_to_its_page() -> None:
+    announced = payload(discovery_message(config_with(), replace(PI, page="https://192.168.1.20:8077/")))
+    assert announced["device"]["configuration_url"] == "https://192.168.1.20:8077/"
 
 
 def test_every_entity_has_a_platform_a_name_and_a_unique_id() -> None:

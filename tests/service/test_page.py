@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.config import Config
+from edge.config import Config, Web
 from edge.config.settings import SETTINGS, is_switch
 from edge.errors import ConfigError, EdgeError, RequestError
 from edge.mqtt.topics import Topics
+from edge.service.control import BURST
+from edge.service.opening import page_url
 from edge.service.page import Page, PageSensor
 from edge.service.places import SavedPlaces
 from edge.service.settings import Overrides, Settings
@@ -128,8 +130,36 @@ def test_what_is_published_is_shown_and_counted(house: House) -> None:
     assert house.page.feed.latest("places") == Places(DRAWN.zones, (), changed=True)
 
 
-def test_a_stopping_sensor_refuses_what_waits(house: House) -> None:
-    waiting = house.sensor.reset_places()
-    house.page.calls.close()
+def test_a_stopping_sensor_refuses_what_waits_and_ends_pictures(tmp_path: Path) -> None:
+    house = House(tmp_path, msgspec.convert({"privacy": {"allow_pictures": True}}, Config))
+    waiting, token = house.sensor.reset_places(), house.sensor.open_pictures()
+    house.page.stop()
     with pytest.raises(RequestError):
         waiting.result(0)
+    with pytest.raises(RequestError):
+        house.sensor.picture(token, -1)
+    assert house.page.shutter
+    assert not house.page.shutter.watched
+
+
+def test_floods_of_changes_are_refused(house: House) -> None:
+    answers = [house.sensor.set("fall", "OFF") for _ in range(BURST + 1)]
+    house.tick()
+    assert [answer.exception(0) for answer in answers[:-1]] == [None] * BURST
+    with pytest.raises(RequestError):
+        answers[-1].result(0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "url"),
+    [
+        ({}, ""),
+        ({"enabled": True}, ""),
+        ({"enabled": True, "host": "192.168.1.20"}, "https://192.168.1.20:8077/"),
+        ({"enabled": True, "host": "0.0.0.0", "names": ["pose.example.org"]}, "https://pose.example.org:8077/"),  # noqa: S104
+        ({"host": "192.168.1.20"}, ""),
+    ],
+    ids=["off", "loopback", "address", "name", "disabled"],
+)
+def test_home_assistant_gets_the_address_that_other_machines_can_open(keys: dict[str, Any], url: str) -> None:
+    assert page_url(msgspec.convert(keys, Web)) == url

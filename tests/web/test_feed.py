@@ -49,6 +49,13 @@ def test_settings_are_collected(feed: Feed) -> None:
     assert contents(feed, "settings") == [{"fall": "OFF", "min_confidence": "0.3"}]
 
 
+def test_nothing_of_people_is_left_when_the_camera_is_switched_off(feed: Feed) -> None:
+    for setting, value, kept in (("enabled", b"ON", True), ("fall", b"OFF", True), ("enabled", b"OFF", False)):
+        feed.publish(make_update(1))
+        feed.message(Message(TOPICS.setting(setting), value))
+        assert (feed.newest is not None) is kept
+
+
 @pytest.mark.parametrize("topic", [TOPICS.status, TOPICS.snapshot, TOPICS.response("ping"), "homeassistant/x"])
 def test_other_topics_are_ignored(feed: Feed, topic: str) -> None:
     before = feed.after(0)
