@@ -193,6 +193,8 @@ write_configuration() {
 configure_page() {
     local units=() lines
     changed=''
+    [[ $dry ]] || "$PREFIX/bin/edge-pose" page --help &>/dev/null ||
+        fail "--page: the installed version has no page; add --upgrade"
     if [[ ! -s $WEB_PASSWORD ]] && ! sed -n '/^\[web\]/,/^\[/p' "$CONFIG" 2>/dev/null | grep -q '^password_file *= *"[^"]'; then
         # 16 of 31 characters that no font confuses, easy to type on a phone
         new_password=$(head -c 1000 /dev/urandom | LC_ALL=C tr -dc abcdefghjkmnpqrstuvwxyz23456789)
