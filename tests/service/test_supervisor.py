@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -49,7 +50,7 @@ class Listener:
 
     watchdog_interval_s = 1.0
     dropped = 0
-    tap = None
+    tap: Callable[[Message], None] | None = None
 
     def __init__(self) -> None:
         self.connection = SimpleNamespace(connected=True, connects=1, problem="", failure=None, was_tried=lambda: True)
