@@ -91,6 +91,8 @@ class Handler(RequestHandler):
             problem = f"{host[:100]!a} is not a name of this sensor"
             raise RefusedError(421, problem, "use its IP address, or add the name to web.names in the configuration")
         if self.site.tls and self.request.protocol != "https":
+            if host is None:
+                raise RefusedError(400, "this page is encrypted", "use https")
             self.redirect(f"https://{host}{self.request.uri}", permanent=True)
             return
         method = self.request.method

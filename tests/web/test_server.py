@@ -36,7 +36,8 @@ def started(sensor: FakeSensor, **keys: Any) -> Iterator[WebServer]:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    found = (record for record in caplog.records if record.name.startswith("edge."))
+    return [record.message for record in found if record.levelno >= logging.WARNING]
 
 
 def threads() -> list[str]:

@@ -164,6 +164,7 @@ def test_without_tls_no_password_and_no_change_is_accepted(remote: Page) -> None
     assert plain.ask("POST", "/settings/fall", {"value": "OFF"}).status == 301
     assert remote.sensor.config == remote.sensor.file
     assert plain.ask("GET", "/", Host="evil.example").status == 421
+    assert plain.ask("GET", "/", Host=None).status == 400
 
 
 def test_no_state_is_readable_for_other_users(remote: Page, tmp_path: Path) -> None:
