@@ -36,9 +36,10 @@ EDGES = tuple(
     )
 )  # fmt: skip
 _REFINEMENTS = 5  # steps along the short offsets after each step along a mid offset
-# Steps that start within this distance, in cells, share one result. libcoral computes in float32, which resolves
-# little more; for float tensors, whose roundings have to match, only equal positions share a result.
-_COARSE, _EXACT = 2.0**-20, 2.0**-60
+# Into how many parts each side of a cell is divided: steps that start in the same part share one result. libcoral
+# computes in float32, which resolves little more; for float tensors, whose roundings have to match, only equal
+# positions share a result.
+_COARSE, _EXACT = 2.0**20, 2.0**60
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +151,20 @@ class _Walker:
         self._short = short  # from a cell to the keypoint near it
         self._forward = forward  # from the first keypoint of an edge to the second
         self._backward = backward
-        self._resolution = _EXACT if isinstance(short, Float32Sampler) else _COARSE
+        self._parts = _EXACT if isinstance(short, Float32Sampler) else _COARSE
         self._ends: dict[tuple[int, int, int], tuple[Position, float]] = {}
 
     def pose(self, root: Position, keypoint: int) -> _GridPose:
         """The pose that has `keypoint` at `root`."""
         positions = [root] * KEYPOINT_COUNT  # all but the root's are overwritten
         confidences = [self._confidence(root, keypoint)] * KEYPOINT_COUNT
+        ends, parts = self._ends, self._parts
         for step in _STEPS[keypoint]:
             y, x = positions[step.source]
-            start = step.number, int(y / self._resolution), int(x / self._resolution)
-            end = self._ends.get(start)
+            start = step.number, int(y * parts), int(x * parts)
+            end = ends.get(start)
             if end is None:
-                end = self._ends[start] = self._end_of(step, (y, x))
+                end = ends[start] = self._end_of(step, (y, x))
             positions[step.target], confidences[step.target] = end
         return _GridPose(positions, confidences, sum(confidences) / KEYPOINT_COUNT)
 
