@@ -1,5 +1,6 @@
 """Read recordings once, in bounded memory, and sum up what they show per device and day."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -65,6 +66,8 @@ class Day:
     watched: Watched  # at the end of the day
     watched_changed: bool = False
     frames: int = 0
+    start_s: float = math.inf  # of the first and the last frame, by the wall clock
+    end_s: float = -math.inf
     first_seen_s: float | None = None  # wall clock
     last_seen_s: float | None = None
     occurrences: list[Occurrence] = field(default_factory=list)
@@ -171,6 +174,7 @@ class Collector:
         run.before = seen, state
         day = self._day_of(run, seen.wall_s, seen)
         day.frames += 1
+        day.start_s, day.end_s = min(day.start_s, seen.wall_s), max(day.end_s, seen.wall_s)
         if any(person.id is not None for person in seen.people):
             if day.first_seen_s is None or seen.wall_s < day.first_seen_s:
                 day.first_seen_s = seen.wall_s

@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 from edge.report.collect import Day, Occurrence
 from edge.report.figures import is_confirmed, of_rule
-from edge.report.markup import Html, el
+from edge.report.markup import Html, el, scrolling
 from edge.report.skeletons import strip
 from edge.report.words import TYPES, clock, clock_on, counted, duration, number_of, title_of
 
@@ -85,7 +85,7 @@ def table(day: Day, zone: tzinfo | None) -> Html | None:
     note = el("p", f"{counted(more, 'further event')}: `edge-pose replay` prints all.", class_="note") if more else None
     head = el("tr", [el("th", one, scope="col") for one in ("Time", "Event", "Person", "Lasted", "Why")])
     body = el("table", el("thead", head), el("tbody", rows), class_="events")
-    return el("section", el("h3", "All events"), el("div", body, class_="scroll"), note)
+    return el("section", el("h3", "All events"), scrolling("All events", body), note)
 
 
 def _row(one: Occurrence, day: Day, zone: tzinfo | None) -> Html:

@@ -47,6 +47,8 @@ class DayFigures:
     device: str
     date: str
     frames: int
+    start: str  # of the first and the last frame; local time, ISO 8601
+    end: str
     recorded_s: Seconds
     present_s: Seconds
     visits: int  # how often a person arrived in an empty room
@@ -65,21 +67,23 @@ class DayFigures:
 def day_figures(device: Device, day: Day, zone: tzinfo | None) -> DayFigures:
     total = day.series.total()
 
-    def text(wall_s: float | None) -> str | None:
-        return None if wall_s is None else local(wall_s, zone).isoformat(timespec="milliseconds")
+    def time(wall_s: float) -> str:
+        return local(wall_s, zone).isoformat(timespec="milliseconds")
 
     def span(start_s: float, end_s: float, reason: str = "") -> Span:
-        return Span(str(text(start_s)), str(text(end_s)), reason)
+        return Span(time(start_s), time(end_s), reason)
 
     return DayFigures(
         device=device.name,
         date=day.day.date.isoformat(),
         frames=day.frames,
+        start=time(day.start_s),
+        end=time(day.end_s),
         recorded_s=round(total.watched_s, 3),
         present_s=round(total.present_s, 3),
         visits=sum(one.first.type == "arrived" for one in day.occurrences),
-        first_seen=text(day.first_seen_s),
-        last_seen=text(day.last_seen_s),
+        first_seen=None if day.first_seen_s is None else time(day.first_seen_s),
+        last_seen=None if day.last_seen_s is None else time(day.last_seen_s),
         most_people=total.most,
         postures_s=_postures(day, total),
         falls=_falls(day),

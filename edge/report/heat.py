@@ -13,7 +13,7 @@ from edge.types import Person, Point
 COLUMNS = 64  # of the grid
 BLUR = 1.1  # standard deviation, cells: a keypoint is no more exact than this
 CONTRAST = 0.4  # exponent of time on the map
-SPOT = 0.05  # side of a spot, as a share of the picture's width
+SPOT = 3  # cells: about 1/20 of the picture's width
 
 _FEET = INDEX["LEFT_ANKLE"], INDEX["RIGHT_ANKLE"]
 _HIPS = INDEX["LEFT_HIP"], INDEX["RIGHT_HIP"]
@@ -35,8 +35,9 @@ class Heat:
         self.grid[min(max(row, 0), self.rows - 1), min(max(column, 0), COLUMNS - 1)] += seconds
 
     def peak_s(self) -> float:
-        """The most seconds in a square of SPOT."""
-        return float(_blurred(self.grid).max()) * (SPOT * COLUMNS) ** 2
+        """The most seconds in a square of SPOT by SPOT cells."""
+        padded = np.pad(self.grid, SPOT // 2)
+        return float(np.lib.stride_tricks.sliding_window_view(padded, (SPOT, SPOT)).sum(axis=(2, 3)).max())
 
     def map(self) -> Grid:
         """The grid for the eye, from 0 to 1: walking takes seconds and sitting takes hours, and both must show."""

@@ -39,6 +39,11 @@ def join(children: Iterable[Child]) -> Html:
     return Html("".join(_markup(child) for child in children))
 
 
+def scrolling(label: str, content: Child) -> Html:
+    """Content that may be wider than a phone. Keys can scroll it, too."""
+    return el("div", content, class_="scroll", tabindex="0", role="region", aria_label=label)
+
+
 def num(value: float) -> str:
     """A number as short as a drawing needs it."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")

@@ -20,6 +20,7 @@ from edge.report.words import GAPS, clock_on, counted, duration, listed
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 MOST_FLAWS = 50
+MOST_GAPS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,10 @@ def _gaps(device: Device, day: Day, zone: tzinfo | None) -> Html:
         items.append(el("li", "The settings of the rules changed on this day; zones and lines are those at its end."))
     if not items:
         items = [el("li", "None between the first and the last frame.")]
-    return el("section", el("h3", "Gaps"), el("ul", items[:MOST_FLAWS], class_="gaps"))
+    more = len(items) - MOST_GAPS
+    if more > 0:
+        items[MOST_GAPS:] = [el("li", f"and {more} more")]
+    return el("section", el("h3", "Gaps"), el("ul", items, class_="gaps"))
 
 
 def _footer(report: Report) -> Html:

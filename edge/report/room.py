@@ -12,6 +12,7 @@ from edge.report.markup import Html, el
 from edge.report.words import duration, share
 
 LEVELS = 0.03, 0.08, 0.17, 0.3, 0.5, 0.75  # of the map
+HIGHEST_REM = 34.0  # of the map
 ARROW = 0.05  # length of the arrow of a line, as a share of the picture's height
 _PLACES = (
     ("top left", "top", "top right"),
@@ -39,6 +40,7 @@ def room(day: Day) -> Html:
         viewBox=f"0 0 {width} {height}",
         role="img",
         class_="room",
+        style=f"max-width:{HIGHEST_REM * width / height:.1f}rem",
     )
     caption = "Where people stood, sat and lay, as the camera sees the room"
     return el(

@@ -14,6 +14,8 @@ from edge.types import Box, Person, box_around
 
 MARGIN = 1.25  # of the space around the people
 WIDEST = 1.5  # the space is at most this much larger than the largest person
+AFTER_S = 5.0  # later frames show where the person went, and do not decide about the space
+HEAD = 0.07  # radius of a head, as a share of the person
 FACE = range(5)
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
@@ -34,6 +36,7 @@ def strip(one: Occurrence, watched: Watched, zone: tzinfo | None) -> Html | None
             el("b", _offset(panel.offset_s)),
             el("time", local(panel.wall_s, zone).strftime("%H:%M:%S.%f")[:-5]),
             el("span", _posture(panel, one.persons), class_="posture"),
+            class_=None if _box(panel, one.persons) else "missed",
         )
         for panel, crop in zip(one.strip.panels, crops, strict=True)
     ]
@@ -54,27 +57,42 @@ def _posture(panel: Panel, persons: Collection[int]) -> str:
 
 
 def _crops(strip: Strip, persons: Collection[int]) -> list[Crop]:
-    """What each panel shows: the same space for all of them; if the person moves too far, the same size."""
+    """What each panel shows: the same space for all of them, except where the person moved away from it."""
     boxes = [_box(panel, persons) for panel in strip.panels]
-    known = [box for box in boxes if box]
-    if not known:
+    near = [box for panel, box in zip(strip.panels, boxes, strict=True) if box and panel.offset_s < AFTER_S]
+    near = near or [box for box in boxes if box]
+    if not near:
         side = float(max(strip.width, strip.height))
         return [((strip.width - side) / 2, (strip.height - side) / 2, side)] * len(boxes)
-    around = box_around(corner for box in known for corner in (box[:2], box[2:]))
-    side = MARGIN * max(around.width, around.height)
-    largest = MARGIN * WIDEST * max(max(box.width, box.height) for box in known)
-    if side <= largest:
-        return [_square(around, side)] * len(boxes)
-    crops, last = [], known[0]
+    around = _around(near)
+    common = _square(around, MARGIN * max(around.width, around.height))
+    largest = MARGIN * WIDEST * max(max(box.width, box.height) for box in near)
+    if common[2] <= largest:
+        return [common if box is None or _fits(box, common) else _own(box, common[2]) for box in boxes]
+    crops, last = [], near[0]
     for box in boxes:
         last = box or last
-        crops.append(_square(last, largest))
+        crops.append(_own(last, largest))
     return crops
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    return box_around(corner for box in boxes for corner in (box[:2], box[2:]))
+
+
+def _fits(box: Box, crop: Crop) -> bool:
+    left, top, side = crop
+    return left <= box.left and top <= box.top and box.right <= left + side and box.bottom <= top + side
+
+
+def _own(box: Box, side: float) -> Crop:
+    """A space around one box only, of this size at least."""
+    return _square(box, max(side, MARGIN * max(box.width, box.height)))
 
 
 def _box(panel: Panel, persons: Collection[int]) -> Box | None:
     boxes = [one.box for one in panel.people if one.id in persons]
-    return box_around(corner for box in boxes for corner in (box[:2], box[2:])) if boxes else None
+    return _around(boxes) if boxes else None
 
 
 def _square(box: Box, side: float) -> Crop:
@@ -116,8 +134,7 @@ def _skeleton(person: Person, unit: float, *, own: bool) -> Html:
     head = trunk = None
     if face:
         x, y = sum(one[0] for one in face) / len(face), sum(one[1] for one in face) / len(face)
-        widest = max(abs(complex(px - x, py - y)) for px, py in face)
-        radius = min(max(1.3 * widest, 3 * unit), 8 * unit)
+        radius = max(HEAD * max(person.box.width, person.box.height), 2.5 * unit)
         shoulders = [point for point in (points[index] for index in SHOULDERS) if point]
         if len(shoulders) == len(SHOULDERS):
             middle = (shoulders[0][0] + shoulders[1][0]) / 2, (shoulders[0][1] + shoulders[1][1]) / 2

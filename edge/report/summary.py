@@ -5,22 +5,24 @@ from datetime import datetime, tzinfo
 
 from edge.report.collect import Day, Device
 from edge.report.figures import DayFigures, is_confirmed, of_rule
-from edge.report.markup import Child, Html, el, percent
+from edge.report.markup import Child, Html, el, percent, scrolling
 from edge.report.timeline import POSTURE_WORDS
-from edge.report.words import TYPES, clock, counted, duration, listed, share
+from edge.report.words import NO_BREAK, TYPES, clock, counted, duration, listed, share
 
 MOST_TIMES = 3  # in a sentence
+PRECISE_S = 1800.0  # times of a shorter recording have seconds
 
 
 def figures_in_words(day: Day, figures: DayFigures, zone: tzinfo | None) -> Html:
     """The figures that matter most, large."""
-    length_s = day.day.end_s - day.day.start_s
+    first, last = _time(figures, figures.first_seen), _time(figures, figures.last_seen)
+    start, end = _time(figures, figures.start), _time(figures, figures.end)
     tiles = [
         _tile("Present", duration(figures.present_s), f"in {counted(figures.visits, 'visit')}"),
-        _tile("First seen", _time(figures.first_seen), f"last seen {_time(figures.last_seen)}"),
+        _tile("First seen", first, f"last seen {last}" if figures.last_seen else "no people were seen"),
         _falls_tile(day, figures, zone),
         _postures_tile(figures),
-        _tile("Recorded", duration(figures.recorded_s), f"{share(figures.recorded_s, length_s)} of the day"),
+        _tile("Recorded", duration(figures.recorded_s), f"from {start} to {end}"),
     ]
     return el("dl", tiles, class_="tiles")
 
@@ -30,7 +32,7 @@ def sentences(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
     if figures.first_seen is None:
         return f"No people were seen in {duration(figures.recorded_s)} of recording."
     present, of = duration(figures.present_s), share(figures.present_s, figures.recorded_s)
-    first, last = _time(figures.first_seen), _time(figures.last_seen)
+    first, last = _time(figures, figures.first_seen), _time(figures, figures.last_seen)
     said = [f"People were present for {present}, {of} of the time recorded. They were seen from {first} to {last}."]
     if figures.most_people > 1:
         said.append(f"At most {figures.most_people} people were in view at once.")
@@ -57,8 +59,8 @@ def overview(days: Iterable[tuple[Device, Day, DayFigures]]) -> Html:
         link = el("a", f"{day.day.date:%a %-d %b}", href=f"#d{number}-{one.date}")
         cells = (
             duration(one.present_s),
-            _time(one.first_seen),
-            _time(one.last_seen),
+            _time(one, one.first_seen),
+            _time(one, one.last_seen),
             falls,
             duration(one.recorded_s),
         )
@@ -69,7 +71,7 @@ def overview(days: Iterable[tuple[Device, Day, DayFigures]]) -> Html:
         body = [row for device_name, row in rows if device_name == name]
         caption = el("caption", name) if len(devices) > 1 else None
         tables.append(el("table", caption, el("thead", head), el("tbody", body)))
-    return el("nav", el("h2", "Days"), el("div", tables, class_="scroll"), aria_label="Days", class_="overview")
+    return el("nav", el("h2", "Days"), scrolling("Days", tables), aria_label="Days", class_="overview")
 
 
 def _tile(name: str, value: str, hint: Child = "", kind: str | None = None) -> Html:
@@ -83,13 +85,14 @@ def _falls_tile(day: Day, figures: DayFigures, zone: tzinfo | None) -> Html:
     dismissed = falls.suspected - falls.confirmed
     more = [f"{dismissed} more suspected"] if falls.confirmed and dismissed else []
     more += [f"{dismissed} suspected, none confirmed"] if dismissed and not falls.confirmed else []
-    hint = "; ".join([*filter(None, [_when(day, zone)]), *more])
+    hint = "; ".join([*filter(None, [_when(day, figures, zone)]), *more])
     return _tile("Falls", str(falls.confirmed), hint or "none suspected", "alarm" if falls.confirmed else None)
 
 
-def _when(day: Day, zone: tzinfo | None) -> str:
+def _when(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
     """The times of the confirmed falls; "" without any."""
-    times = [clock(one.first.wall_s, zone, seconds=False) for one in of_rule(day, "fall") if is_confirmed(one)]
+    falls = of_rule(day, "fall")
+    times = [clock(one.first.wall_s, zone, seconds=not _is_long(figures)) for one in falls if is_confirmed(one)]
     some = times[:MOST_TIMES]
     return f"at {listed(some)}{' and later' if len(times) > len(some) else ''}" if some else ""
 
@@ -101,7 +104,7 @@ def _postures_tile(figures: DayFigures) -> Html:
     if not known:
         return _tile("Postures", "–", "no people were seen")
     total, named = sum(known.values()), sorted(known, key=lambda name: -known[name])
-    parts = [f"{POSTURE_WORDS[name]} {share(known[name], total)}" for name in named]
+    parts = [f"{POSTURE_WORDS[name]} {share(known[name], total)}".replace(" ", NO_BREAK) for name in named]
     bar = el(
         "span", [el("i", class_=name, style=f"width:{percent(known[name] / total)}") for name in known], class_="bar"
     )
@@ -117,7 +120,7 @@ def _falls_sentence(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
         return "No fall was suspected."
     if not falls.confirmed:
         return f"{counted(dismissed, 'fall')} {_was(dismissed)} suspected, and none was confirmed."
-    text = f"{counted(falls.confirmed, 'fall')} {_was(falls.confirmed)} confirmed, {_when(day, zone)}"
+    text = f"{counted(falls.confirmed, 'fall')} {_was(falls.confirmed)} confirmed, {_when(day, figures, zone)}"
     return text + (f"; {dismissed} more {_was(dismissed)} suspected." if dismissed else ".")
 
 
@@ -133,5 +136,10 @@ def _times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _time(text: str | None) -> str:
-    return "–" if text is None else f"{datetime.fromisoformat(text):%H:%M}"
+def _time(figures: DayFigures, text: str | None) -> str:
+    """A time of day, with seconds if little was recorded."""
+    return "–" if text is None else f"{datetime.fromisoformat(text):{'%H:%M' if _is_long(figures) else '%H:%M:%S'}}"
+
+
+def _is_long(figures: DayFigures) -> bool:
+    return figures.recorded_s >= PRECISE_S

@@ -6,11 +6,12 @@ from datetime import tzinfo
 from edge.report.axis import Axis
 from edge.report.collect import GAP_S, Day, Device, Occurrence
 from edge.report.figures import is_confirmed, of_rule
-from edge.report.markup import Html, el, join, num, percent
+from edge.report.markup import Html, el, join, num, percent, scrolling
 from edge.report.series import POSTURES, Bin
 from edge.report.words import clock, counted, title_of
 
 _SCALE = 1000.0  # width of a lane's drawing
+SHORTEST = 0.0005  # a shorter gap, as a share of the axis, is too narrow to be drawn
 _TICK = 2.4  # width of a single event in it
 POSTURE_WORDS = dict(zip(POSTURES, ("standing", "sitting", "lying", "not clear"), strict=True))
 
@@ -174,7 +175,7 @@ def unrecorded(device: Device, axis: Axis) -> list[tuple[float, float]]:
     inside = sorted((start, end) for start, end in known if end > axis.start_s and start < axis.end_s)
     found, until_s = [], axis.start_s
     for start_s, end_s in [*inside, (axis.end_s, axis.end_s)]:
-        if start_s - until_s > GAP_S:
+        if start_s - until_s > max(GAP_S, SHORTEST * (axis.end_s - axis.start_s)):
             found.append((axis.share(until_s), axis.share(start_s)))
         until_s = max(until_s, end_s)
     return found
@@ -212,4 +213,6 @@ def bins_table(day: Day, axis: Axis, zone: tzinfo | None) -> Html:
         rows.append(el("tr", el("th", clock(at_s, zone, seconds=False), scope="row"), [el("td", c) for c in cells]))
     table = el("table", el("thead", el("tr", [el("th", one, scope="col") for one in head])), el("tbody", rows))
     note = f"Each row is {counted(step_s // 60, 'minute') if step_s < 3600 else 'one hour'}. People: the most at once."
-    return el("details", el("summary", "The timeline as a table"), el("div", table, class_="scroll"), el("p", note))
+    return el(
+        "details", el("summary", "The timeline as a table"), scrolling("The timeline as a table", table), el("p", note)
+    )

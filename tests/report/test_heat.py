@@ -28,10 +28,11 @@ def test_places_outside_the_picture_count_at_its_edge() -> None:
     assert heat.grid[-1, 0] == 1.0
 
 
-def test_the_peak_is_the_time_in_a_spot() -> None:
+def test_the_peak_is_the_most_time_in_a_spot() -> None:
     heat = Heat(640, 480)
-    heat.grid[:] = 2.0  # seconds in each cell
-    assert heat.peak_s() == pytest.approx(2.0 * (COLUMNS / 20) ** 2)
+    for column, seconds in ((20.5, 5.0), (21.5, 7.0), (24.5, 8.0)):
+        heat.add((column / COLUMNS, 0.5), seconds)
+    assert heat.peak_s() == 12.0
 
 
 def test_short_and_long_stays_show_on_the_map() -> None:

@@ -25,6 +25,9 @@ CAMERA = View(height=2.2, pitch=22.0, distance=4.0)
 IDLE_S = 2.0  # between two frames while little happens
 
 At = tuple[float, float]  # m from the camera, and to its right
+BED, CHAIR, DOOR, TABLE = (2.2, 1.2), (0.6, -1.2), (3.9, -0.7), (0.4, 0.1)
+SPOTS = (1.2, 0.9), (1.6, 0.1), (0.9, -0.3), (2.4, -0.6)
+IN_BED = lying(towards=90.0, height=0.5)
 Frames = Callable[[float], Sequence[Person]]  # the people at a second
 
 
@@ -75,6 +78,24 @@ class Script:
     def end(self, reason: str, seconds: float = 0.0, *, stopped: bool = False) -> None:
         self.lines.append(End(reason=reason, stopped=stopped))
         self.wait(seconds)
+
+    def until(self, wall_s: float, people: Frames, *, step_s: float = IDLE_S) -> None:
+        self.frames(max(wall_s - self.wall_s, 0.0), people, step_s=step_s)
+
+    def walk(self, id_: int, start: At, to: At) -> None:
+        seconds = math.dist(start, to) / 0.9
+        self.frames(seconds, walking(id_, start, to, seconds), step_s=0.1)
+
+    def potter(self, id_: int, until_s: float, *, step_s: float = IDLE_S) -> None:
+        """A person walks about, stands here and there, and ends at the table."""
+        spots, number, place = [*SPOTS, TABLE], 0, SPOTS[0]
+        while self.wall_s < until_s - 180.0:
+            number += 1
+            start, place = place, spots[number * 2 % len(spots)]
+            self.walk(id_, start, place)
+            heading = 40.0 * number - 90.0
+            self.frames(60.0 + 45.0 * (number % 3), still(id_, STANDING, place, heading=heading), step_s=step_s)
+        self.walk(id_, place, TABLE)
 
     def drop(self, frames: int) -> None:
         self.lines.append(Gap(frames=frames))
@@ -145,24 +166,17 @@ def waving(id_: int, at: At) -> Frames:
     return people
 
 
-BED, CHAIR, DOOR, TABLE = (2.2, 1.2), (0.6, -1.2), (3.9, -0.7), (0.4, 0.1)
-IN_BED = lying(towards=90.0, height=0.5)
+def a_day(start_s: float) -> Script:
+    """24 hours from midnight: a night in bed, meals, a fall, a visitor, and gaps."""
+    script = Script(start_s)
 
+    def until(hour: float, people: Frames) -> None:
+        script.until(start_s + hour * 3600, people)
 
-def a_day(start_s: float, *, idle_s: float = IDLE_S) -> Script:
-    """24 hours from midnight: a night in bed, meals, a nap, a fall, a visitor, gaps. `idle_s` sets the size."""
-    script, hour = Script(start_s), 3600.0
+    def empty_until(hour: float) -> None:
+        until(hour, lambda _second: ())
 
-    def until(time: float, people: Frames) -> None:
-        script.frames(max(start_s + time * hour - script.wall_s, 0.0), people, step_s=idle_s)
-
-    def walk(id_: int, start: At, to: At) -> None:
-        seconds = math.dist(start, to) / 0.9
-        script.frames(seconds, walking(id_, start, to, seconds), step_s=0.1)
-
-    def empty_until(time: float) -> None:
-        until(time, lambda _second: ())
-
+    walk = script.walk
     until(6.9, still(1, IN_BED, BED))
     script.frames(6.0, lambda s: [view(BED, -90.0).person(1, between(IN_BED, SITTING, min(s / 5, 1)))], step_s=0.1)
     walk(1, BED, TABLE)
@@ -170,8 +184,8 @@ def a_day(start_s: float, *, idle_s: float = IDLE_S) -> Script:
     empty_until(7.4)
     walk(2, DOOR, CHAIR)
     until(8.6, still(2, SITTING, CHAIR, heading=-60.0))
-    walk(2, CHAIR, TABLE)
-    until(8.8, still(2, STANDING, TABLE))
+    walk(2, CHAIR, SPOTS[0])
+    script.potter(2, start_s + 8.9 * 3600)
     walk(2, TABLE, DOOR)
     empty_until(10.2)
     script.end("switched off", 40 * 60)
@@ -179,8 +193,8 @@ def a_day(start_s: float, *, idle_s: float = IDLE_S) -> Script:
     until(12.3, still(3, SITTING, CHAIR, heading=-60.0))
     walk(3, CHAIR, DOOR)
     empty_until(13.0)
-    walk(4, DOOR, TABLE)
-    until(14.05, still(4, STANDING, TABLE))
+    walk(4, DOOR, SPOTS[0])
+    script.potter(4, start_s + 14.05 * 3600)
     script.frames(52.0, falling(4, TABLE), step_s=0.1)
     walk(4, TABLE, CHAIR)
     until(15.5, still(4, SITTING, CHAIR, heading=-60.0))
