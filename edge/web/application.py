@@ -2,7 +2,7 @@
 
 from tornado.web import Application
 
-from edge.web.changes import PictureHandler, PicturesHandler, PlacesHandler, RequestHandler, SettingHandler
+from edge.web.changes import PictureHandler, PicturesHandler, PlacesHandler, RequestsHandler, SettingHandler
 from edge.web.handler import NotFound, Site
 from edge.web.live import LiveHandler
 from edge.web.pages import FileHandler, HealthzHandler, HomeHandler, LoginHandler, LogoutHandler, MetricsHandler
@@ -14,7 +14,7 @@ HANDLERS = {
     "/static/([^/]+)": FileHandler,
     "/live": LiveHandler,
     "/settings/([^/]+)": SettingHandler,
-    "/requests/([^/]+)": RequestHandler,
+    "/requests/([^/]+)": RequestsHandler,
     "/places": PlacesHandler,
     "/pictures": PicturesHandler,
     "/picture[.]jpg": PictureHandler,

@@ -31,7 +31,7 @@ class SettingHandler(Handler):
         self.answer({"ok": True})
 
 
-class RequestHandler(Handler):
+class RequestsHandler(Handler):
     """Carries out a request."""
 
     async def post(self, name: str) -> None:
