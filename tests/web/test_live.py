@@ -146,7 +146,7 @@ def test_old_frames_are_not_shown_to_a_new_viewer(page: Page) -> None:
 
 
 def test_frames_are_limited_and_the_newest_one_is_shown(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "FRAME_S", 0.2)
+    monkeypatch.setattr(hub, "FRAME_S", 1.0)
     with stream(page) as viewer:
         viewer.next("status")
         for number in range(1, 200):

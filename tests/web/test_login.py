@@ -131,7 +131,8 @@ def test_basic_authentication_opens_only_the_metrics(locked: Page) -> None:
     assert answer.status == 401
 
 
-def test_a_thousand_wrong_passwords_disturb_only_their_sender(locked: Page) -> None:
+def test_a_thousand_wrong_passwords_disturb_only_their_sender(locked: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "PAUSE_S", 3600.0)  # for a busy machine
     locked.log_in(address=OTHER)
     with closing(locked.connection()) as connection:
         statuses = []
@@ -142,19 +143,19 @@ def test_a_thousand_wrong_passwords_disturb_only_their_sender(locked: Page) -> N
             answer = connection.getresponse()
             answer.read()
             statuses.append(answer.status)
-    assert statuses[: attempts.FREE] == [401] * attempts.FREE
-    assert statuses.count(429) > 900
+    assert statuses == [401] * attempts.FREE + [429] * (1000 - attempts.FREE)
     refused = locked.log_in()
     assert refused.status == 429
-    assert int(refused.headers["Retry-After"]) <= attempts.PAUSE_S
+    assert 3000 < int(refused.headers["Retry-After"]) <= 3600
     assert b"Too many wrong passwords" in refused.body
     assert locked.ask("GET", "/").status == 200, "the session goes on, also at the address of the wrong passwords"
     assert locked.log_in(address="127.0.0.3").status == 303, "other addresses can log in at once"
+    monkeypatch.setattr(attempts, "PAUSE_S", 0.1)
     until(lambda: locked.log_in().status == 303)
 
 
-def test_wrong_passwords_for_the_metrics_count_as_well(locked: Page) -> None:
+def test_wrong_passwords_for_the_metrics_count_as_well(locked: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "PAUSE_S", 3600.0)
     statuses = [locked.ask("GET", "/metrics", Authorization=basic(str(number))).status for number in range(10)]
-    assert statuses[: attempts.FREE] == [401] * attempts.FREE
-    assert 429 in statuses
+    assert statuses == [401] * attempts.FREE + [429] * (10 - attempts.FREE)
     assert locked.log_in().status == 429
