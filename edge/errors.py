@@ -118,7 +118,7 @@ class BrokerError(EdgeError, RuntimeError):
 
 
 class RequestError(EdgeError, RuntimeError):
-    """A request over MQTT cannot be carried out now."""
+    """A request cannot be carried out now."""
 
 
 def pip_install(extra: str) -> str:
