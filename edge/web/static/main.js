@@ -5,7 +5,7 @@ import { confirmed, say, send } from "./ask.js";
 import { byId, setData, setText } from "./dom.js";
 import { showHealth } from "./health.js";
 import { openLive } from "./live.js";
-import { addEvent, merged, showPeople } from "./people.js";
+import { addEvent, merged, openFalls, showPeople } from "./people.js";
 import { Picture } from "./picture.js";
 import { Places } from "./places.js";
 import { change, showSettings } from "./settings.js";
@@ -93,7 +93,10 @@ const parts = {
     if (performance.now() - listed > LIST_MS) listPeople();
     if (!picture.image) view.plan();
   },
-  event: addEvent,
+  event(event) {
+    addEvent(event);
+    alarm();
+  },
   settings(settings) {
     showSettings(settings, sensor.info?.overrides);
     setData(document.body, "camera", settings.values.enabled === "OFF" ? "off" : "on");
@@ -155,12 +158,16 @@ function health() {
   showHealth(sensor);
 }
 
+/** Show a fall until it is cleared, also while the sensor sees nothing. */
 function alarm() {
-  const { fall, still_down: still, persons } = sensor.state;
-  byId("fall").hidden = fall !== true;
+  const { fall, still_down: still, persons } = sensor.state ?? {};
+  const [open] = openFalls();
+  const unknown = fall === null && open;
+  byId("fall").hidden = fall !== true && !unknown;
   const lying = (persons ?? []).filter((person) => person.posture === "lying").map((person) => person.id);
   const who = lying.length ? ` Lying now: person ${lying.join(", ")}.` : "";
-  setText(byId("fall-text"), `${still ? "The person is still on the floor." : "A person has fallen."}${who}`);
+  const known = `${still ? "The person is still on the floor." : "A person has fallen."}${who}`;
+  setText(byId("fall-text"), unknown ? `Confirmed at ${clock(open.time)}, and not cleared. The sensor sees nothing now.` : known);
 }
 
 byId("switch-on").addEventListener("click", () => change(byId("setting-enabled"), "ON"));

@@ -69,6 +69,12 @@ export function addEvent(event) {
   fill(byId("events"), [...events].reverse(), (one) => one.key, makeEvent, () => {});
 }
 
+/** The falls among these events that are confirmed and not cleared. */
+export function openFalls() {
+  const newest = new Map(events.filter(({ event }) => event.rule === "fall").map(({ event }) => [event.id, event]));
+  return [...newest.values()].filter((event) => event.event_type === "confirmed" || event.event_type === "still_down");
+}
+
 function makeEvent({ event }) {
   const reasons = (event.reasons ?? []).join(" · ");
   return el("li", { data: { level: eventLevel(event) } },

@@ -42,10 +42,13 @@ export const plain = (name) => String(name).replaceAll("_", " ");
 export const number = (value, digits = 0) =>
   typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : UNKNOWN;
 
-/** 18:04:05 in the time of this browser. */
+/** 18:04:05 in the time of this browser, or 30 Nov, 18:04 on another day. */
 export function clock(time) {
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? UNKNOWN : date.toLocaleTimeString(undefined, { hour12: false });
+  if (Number.isNaN(date.getTime())) return UNKNOWN;
+  if (date.toDateString() === new Date().toDateString()) return date.toLocaleTimeString(undefined, { hourCycle: "h23" });
+  const format = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return date.toLocaleString(undefined, format);
 }
 
 /** A time in words: 8 s, 3 min, 2 h 5 min, 3 days. */
