@@ -1,5 +1,6 @@
 """The figures of a report against constructed recordings."""
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,9 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.recording.format import Resumed
 from edge.report.figures import Crossings, DayFigures, Falls, Span, Visits
+from edge.report.page import page
+from edge.rules.episode import Episode
+from edge.rules.falling import OpenFall
 from edge.types import Person
-from tests.report.reports import NOON_S, report_of, report_of_files
+from tests.report.reports import NOON_S, report_of, report_of_files, tree_of
 from tests.support.bodies import SITTING, STANDING
 from tests.support.days import CHAIR, DOOR, RULES, TABLE, Script, falling, still, walking, waving
 
@@ -200,6 +205,59 @@ def test_a_fall_goes_on_in_the_next_run(tmp_path: Path) -> None:
     (fall,) = [one for one in day.occurrences if one.first.rule == "fall"]
     assert [phase.type for phase in fall.phases] == ["suspected", "confirmed"]
     assert figures.falls == Falls(1, 1, 0, fall.last.duration_s)
+
+    script.header()
+    first = fall.first
+    started_s = script.monotonic_s - (script.wall_s - first.started_wall_s)
+    episode = Episode("fall", first.id, first.started_wall_s, started_s, person=1)
+    open_fall = OpenFall(episode, still_down=False, place=(320.0, 270.0), height_px=190.0, floor_y=283.0,
+                         down_since_s=started_s)  # fmt: skip
+    script.lines.append(Resumed(falls=(open_fall,), events=()))
+    script.wait(30)
+    script.frames(5, still(1, STANDING, TABLE), step_s=0.1)
+    report, _ = report_of(tmp_path, script)
+    ((_, day, figures),) = report.days
+    (fall,) = [one for one in day.occurrences if one.first.rule == "fall"]
+    assert [phase.type for phase in fall.phases] == ["suspected", "confirmed", "still_down", "cleared"]
+    assert figures.falls == Falls(1, 1, 1, fall.last.duration_s)
+
+
+def test_a_fall_from_before_the_recording_is_counted_and_has_no_strip(tmp_path: Path) -> None:
+    script = Script(at("10:00:00"), rules=PLAIN)
+    episode = Episode("fall", "f" * 16, script.wall_s - 100, script.monotonic_s - 100, person=7)
+    open_fall = OpenFall(episode, still_down=True, place=(320.0, 270.0), height_px=190.0, floor_y=283.0,
+                         down_since_s=script.monotonic_s - 99)  # fmt: skip
+    script.lines.append(Resumed(falls=(open_fall,), events=()))
+    script.frames(5, still(1, STANDING, TABLE), step_s=0.1)
+    report, _ = report_of(tmp_path, script)
+    ((_, day, figures),) = report.days
+    (fall,) = [one for one in day.occurrences if one.first.rule == "fall"]
+    assert fall.strip is None
+    assert figures.falls is not None
+    assert figures.falls.confirmed == 1
+    assert figures.falls.longest_s == pytest.approx(101, abs=2)
+    assert "No frames from its beginning" in page(report)
+
+
+def test_no_order_of_lines_stops_a_report(tmp_path: Path) -> None:
+    script = Script(at("23:58:00"))
+    script.frames(20, walking(1, DOOR, CHAIR, 6), step_s=0.2)
+    script.frames(20, falling(1, TABLE), step_s=0.2)
+    script.end("camera stalled", 200)
+    script.header()
+    script.frames(20, waving(1, TABLE), step_s=0.2)
+    header, *lines = script.write(tmp_path / "hall.jsonl").read_bytes().splitlines(keepends=True)
+    rng = random.Random(7)
+    for _ in range(12):
+        shuffled = [line for line in lines if rng.random() < 0.9]
+        for _ in range(rng.randrange(40)):
+            one, other = rng.randrange(len(shuffled)), rng.randrange(len(shuffled))
+            shuffled[one], shuffled[other] = shuffled[other], shuffled[one]
+        shuffled[rng.randrange(len(shuffled))] = rng.randbytes(200).replace(b"\n", b"") + b"\n"
+        (tmp_path / "hall.jsonl").write_bytes(header + b"".join(shuffled))
+        report, _ = report_of_files(tmp_path / "hall.jsonl")
+        assert report.frames > 200
+        assert tree_of(report) is not None
 
 
 def test_damaged_lines_are_skipped_and_reported(tmp_path: Path) -> None:
