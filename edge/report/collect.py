@@ -48,6 +48,7 @@ class Watched:
 
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
+    presence: bool = True
     postures: bool = True
     falls: bool = True
     gestures: bool = True
@@ -66,6 +67,7 @@ class Day:
     watched: Watched  # at the end of the day
     watched_changed: bool = False
     frames: int = 0
+    dropped: int = 0  # frames that a slow or full disk did not take
     start_s: float = math.inf  # of the first and the last frame, by the wall clock
     end_s: float = -math.inf
     first_seen_s: float | None = None  # wall clock
@@ -101,7 +103,6 @@ class Device:
     runs: list[list[Stretch]] = field(default_factory=list)  # of the service, each in order
     jumps: list[Jump] = field(default_factory=list)
     occurrences: dict[str, Occurrence] = field(default_factory=dict)  # by ID; a fall may outlast a run of the service
-    dropped: int = 0  # frames that a slow or full disk did not take
 
     @property
     def stretches(self) -> list[Stretch]:
@@ -119,6 +120,7 @@ class _Run:
     strips: Strips = field(default_factory=Strips)
     before: tuple[Observation, State] | None = None  # the last frame
     stretch: Stretch | None = None
+    dropped: int = 0  # frames before the next one
 
 
 class Collector:
@@ -142,7 +144,7 @@ class Collector:
                 case Observation() if step.state is not None:
                     self._frame(step.entry, step.state)
                 case Gap():
-                    self._run_of(step).device.dropped += step.entry.frames
+                    self._run_of(step).dropped += step.entry.frames
             for event in step.events:
                 self._event(self._run_of(step), event)
             if isinstance(step.entry, End):
@@ -156,7 +158,7 @@ class Collector:
 
     def _begin(self, header: Header) -> None:
         config = self._configured(header)
-        rules = config.posture.enabled, config.fall.enabled, config.gestures.enabled
+        rules = config.presence.enabled, config.posture.enabled, config.fall.enabled, config.gestures.enabled
         watched = Watched(config.zones, config.lines, *rules)
         if self._run is None or self._run.id != header.run:
             device = self.devices.setdefault(header.device, Device(header.device))
@@ -174,6 +176,7 @@ class Collector:
         run.before = seen, state
         day = self._day_of(run, seen.wall_s, seen)
         day.frames += 1
+        day.dropped, run.dropped = day.dropped + run.dropped, 0
         day.start_s, day.end_s = min(day.start_s, seen.wall_s), max(day.end_s, seen.wall_s)
         if any(person.id is not None for person in seen.people):
             if day.first_seen_s is None or seen.wall_s < day.first_seen_s:

@@ -49,9 +49,10 @@ class DayFigures:
     frames: int
     start: str  # of the first and the last frame; local time, ISO 8601
     end: str
+    dropped: int  # frames that were not written
     recorded_s: Seconds
     present_s: Seconds
-    visits: int  # how often a person arrived in an empty room
+    visits: int | None  # how often a person arrived in an empty room; None: the rule was off
     first_seen: str | None  # local time, ISO 8601
     last_seen: str | None
     most_people: int
@@ -77,11 +78,12 @@ def day_figures(device: Device, day: Day, zone: tzinfo | None) -> DayFigures:
         device=device.name,
         date=day.day.date.isoformat(),
         frames=day.frames,
+        dropped=day.dropped,
         start=time(day.start_s),
         end=time(day.end_s),
         recorded_s=round(total.watched_s, 3),
         present_s=round(total.present_s, 3),
-        visits=sum(one.first.type == "arrived" for one in day.occurrences),
+        visits=_visits(day),
         first_seen=None if day.first_seen_s is None else time(day.first_seen_s),
         last_seen=None if day.last_seen_s is None else time(day.last_seen_s),
         most_people=total.most,
@@ -112,6 +114,11 @@ def is_confirmed(fall: Occurrence) -> bool:
 
 def of_rule(day: Day, rule: str) -> list[Occurrence]:
     return [one for one in day.occurrences if one.first.rule == rule]
+
+
+def _visits(day: Day) -> int | None:
+    visits = of_rule(day, "presence")
+    return _count(visits, "arrived") if day.watched.presence or visits else None
 
 
 def _postures(day: Day, total: Bin) -> dict[str, Seconds] | None:

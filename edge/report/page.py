@@ -156,8 +156,8 @@ def _gaps(device: Device, day: Day, zone: tzinfo | None) -> Html:
     for one in jumps_of(device, day):
         before, after = (clock_on(at_s, zone, date) for at_s in (one.before_s, one.after_s))
         items.append(el("li", el("b", before), f": the clock was set to {after}"))
-    if device.dropped:
-        items.append(el("li", f"{counted(device.dropped, 'frame')} not written, because the disk was slow or full"))
+    if day.dropped:
+        items.append(el("li", f"{counted(day.dropped, 'frame')} not written, because the disk was slow or full"))
     if day.watched_changed:
         items.append(el("li", "The settings of the rules changed on this day; zones and lines are those at its end."))
     if not items:
@@ -179,8 +179,8 @@ def _footer(report: Report) -> Html:
         el(
             "p",
             "It was made from keypoints; no picture was ever recorded. It shows how people moved, so keep it as safe "
-            "as the recordings. People have numbers, not names: a number follows a person while it can, and the "
-            "same person may get several.",
+            "as the recordings. People have numbers, not names: a number follows a person while they are detected, "
+            "and the same person may get several.",
         ),
         el(
             "p",

@@ -18,7 +18,7 @@ def figures_in_words(day: Day, figures: DayFigures, zone: tzinfo | None) -> Html
     first, last = _time(figures, figures.first_seen), _time(figures, figures.last_seen)
     start, end = _time(figures, figures.start), _time(figures, figures.end)
     tiles = [
-        _tile("Present", duration(figures.present_s), f"in {counted(figures.visits, 'visit')}"),
+        _tile("Present", duration(figures.present_s), _arrivals(figures)),
         _tile("First seen", first, f"last seen {last}" if figures.last_seen else "no people were seen"),
         _falls_tile(day, figures, zone),
         _postures_tile(figures),
@@ -30,10 +30,11 @@ def figures_in_words(day: Day, figures: DayFigures, zone: tzinfo | None) -> Html
 def sentences(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
     """The day in a few sentences."""
     if figures.first_seen is None:
-        return f"No people were seen in {duration(figures.recorded_s)} of recording."
-    present, of = duration(figures.present_s), share(figures.present_s, figures.recorded_s)
-    first, last = _time(figures, figures.first_seen), _time(figures, figures.last_seen)
-    said = [f"People were present for {present}, {of} of the time recorded. They were seen from {first} to {last}."]
+        said = [f"No people were seen in {duration(figures.recorded_s)} of recording."]
+    else:
+        present, of = duration(figures.present_s), share(figures.present_s, figures.recorded_s)
+        first, last = _time(figures, figures.first_seen), _time(figures, figures.last_seen)
+        said = [f"People were present for {present}, {of} of the time recorded. They were seen from {first} to {last}."]
     if figures.most_people > 1:
         said.append(f"At most {figures.most_people} people were in view at once.")
     said.append(_falls_sentence(day, figures, zone))
@@ -50,20 +51,15 @@ def sentences(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
 
 def overview(days: Iterable[tuple[Device, Day, DayFigures]]) -> Html:
     """A row per day, with links."""
-    columns = ("Day", "Present", "First seen", "Last seen", "Falls", "Recorded")
+    columns = ("Day", "Falls", "Present", "First seen", "Last seen", "Recorded")
     devices: dict[str, int] = {}
     rows = []
     for device, day, one in days:
         number = devices.setdefault(device.name, len(devices) + 1)
         falls = "–" if one.falls is None else str(one.falls.confirmed)
         link = el("a", f"{day.day.date:%a %-d %b}", href=f"#d{number}-{one.date}")
-        cells = (
-            duration(one.present_s),
-            _time(one, one.first_seen),
-            _time(one, one.last_seen),
-            falls,
-            duration(one.recorded_s),
-        )
+        first, last = _time(one, one.first_seen), _time(one, one.last_seen)
+        cells = falls, duration(one.present_s), first, last, duration(one.recorded_s)
         rows.append((device.name, el("tr", el("th", link, scope="row"), [el("td", cell) for cell in cells])))
     tables = []
     for name in devices:
@@ -76,6 +72,14 @@ def overview(days: Iterable[tuple[Device, Day, DayFigures]]) -> Html:
 
 def _tile(name: str, value: str, hint: Child = "", kind: str | None = None) -> Html:
     return el("div", el("dt", name), el("dd", el("b", value), el("small", hint)), class_=kind)
+
+
+def _arrivals(figures: DayFigures) -> str:
+    if figures.visits is None:
+        return "with a person in view"
+    if not figures.visits:
+        return "arrived before" if figures.present_s else "no people arrived"
+    return f"arrived {_times(figures.visits)}"
 
 
 def _falls_tile(day: Day, figures: DayFigures, zone: tzinfo | None) -> Html:

@@ -154,7 +154,7 @@ def _background(device: Device, axis: Axis, labels: Sequence[tuple[float, str]])
         el(
             "i",
             el("span", text),
-            class_="hour minor" if number % 2 else "hour",
+            class_="hour minor" if number % 3 else "hour",
             style=f"left:{percent(axis.share(at_s))}",
         )
         for number, (at_s, text) in enumerate(labels)

@@ -11,14 +11,11 @@ from PIL import Image
 
 from edge.report.page import page as page_of
 from tests.page.browser import Page, chromium
+from tests.page.pictures import FONTS
 from tests.report.reports import report_of
 from tests.support.days import a_day
 
 WIDTH, HEIGHT, SHOWN_WIDTH = 1000, 1960, 800  # px: down to the first fall
-# Browsers have a better font for pages than the usual one of a Debian without a screen.
-FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
-<include ignore_missing="yes">/etc/fonts/fonts.conf</include>
-<match><edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit></match></fontconfig>"""
 
 
 def main(folder: Path) -> None:

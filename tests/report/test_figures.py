@@ -95,7 +95,7 @@ def test_rules_that_were_off_have_no_figures(tmp_path: Path) -> None:
     script = Script(at("10:00:00"), rules=off)
     script.frames(10, STANDS, step_s=0.1)
     figures = figures_of(tmp_path, script)
-    assert (figures.falls, figures.postures_s, figures.gestures) == (None, None, None)
+    assert (figures.visits, figures.falls, figures.postures_s, figures.gestures) == (None, None, None, None)
     assert figures.present_s == pytest.approx(9.9)  # a person in view
 
 
@@ -272,10 +272,10 @@ def test_damaged_lines_are_skipped_and_reported(tmp_path: Path) -> None:
     report, flaws = report_of_files(path)
     assert [flaw.line for flaw in flaws] == [51, 102, 202]
     assert report.flaws == tuple(flaws)
-    ((device, _, figures),) = report.days
+    ((_, _, figures),) = report.days
     assert figures.frames == 198
     assert figures.recorded_s == pytest.approx(19.8)
-    assert device.dropped == 12
+    assert figures.dropped == 12
 
 
 def test_frames_with_impossible_times_do_not_stop_the_report(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_an_empty_room_has_an_honest_page(tmp_path: Path) -> None:
     script = Script(NOON_S)
     script.empty(600)
     tree = tree_of(report_of(tmp_path, script)[0])
-    assert "No people were seen in 9 min 58 s of recording." in text_of(tree)
+    assert "No people were seen in 9 min 58 s of recording. No fall was suspected." in text_of(tree)
     assert not list(found(tree, "strip"))
 
 
