@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from edge import __version__
 from edge.skeleton import PARTS
 from edge.types import Person
 from tests.support.people import person
@@ -24,7 +25,7 @@ def now() -> str:
 
 def info(name: str = "Hall", **changes: Any) -> Json:
     return {
-        "v": 1, "version": "0.3.0", "device": {"id": "hall", "name": name}, "problem": None,
+        "v": 1, "version": __version__, "device": {"id": "hall", "name": name}, "problem": None,
         "model": {"name": "posenet", "sha256": "00", "verified": True, "input_size": [353, 481]},
         "runtime": {"name": "litert", "threads": 1},
         "backend": {"name": "cpu", "code": "configured", "reason": "inference.device = cpu"},
