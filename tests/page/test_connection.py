@@ -72,6 +72,19 @@ def test_a_silent_connection_is_not_shown_as_live(page: Page) -> None:
         page.await_text("#link", "Live")
 
 
+def test_a_page_in_the_background_leaves_the_sensor_alone(sensor: StandIn, page: Page) -> None:
+    assert sensor.sensor.feed.viewers == 1
+    page.run("Object.defineProperty(document, 'hidden', { get: () => window.away ?? true })")
+    page.run("return new Promise((done) => setTimeout(done, 1100))")  # the page looks twice per second
+    page.run("const now = performance.now.bind(performance); performance.now = () => now() + 61_000")
+    until(lambda: sensor.sensor.feed.viewers == 0)
+    page.run("window.away = false")
+    until(lambda: sensor.sensor.feed.viewers == 1)
+    sensor.show_people(person(1))
+    page.await_text("#people-count", "1")
+    page.await_text("#link", "Live")
+
+
 def test_two_hours_of_frames_leave_nothing_behind(page: Page) -> None:
     with flood() as (source, url):
         page.open(url)

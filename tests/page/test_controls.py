@@ -163,6 +163,19 @@ def test_a_page_whose_session_has_ended_goes_to_the_login(stand_in: Start, page:
     until(lambda: page.driver.current_url.endswith("/login"))
 
 
+def test_a_stream_whose_session_has_ended_goes_to_the_login(stand_in: Start, page: Page, accepted: list[str]) -> None:
+    accepted += [NETWORK % ("401", ""), NETWORK % ("", "")]
+    sensor = stand_in(password=PASSWORD)
+    page.open(sensor.url)
+    page.write("#password", PASSWORD)
+    page.press("button")
+    page.await_text("#link", "Live")
+    sensor.stop()
+    page.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    sensor.start()
+    until(lambda: page.driver.current_url.endswith("/login"))
+
+
 def test_without_a_password_nothing_offers_to_log_out(sensor: StandIn, page: Page) -> None:
     assert sensor.url
     assert not page.sees("#logout")
