@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge.inference import loading
-from tests.bench import daemon, economy, stages, steadiness, throughput
+from tests.bench import daemon, economy, page, stages, steadiness, throughput
 from tests.bench.sensors import configured
 from tests.support.brokers import MOSQUITTO, Mosquitto
 
@@ -52,6 +52,7 @@ def main() -> None:
                 throughput.measure(port, threads, wanted.rounds, wanted.frames, console) for threads in (1, 2)
             ],
             "economy": economy.measure(port, console),
+            "page": page.measure(port, console),
             "stages": stages.measure(port),
             "start_up": daemon.start_up(port, 5, console),
             "steadiness": steadiness.measure(),
@@ -78,6 +79,10 @@ def show(found: dict[str, Any]) -> None:
     for name, one in found["economy"].items():
         cores.add_row(name, f"{one['core']:6.1%}", f"{one['seen_fps']:6.1f}")
     out.print(cores)
+    pages = Table("the page at 15 frames per second, painted, one thread", "of a core", "memory, MiB")
+    for name, one in found["page"].items():
+        pages.add_row(name, f"{one['core']:6.1%}", f"{one['rss_mb']:6.1f}")
+    out.print(pages)
     parts = Table("stage, by itself on one thread", "median µs", "share of invoke")
     for name, one in found["stages"].items():
         parts.add_row(name, f"{one['us']:8.0f}", f"{one['share']:7.2%}")
