@@ -53,18 +53,16 @@ def sides(polygon: Polygon) -> list[tuple[Position, Position]]:
 
 def crossing_sides(polygon: Polygon) -> tuple[int, int] | None:
     """The indices of two sides that cross each other; None if no two do."""
-    for (one, first), (other, second) in combinations(enumerate(sides(polygon)), 2):
-        if _cross(first, second):
+    following = [*range(1, len(polygon)), 0]
+    turns = [_turns(start, end, polygon) for start, end in sides(polygon)]
+    for one, other in combinations(range(len(polygon)), 2):
+        first, second = turns[one], turns[other]
+        if first[other] * first[following[other]] < 0 and second[one] * second[following[one]] < 0:
             return one, other
     return None
 
 
-def _cross(first: tuple[Position, Position], second: tuple[Position, Position]) -> bool:
-    return _separates(first, second) and _separates(second, first)
-
-
-def _separates(line: tuple[Position, Position], ends: tuple[Position, Position]) -> bool:
-    """Whether the two ends are strictly on different sides of a line."""
-    if line[0] == line[1]:
-        return False
-    return side_of(*line, ends[0]) * side_of(*line, ends[1]) < 0
+def _turns(start: Position, end: Position, corners: Polygon) -> list[float]:
+    """For each corner, on which side of the line through `start` and `end` it is, by its sign; 0 on the line."""
+    (x, y), dx, dy = start, end[0] - start[0], end[1] - start[1]
+    return [dx * (corner_y - y) - dy * (corner_x - x) for corner_x, corner_y in corners]

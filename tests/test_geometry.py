@@ -1,10 +1,12 @@
 """Points, polygons and segments."""
 
 import math
+import random
+from itertools import combinations
 
 import pytest
 
-from edge.geometry import Position, area, contains, crossing_sides, distance, side_of
+from edge.geometry import Position, area, contains, crossing_sides, distance, side_of, sides
 
 SQUARE = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)]
 U_SHAPE = [(0.0, 0.0), (1.0, 0.0), (1.0, 3.0), (3.0, 3.0), (3.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)]
@@ -36,6 +38,21 @@ def test_sides_that_cross_are_found() -> None:
     assert crossing_sides(SQUARE) is None
     assert crossing_sides(U_SHAPE) is None
     assert crossing_sides([SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3]]) == (0, 2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sides_cross_if_each_has_the_ends_of_the_other_on_both_sides(seed: int) -> None:
+    numbers = random.Random(seed)
+    corners = [(numbers.random(), numbers.random()) for _ in range(5)]
+
+    def crosses(first: tuple[Position, Position], second: tuple[Position, Position]) -> bool:
+        return all(
+            side_of(*line, ends[0]) * side_of(*line, ends[1]) < 0 for line, ends in ((first, second), (second, first))
+        )
+
+    pairs = combinations(enumerate(sides(corners)), 2)
+    expected = next(((one, other) for (one, first), (other, second) in pairs if crosses(first, second)), None)
+    assert crossing_sides(corners) == expected
 
 
 def test_the_area_does_not_depend_on_the_direction() -> None:

@@ -138,11 +138,12 @@ class Settings:
 
     def use_places(self, zones: Iterable[Zone], lines: Iterable[Line]) -> None:
         """Save these zones and lines, and then use them. Raises EdgeError, and changes nothing then."""
-        basis = with_places(self.file, zones, lines)
-        if same_places(basis, self.basis):
+        zones, lines = tuple(zones), tuple(lines)
+        if (zones, lines) == (self.basis.zones, self.basis.lines):
             return
-        if not self._drawn.take(self._monotonic()):  # saving wears out SD cards
+        if not self._drawn.take(self._monotonic()):  # saving wears out SD cards, and checking many corners takes time
             raise RequestError("places", "zones and lines were changed too often", "try again in a few seconds")
+        basis = with_places(self.file, zones, lines)
         self._places.save(basis, self.file)
         self._use(self._overrides, basis)
 

@@ -144,6 +144,15 @@ def test_places_are_saved_only_so_often(path: Path) -> None:
     settings.reset_places()  # at any time
 
 
+def test_refused_changes_count_because_checking_takes_time(path: Path) -> None:
+    settings = Settings(FILE, Overrides(None), SavedPlaces(path), monotonic=lambda: 100.0)
+    for _ in range(PLACES_BURST):
+        with pytest.raises(ConfigError):
+            settings.use_places(DRAWN.zones * 2, ())
+    with pytest.raises(RequestError):
+        settings.use_places(DRAWN.zones * 2, ())
+
+
 @pytest.mark.parametrize(
     "content",
     [
