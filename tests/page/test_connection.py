@@ -1,14 +1,18 @@
 """The page while the sensor comes and goes, and over hours."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 
+from edge.web.hub import MAX_VIEWERS
 from tests.page import contents
 from tests.page.browser import Page
 from tests.page.canned import FPS, flood
 from tests.page.conftest import NETWORK
 from tests.page.stand_in import StandIn
+from tests.support.browser import Browser
 from tests.support.people import person
 from tests.support.waiting import until
 
@@ -38,6 +42,58 @@ def test_a_page_without_news_says_so_and_comes_back_by_itself(sensor: StandIn, p
     page.await_text("#people-count", "1")
     until(lambda: not page.sees("#cover"))
     assert "stale" not in page.run("return document.body.className")
+
+
+def test_people_of_before_are_not_drawn_again_after_a_lost_connection(
+    sensor: StandIn, page: Page, accepted: list[str]
+) -> None:
+    accepted += LOST
+    sensor.show_people(person(1))
+    until(lambda: sequence(page) == "1")
+    sensor.stop()
+    page.await_text("#link", "No news since")
+    assert sequence(page) == "1"
+    sensor.start()
+    page.await_text("#link", "Live")
+    until(lambda: sequence(page) == "")
+
+
+def test_a_change_that_nothing_answers_is_given_up_soon(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    """Without Wi-Fi, a browser waits for minutes; meanwhile, the switch would show what is not so."""
+    accepted += LOST
+    page.run("AbortSignal.timeout = ((real) => () => real(500))(AbortSignal.timeout.bind(AbortSignal))")
+    sensor.sensor.hangs = True
+    page.press("#setting-enabled")
+    page.await_text("#settings-error", "try again when the page is live")
+    assert page.find("#setting-enabled").is_selected()
+
+
+def test_a_page_says_that_there_are_too_many_viewers(
+    stand_in: Callable[..., StandIn], page: Page, accepted: list[str]
+) -> None:
+    accepted += LOST
+    sensor = stand_in()
+    browser = Browser(urlsplit(sensor.url).port or 0)
+    with ExitStack() as viewers:
+        for _ in range(MAX_VIEWERS):
+            viewers.enter_context(browser.live())
+        page.open(sensor.url)
+        page.await_text("#cover", f"{MAX_VIEWERS} viewers are watching already")
+    page.await_text("#link", "Live")
+    until(lambda: not page.sees("#cover"))
+
+
+def test_after_a_sleep_nothing_old_is_shown_as_live(page: Page) -> None:
+    with flood() as (source, url):
+        page.open(url)
+        source.send(FPS)
+        page.await_text("#link", "Live")
+        # In a sleep, performance.now() stands still in some browsers.
+        page.run("const then = performance.now(); performance.now = () => then")
+        page.run("const now = Date.now; Date.now = () => now() + 8 * 3600_000")
+        page.await_text("#link", "No news since")
+        source.send(FPS)
+        page.await_text("#link", "Live")
 
 
 def test_a_change_while_the_sensor_is_away_is_refused(sensor: StandIn, page: Page, accepted: list[str]) -> None:
@@ -101,7 +157,12 @@ def test_two_hours_of_frames_leave_nothing_behind(page: Page) -> None:
 
 def await_frame(page: Page, count: int) -> None:
     """Wait until the view shows the last of so many frames."""
-    until(lambda: page.run("return document.getElementById('canvas').dataset.sequence") == str(count - 1), 600)
+    until(lambda: sequence(page) == str(count - 1), 600)
+
+
+def sequence(page: Page) -> str:
+    """The number of the frame whose people are drawn."""
+    return str(page.run("return document.getElementById('canvas').dataset.sequence"))
 
 
 def test_the_history_of_ten_minutes_is_drawn(sensor: StandIn, page: Page) -> None:

@@ -103,6 +103,19 @@ def test_the_picture_is_shown_behind_the_skeletons_on_a_press(sensor: StandIn, p
     page.await_text("#show-picture-text", "Show picture")
 
 
+def test_a_picture_that_does_not_come_is_asked_for_again(sensor: StandIn, page: Page) -> None:
+    """Without Wi-Fi, a browser waits for minutes; meanwhile, an old picture would be behind the skeletons."""
+    assert sensor.url
+    page.run("""
+        const real = window.fetch;
+        window.asked = 0;
+        window.fetch = (path, options) => path.startsWith("/picture.jpg") && window.asked++ === 0
+            ? new Promise((_, fail) => options.signal.addEventListener("abort", () => fail(options.signal.reason)))
+            : real(path, options);""")
+    page.press("#show-picture")
+    until(lambda: page.run("return window.asked > 1"))
+
+
 def test_others_see_that_a_picture_is_shown(sensor: StandIn, page: Page) -> None:
     token = sensor.sensor.open_pictures()
     until(lambda: page.sees("#watched"))

@@ -148,6 +148,13 @@ def test_events_are_listed_newest_first_with_their_reasons(sensor: StandIn, page
     assert len(page.all("#events li")) == 20
 
 
+def test_new_events_are_on_top_although_the_clock_of_the_sensor_was_set_back(sensor: StandIn, page: Page) -> None:
+    for number in range(20):
+        sensor.say("event", contents.event(number, "zone", "entered", number, time=contents.timestamp(7200 + number)))
+    sensor.say("event", contents.event(99, "fall", "confirmed", 3, time=contents.timestamp(1)))
+    page.await_text("#events li:first-child", "Fall confirmed: person 3")
+
+
 def test_an_event_that_is_sent_again_is_listed_once(sensor: StandIn, page: Page) -> None:
     sensor.say("event", contents.event(1, "presence", "arrived"))
     page.await_text("#events", "Someone is here")

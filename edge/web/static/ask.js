@@ -1,5 +1,7 @@
 // Requests to the sensor, and questions to the user.
 
+const LONGEST_MS = 15_000; // without Wi-Fi, browsers would wait for minutes; the sensor answers within ten seconds
+
 /** What the sensor says is wrong: a key, a problem and a remedy. */
 export class Refusal extends Error {
   constructor({ key = "", problem = "", remedy = "" }, status = 0) {
@@ -23,6 +25,7 @@ export async function send(method, path, body, options = {}) {
       headers: { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       redirect: "manual",
+      signal: AbortSignal.timeout(LONGEST_MS),
       ...options,
     });
     content = await answer.json().catch(() => null);

@@ -5,26 +5,34 @@ const CHECK_MS = 500;
 const SILENT_MS = 7000; // the sensor sends something every two seconds
 const HUNG_MS = 12000; // a connection that Wi-Fi has lost stays open for minutes: open another one
 const RETRY_MS = 1500;
+const REFUSED_MS = 10000; // before the next attempt, if there are too many viewers
 const HIDDEN_MS = 60000; // a page in the background costs the sensor work
 
-/** Calls `onNews(name, data)` for each message, and `onLink({live, since})` when the news stop or come back.
- * `since` is a Date: when the last message came; null before the first one. */
+const NEVER = { ticks: -Infinity, wall: -Infinity };
+const moment = () => ({ ticks: performance.now(), wall: Date.now() });
+
+/** Milliseconds since a moment, by two clocks: while a phone sleeps, only the one on the wall goes on. */
+const since = ({ ticks, wall }) => Math.max(performance.now() - ticks, Date.now() - wall);
+
+/** Calls `onNews(name, data)` for each message, and `onLink({live, since, refusal})` when the news stop or come back.
+ * `since` is a Date: when the last message came; null before the first one. `refusal` is why the sensor sends none. */
 export function openLive(onNews, onLink) {
   let stream = null;
-  let opened = 0; // performance.now() of the last attempt
-  let heard = -Infinity; // and of the last message
-  let heardAt = null;
-  let live = null;
-  let hidden = 0;
+  let opened = NEVER; // the last attempt
+  let heard = NEVER; // the last message
+  let hidden = null; // when the page went to the background
+  let link = { live: null, since: null, refusal: "" };
 
   function open() {
     close();
-    opened = performance.now();
+    opened = moment();
     stream = new EventSource("/live");
     for (const name of NAMES) stream.addEventListener(name, take);
-    stream.onerror = () => {
-      if (stream?.readyState === EventSource.CLOSED) askWhy();
+    stream.onerror = async () => {
       look();
+      if (stream?.readyState !== EventSource.CLOSED) return;
+      const refusal = await askWhy();
+      if (!link.live) report(false, refusal);
     };
   }
 
@@ -40,32 +48,30 @@ export function openLive(onNews, onLink) {
     } catch {
       return; // half a line of a connection that broke
     }
-    heard = performance.now();
-    heardAt = new Date();
+    heard = moment();
     report(true);
     onNews(message.type, data);
   }
 
-  function report(now) {
-    if (live === now) return;
-    live = now;
-    onLink({ live, since: heardAt });
+  function report(live, refusal = live ? "" : link.refusal) {
+    if (link.live === live && link.refusal === refusal) return;
+    link = { live, refusal, since: heard === NEVER ? null : new Date(heard.wall) };
+    onLink(link);
   }
 
   function look() {
-    const now = performance.now();
     if (document.hidden) {
-      hidden ||= now;
-      if (now - hidden > HIDDEN_MS) close();
+      hidden ??= moment();
+      if (since(hidden) > HIDDEN_MS) close();
       return;
     }
-    if (hidden && !stream) opened = -Infinity;
-    hidden = 0;
-    const broken = !stream || stream.readyState !== EventSource.OPEN;
-    report(now - heard < (broken ? RETRY_MS : SILENT_MS));
-    const last = Math.max(opened, heard);
-    if (broken ? now - opened > RETRY_MS && (!stream || stream.readyState === EventSource.CLOSED) : now - last > HUNG_MS) open();
-    else if (broken && now - last > HUNG_MS) open();
+    if (hidden && !stream) opened = NEVER;
+    hidden = null;
+    const broken = stream?.readyState !== EventSource.OPEN;
+    const closed = !stream || stream.readyState === EventSource.CLOSED;
+    report(since(heard) < (broken ? RETRY_MS : SILENT_MS));
+    const retry = link.refusal ? REFUSED_MS : RETRY_MS;
+    if ((closed && since(opened) > retry) || Math.min(since(opened), since(heard)) > HUNG_MS) open();
   }
 
   addEventListener("online", () => open());
@@ -76,12 +82,19 @@ export function openLive(onNews, onLink) {
   open();
 }
 
-/** The stream was refused. If the session has ended, go to the login page. */
+/** Why the sensor refuses the stream; "" if it does not answer. If the session has ended, go to the login page. */
 async function askWhy() {
+  const abort = new AbortController();
+  const limit = setTimeout(() => abort.abort(), HUNG_MS);
   try {
-    const answer = await fetch("/", { redirect: "manual", cache: "no-store" });
-    if (answer.type === "opaqueredirect" || answer.status === 401) location.assign("/login");
+    const answer = await fetch("/live", { cache: "no-store", signal: abort.signal });
+    if (answer.status === 401) location.assign("/login");
+    const isOurs = answer.status === 503 && answer.headers.get("Content-Type")?.startsWith("text/plain");
+    return isOurs ? (await answer.text()).trim() : "";
   } catch {
-    // The sensor is away. It is asked again.
+    return ""; // the sensor is away; it is asked again
+  } finally {
+    clearTimeout(limit);
+    abort.abort(); // it may have sent a stream
   }
 }

@@ -124,7 +124,8 @@ function skew(time, name) {
 
 function onLink(link) {
   sensor.link = link;
-  if (!link.live) first.clear();
+  if (link.live) frames.length = 0; // the people of then may have left
+  else first.clear();
   const stale = !link.live && link.since;
   document.body.classList.toggle("stale", Boolean(stale));
   setText(byId("link"), link.live ? "Live" : link.since ? `No news since ${clock(link.since)}` : "Connecting");

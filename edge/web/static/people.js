@@ -56,14 +56,13 @@ function updatePerson(node, person, now) {
   setText(score, share === null ? "missed" : `${Math.round(share * 100)} %`);
 }
 
-const events = [];
+const events = []; // as they came: the sensor's clock may be set back between two of them
 
 /** Add an event. The same message can come twice, because a new connection begins with the last twenty. */
 export function addEvent(event) {
   const key = `${event.id} ${event.event_type} ${event.time}`;
   if (events.some((one) => one.key === key)) return;
   events.push({ key, event });
-  events.sort((a, b) => (a.event.time < b.event.time ? -1 : a.event.time > b.event.time ? 1 : 0));
   events.splice(0, Math.max(0, events.length - EVENTS));
   byId("events-none").hidden = true;
   fill(byId("events"), [...events].reverse(), (one) => one.key, makeEvent, () => {});

@@ -5,6 +5,7 @@ import { byId, setText } from "./dom.js";
 
 const PAUSE_MS = 200; // five pictures per second are enough
 const AGAIN_MS = 1000;
+const LONGEST_MS = 4000; // the sensor answers within one second; without Wi-Fi, browsers would wait for minutes
 
 export class Picture {
   /** `onPicture()` is called whenever `image` has changed. */
@@ -38,7 +39,6 @@ export class Picture {
     try {
       const { token, seconds } = await send("POST", "/pictures");
       this.token = token;
-      this.abort = new AbortController();
       this.ends = performance.now() + seconds * 1000;
     } catch (refusal) {
       this.#note(refusal.text);
@@ -60,8 +60,10 @@ export class Picture {
     while (this.token === token) {
       const asked = performance.now();
       let pause = 0;
+      const abort = (this.abort = new AbortController());
+      const limit = setTimeout(() => abort.abort(), LONGEST_MS);
       try {
-        const answer = await fetch(`/picture.jpg?token=${encodeURIComponent(token)}${after}`, { cache: "no-store", signal: this.abort.signal });
+        const answer = await fetch(`/picture.jpg?token=${encodeURIComponent(token)}${after}`, { cache: "no-store", signal: abort.signal });
         if (answer.ok && answer.status !== 204) {
           const image = await createImageBitmap(await answer.blob());
           if (this.token !== token) image.close();
@@ -73,6 +75,8 @@ export class Picture {
         }
       } catch {
         pause = AGAIN_MS; // the sensor is away; the token may still be good when it is back
+      } finally {
+        clearTimeout(limit);
       }
       pause = Math.max(pause, PAUSE_MS - (performance.now() - asked)); // the sensor may have waited for the picture
       await new Promise((done) => setTimeout(done, pause));
@@ -88,7 +92,7 @@ export class Picture {
 
   #end() {
     this.token = null;
-    this.abort.abort();
+    this.abort?.abort();
     this.image?.close();
     this.image = this.sequence = null;
     this.#show();

@@ -65,7 +65,8 @@ export function duration(seconds) {
 export const people = (count) => (count === 1 ? "1 person" : `${count} people`);
 
 /** Why the view shows nothing, or "" if it does. */
-export function cover({ live, since, health, info }) {
+export function cover({ live, since, refusal, health, info }) {
+  if (!live && refusal) return refusal;
   if (!live) return since ? `No news since ${clock(since)}` : "Connecting to the sensor";
   if (info?.problem) return info.problem;
   switch (health?.camera) {
