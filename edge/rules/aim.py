@@ -1,7 +1,7 @@
 """Verdicts that help a person aim the camera, from the people of the last minute.
 
-A verdict needs a few seconds of evidence. It rests on the newest eight seconds in which anything like a person was in
-view, so that it follows the camera while a person turns it, and lasts while the room is empty.
+A verdict needs a few seconds of evidence. It is based on the newest eight seconds in which anything like a person was
+in view, so it follows within seconds when the camera is turned, and stays while the room is empty.
 """
 
 import math
@@ -25,8 +25,8 @@ MIN_EVIDENCE_S, MIN_WALK_S = 3.0, 1.5
 LONGEST_STEP_S, LONGEST_WATCH_S = 0.5, 3.0
 APPEARS, DISAPPEARS = 0.5, 0.35  # shares of the evidence
 TURNED_APPEARS, TURNED_DISAPPEARS = 0.6, 0.4  # shares of the poses that are not upright
-# A person who lies does not move so far across the body's axis in so short a time; the trunk of one who falls comes
-# down by 0.6 heights.
+# A lying person does not move so far across the axis of the body in so short a time; the trunk of a falling person
+# comes down by 0.6 heights.
 WALKED, WALK_S = 0.8, 10.0  # heights
 STRIDE = 0.5  # heights; a person does not move farther between two frames
 MOST_POSES = 20  # per frame
@@ -47,12 +47,12 @@ class Verdict:
 
 _ALL = (
     Verdict("starting", "hint", "The camera is starting.", "Wait a few seconds."),
-    Verdict("stalled", "bad", "The camera delivers no pictures.", "Check its cable and its power supply."),
+    Verdict("stalled", "bad", "The camera delivers no frames.", "Check its cable and its power supply."),
     Verdict(
-        "blind", "bad", "Nothing is visible in the picture.",
+        "blind", "bad", "Nothing can be seen in the picture.",
         "Uncover the lens, switch on the light, or turn the camera away from a bare wall.",
     ),
-    Verdict("off", "hint", "The camera is switched off.", "Switch it on in the settings."),
+    Verdict("off", "hint", "The camera is switched off.", "Switch it on at the top of the page."),
     Verdict(
         "no_people", "hint", "No person has been detected in the last minute.",
         "Walk through the room, near the camera at first. If that changes nothing, check that the camera is the right "
@@ -67,13 +67,13 @@ _ALL = (
     ),
     Verdict(
         "turned_left", "bad", "The picture lies on its side: heads point to the left.",
-        "Turn the camera by a quarter until heads point up, or add 90 to camera.rotation (270 if the picture is upside "
-        "down then).",
+        "Rotate the camera a quarter turn until heads point up, or add 90 to camera.rotation (270 if the picture is "
+        "then upside down).",
     ),
     Verdict(
         "turned_right", "bad", "The picture lies on its side: heads point to the right.",
-        "Turn the camera by a quarter until heads point up, or add 270 to camera.rotation (90 if the picture is upside "
-        "down then).",
+        "Rotate the camera a quarter turn until heads point up, or add 270 to camera.rotation (90 if the picture is "
+        "then upside down).",
     ),
     Verdict(
         "small", "bad", "People look too small: less than an eighth of the picture's height.",
@@ -93,14 +93,14 @@ _ALL = (
         "Mount the camera higher, or where furniture does not hide the floor.",
     ),
     Verdict(
-        "lying", "hint", "People seem to lie, or the picture is not the right way up.",
-        "If they stand, turn the camera until heads point up. If they lie, wait until they rise.",
+        "lying", "hint", "People seem to be lying down, or the picture is not the right way up.",
+        "If they are standing, rotate the camera until heads point up. If they are lying, wait until they get up.",
     ),
     Verdict(
         "partly", "hint", "People are often visible only in part.",
         "Turn the camera towards the place where people are most of the time, or move it back.",
     ),
-    Verdict("good", "good", "People are visible from head to foot.", "Nothing is left to do."),
+    Verdict("good", "good", "People are visible from head to foot.", "No change is needed."),
 )  # fmt: skip
 VERDICTS = {verdict.code: verdict for verdict in _ALL}  # the most important ones first
 _CAMERA = ("starting", "stalled", "blind", "off")
@@ -137,9 +137,9 @@ class _Path:
 
 
 class Aim:
-    """Watches how people appear in the picture.
+    """Judges how people appear in the picture.
 
-    Times are those of the frames. If they go back, everything before is forgotten.
+    Times are those of the frames. If they go back, everything earlier is forgotten.
     """
 
     def __init__(self) -> None:

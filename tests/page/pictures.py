@@ -74,7 +74,7 @@ def messages(painter: Scene) -> list[tuple[str, object]]:
     keypoints = contents.keypoints(0, 0) | {"poses": poses, "seq": 0}
     health = contents.health(time=contents.timestamp(), uptime_s=612_000)
     verdict = {"code": "good", "level": "good", "text": "People are visible from head to foot.",
-               "remedy": "Nothing is left to do."}  # fmt: skip
+               "remedy": "No change is needed."}  # fmt: skip
     return [
         *contents.START,
         ("places", {"zones": ZONES, "lines": LINES, "changed": True, "toml": ""}),

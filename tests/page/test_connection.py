@@ -33,8 +33,8 @@ def test_a_page_without_news_says_so_and_comes_back_by_itself(sensor: StandIn, p
     sensor.show_people(person(1), person(2))
     page.await_text("#people-count", "2")
     sensor.stop()
-    page.await_text("#link", "No news since")
-    page.await_text("#cover", "No news since")
+    page.await_text("#link", "No data since")
+    page.await_text("#cover", "No data since")
     assert "stale" in page.run("return document.body.className")
     sensor.start()
     sensor.show_people(person(1))
@@ -51,7 +51,7 @@ def test_people_of_before_are_not_drawn_again_after_a_lost_connection(
     sensor.show_people(person(1))
     until(lambda: sequence(page) == "1")
     sensor.stop()
-    page.await_text("#link", "No news since")
+    page.await_text("#link", "No data since")
     assert sequence(page) == "1"
     sensor.start()
     page.await_text("#link", "Live")
@@ -59,7 +59,7 @@ def test_people_of_before_are_not_drawn_again_after_a_lost_connection(
 
 
 def test_a_change_that_nothing_answers_is_given_up_soon(sensor: StandIn, page: Page, accepted: list[str]) -> None:
-    """Without Wi-Fi, a browser waits for minutes; meanwhile, the switch would show what is not so."""
+    """Without Wi-Fi, a browser waits for minutes; meanwhile, the switch would show a state that is not in force."""
     accepted += LOST
     page.run("AbortSignal.timeout = ((real) => () => real(500))(AbortSignal.timeout.bind(AbortSignal))")
     sensor.sensor.hangs = True
@@ -91,7 +91,7 @@ def test_after_a_sleep_nothing_old_is_shown_as_live(page: Page) -> None:
         # In a sleep, performance.now() stands still in some browsers.
         page.run("const then = performance.now(); performance.now = () => then")
         page.run("const now = Date.now; Date.now = () => now() + 8 * 3600_000")
-        page.await_text("#link", "No news since")
+        page.await_text("#link", "No data since")
         source.send(FPS)
         page.await_text("#link", "Live")
 
@@ -123,7 +123,7 @@ def test_a_silent_connection_is_not_shown_as_live(page: Page) -> None:
         page.open(url)
         source.send(FPS)
         page.await_text("#link", "Live")
-        page.await_text("#link", "No news since")  # although the connection is open
+        page.await_text("#link", "No data since")  # although the connection is open
         source.send(FPS)
         page.await_text("#link", "Live")
 

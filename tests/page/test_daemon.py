@@ -135,7 +135,7 @@ def test_a_page_stays_open_while_the_sensor_restarts(
         open_page(page, port)
         page.await_text("#people-count", "1")
         daemon.assert_stops()
-    page.await_text("#link", "No news since")
+    page.await_text("#link", "No data since")
     with sensor(tmp_path, broker, settings(port)) as daemon:
         page.await_text("#link", "Live")
         page.await_text("#people-count", "1")

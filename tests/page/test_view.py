@@ -78,7 +78,7 @@ def test_forty_people_fit(sensor: StandIn, page: Page, size: tuple[int, int]) ->
 
 def test_an_empty_room_is_known_to_be_empty(sensor: StandIn, page: Page) -> None:
     sensor.show_people()
-    page.await_text("#people-none", "Nobody is in view")
+    page.await_text("#people-none", "No person is in view")
     assert page.text("#people-count") == "0"
 
 
@@ -157,12 +157,12 @@ def test_new_events_are_on_top_although_the_clock_of_the_sensor_was_set_back(sen
 
 def test_an_event_that_is_sent_again_is_listed_once(sensor: StandIn, page: Page) -> None:
     sensor.say("event", contents.event(1, "presence", "arrived"))
-    page.await_text("#events", "Someone is here")
+    page.await_text("#events", "A person arrived")
     page.open(sensor.url)
-    page.await_text("#events", "Someone is here")
+    page.await_text("#events", "A person arrived")
     sensor.say("event", contents.event(1, "presence", "arrived"))
     sensor.say("event", contents.event(2, "presence", "left"))
-    page.await_text("#events", "The room is empty")
+    page.await_text("#events", "Presence ended")
     assert len(page.all("#events li")) == 2
 
 

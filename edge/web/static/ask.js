@@ -15,7 +15,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Send a change. Returns what the sensor answers. Throws Refusal. */
+/** Send a change. Returns the answer of the sensor. Throws Refusal. */
 export async function send(method, path, body, options = {}) {
   let answer;
   let content = null;
@@ -36,7 +36,7 @@ export async function send(method, path, body, options = {}) {
     location.assign("/login");
     throw new Refusal({ problem: "you are logged out", remedy: "log in again" }, 401);
   }
-  if (!answer.ok) throw new Refusal(content?.error ?? { problem: `the sensor refused it (${answer.status})` }, answer.status);
+  if (!answer.ok) throw new Refusal(content?.error ?? { problem: `the sensor refused the request (${answer.status})` }, answer.status);
   return content;
 }
 

@@ -7,7 +7,7 @@ const CLICK_PX = 5;
 const STEP = 0.01; // of an arrow key, as a share of the picture
 const HINTS = {
   zone: "Press on each corner. The first one again, or Enter, closes the zone.",
-  line: "Press where the line begins, then where it ends. “In” is on its right.",
+  line: "Press where the line begins, then where it ends. “In” is to the right of it.",
   choose: "Press a zone or line to change it, or draw a new one.",
   zoneSelected: "Drag a corner to move it, a small dot to add one, the inside to move all.",
   lineSelected: "Drag an end to move it, or the line to move all.",

@@ -42,8 +42,8 @@ function notes(health, info, skew) {
     list.push(`The sensor's clock is ${duration(Math.abs(skew) / 1000)} ${skew < 0 ? "behind" : "ahead of"} yours`);
   }
   if (health?.throttled) list.push("The processor is slowed down by heat or a weak power supply");
-  if (health?.idle) list.push("Idle: nobody is in view, so it looks less often");
-  if (health?.frames?.unreadable) list.push(`${health.frames.unreadable} unreadable pictures`);
+  if (health?.idle) list.push("Idle: no person is in view, so fewer frames are analysed");
+  if (health?.frames?.unreadable) list.push(`${health.frames.unreadable} unreadable frames`);
   if (health?.camera_reopened) list.push(`Camera reopened ${health.camera_reopened} times`);
   if (info?.camera) list.push(`Camera ${info.camera.source}`);
   if (info?.camera?.frame) list.push(`${info.camera.frame.width} × ${info.camera.frame.height} px`);

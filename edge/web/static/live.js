@@ -1,4 +1,4 @@
-// The stream of news from the sensor. It opens again by itself, and says when there is no news.
+// The stream of messages from the sensor. It reconnects by itself, and reports when no message comes.
 
 const NAMES = ["status", "info", "state", "health", "keypoints", "event", "settings", "places", "aim", "history", "pictures"];
 const CHECK_MS = 500;
@@ -11,11 +11,11 @@ const HIDDEN_MS = 60000; // a page in the background costs the sensor work
 const NEVER = { ticks: -Infinity, wall: -Infinity };
 const moment = () => ({ ticks: performance.now(), wall: Date.now() });
 
-/** Milliseconds since a moment, by two clocks: while a phone sleeps, only the one on the wall goes on. */
+/** Milliseconds since a moment, by two clocks: while a phone sleeps, only the wall clock goes on. */
 const since = ({ ticks, wall }) => Math.max(performance.now() - ticks, Date.now() - wall);
 
-/** Calls `onNews(name, data)` for each message, and `onLink({live, since, refusal})` when the news stop or come back.
- * `since` is a Date: when the last message came; null before the first one. `refusal` is why the sensor sends none. */
+/** Calls `onNews(name, data)` for each message, and `onLink({live, since, refusal})` when the messages stop or resume.
+ * `since` is a Date: when the last message came; null before the first one. `refusal` says why the sensor sends none. */
 export function openLive(onNews, onLink) {
   let stream = null;
   let opened = NEVER; // the last attempt

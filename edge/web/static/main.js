@@ -1,4 +1,4 @@
-// The page: takes the news of the sensor, and hands them to the parts.
+// The page: receives the messages of the sensor, and passes them to its parts.
 
 import { showAim } from "./aim.js";
 import { confirmed, say, send } from "./ask.js";
@@ -124,11 +124,11 @@ function skew(time, name) {
 
 function onLink(link) {
   sensor.link = link;
-  if (link.live) frames.length = 0; // the people of then may have left
+  if (link.live) frames.length = 0; // the people in old frames may have left
   else first.clear();
   const stale = !link.live && link.since;
   document.body.classList.toggle("stale", Boolean(stale));
-  setText(byId("link"), link.live ? "Live" : link.since ? `No news since ${clock(link.since)}` : "Connecting");
+  setText(byId("link"), link.live ? "Live" : link.since ? `No data since ${clock(link.since)}` : "Connecting");
   setData(byId("link"), "level", link.live ? "good" : link.since ? "bad" : "unknown");
   covering();
   view.plan();
@@ -166,8 +166,8 @@ function alarm() {
   const unknown = fall === null && open;
   byId("fall").hidden = fall !== true && !unknown;
   const lying = (persons ?? []).filter((person) => person.posture === "lying").map((person) => person.id);
-  const who = lying.length ? ` Lying now: person ${lying.join(", ")}.` : "";
-  const known = `${still ? "The person is still on the floor." : "A person has fallen."}${who}`;
+  const names = lying.length ? ` Lying now: person ${lying.join(", ")}.` : "";
+  const known = `${still ? "The person is still on the floor." : "A person has fallen."}${names}`;
   setText(byId("fall-text"), unknown ? `Confirmed at ${clock(open.time)}, and not cleared. The sensor sees nothing now.` : known);
 }
 
@@ -183,7 +183,7 @@ byId("clear-fall").addEventListener("click", async () => {
   }
 });
 
-// Ages and stale skeletons change without news.
+// Ages and stale skeletons change without messages.
 setInterval(() => {
   if (document.hidden) return;
   if (sensor.state) listPeople();

@@ -22,7 +22,7 @@ export function showPeople(state, persons, now) {
   setText(byId("people-count"), known ? String(count) : UNKNOWN);
   const none = byId("people-none");
   none.hidden = known && persons.length > 0;
-  setText(none, known ? "Nobody is in view." : "Unknown until the sensor sees something.");
+  setText(none, known ? "No person is in view." : "Unknown until the sensor sees something.");
   fill(byId("people"), persons ?? [], (person) => person.id, makePerson, (node, person) => updatePerson(node, person, now));
   if (performance.now() - spoken > SPEAK_MS) {
     const text = known ? summary(state, count) : "People: unknown";

@@ -32,7 +32,7 @@ export class Picture {
 
   async start() {
     if (this.allowed === false) {
-      this.#note("Pictures are off. To allow them, set privacy.allow_pictures = true in the configuration file.");
+      this.#note("Pictures are off. To allow them, set privacy.allow_pictures = true in the configuration file, and restart the service.");
       return;
     }
     this.#note("");

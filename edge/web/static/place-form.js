@@ -17,7 +17,7 @@ export function openForm(form, editor, onChange) {
   const turn = el("button", { type: "button" }, icon("turn"), "Turn the arrow");
   const remove = el("button", { type: "button", className: "danger" }, "Delete");
   const fields = {
-    name: field("Name", name), kind: field("Kind", kind), loitering_s: field("Report loitering after, in seconds; 0 is never", loitering),
+    name: field("Name", name), kind: field("Kind", kind), loitering_s: field("Report loitering after, in seconds; 0 = never", loitering),
     points: el("div", { className: "field" }, details, error()),
   };
   form.append(...Object.values(fields), el("div", { className: "row" }, turn, remove));

@@ -54,7 +54,7 @@ export class Places {
 
   async cancel() {
     const { draft } = this.editor;
-    const question = "What you have drawn since the last save is lost.";
+    const question = "Everything that you have changed since the last save will be lost.";
     if (draft.changed && !(await confirmed("Discard the changes?", question, "Discard"))) return;
     this.#close();
   }
@@ -66,7 +66,7 @@ export class Places {
       await send("PUT", "/places", this.editor.draft.places);
       this.saved = { ...this.saved, ...this.editor.draft.places };
       this.#close();
-      say("Saved. The zones and lines are in use");
+      say("Saved. The zones and lines are now in use");
     } catch (refusal) {
       this.#refused(refusal);
     } finally {
@@ -91,12 +91,12 @@ export class Places {
   }
 
   async toFile() {
-    const question = "The zones and lines that were drawn here are deleted. Those of the configuration file come back.";
-    if (!(await confirmed("Back to the file?", question, "Back to the file"))) return;
+    const question = "This deletes the zones and lines drawn here, and restores those of the configuration file.";
+    if (!(await confirmed("Restore from the file?", question, "Restore"))) return;
     try {
       await send("DELETE", "/places");
       if (this.editor) this.#close();
-      say("The zones and lines are those of the file again");
+      say("Zones and lines restored");
     } catch (refusal) {
       this.#error(refusal.text);
     }
@@ -158,7 +158,7 @@ export class Places {
     };
   }
 
-  /** `zones` of the state: who is where. */
+  /** `zones` of the state: the people in each zone. */
   setOccupied(zones) {
     this.occupied = zones;
     if (!this.editor) this.#list();

@@ -9,12 +9,12 @@ const KNOWN = {
   enabled: ["Camera", "Off closes the camera"], // the privacy switch, in the bar on top
   presence: ["Presence", "Arrivals, and an empty room"],
   posture: ["Posture", "Standing, sitting, lying"],
-  fall: ["Falls", "People who fell"],
+  fall: ["Falls", "Suspected and confirmed"],
   gestures: ["Gestures", "Raised hands, waving"],
-  min_confidence: ["Least confidence", "Hides keypoints below it", ""],
-  fall_confirm_s: ["Confirm a fall after", "On the floor", "s"],
-  presence_leave_s: ["Empty after", "Without a person", "s"],
-  max_rate_hz: ["Keypoints over MQTT", "At most; 0 is every frame", "/s"],
+  min_confidence: ["Minimum confidence", "Hides keypoints below it", ""],
+  fall_confirm_s: ["Confirm a fall after", "Time on the floor", "s"],
+  presence_leave_s: ["Empty after", "Time without a person", "s"],
+  max_rate_hz: ["Keypoints over MQTT", "At most; 0 means every frame", "/s"],
 };
 const SAVE_MS = 700;
 
@@ -101,11 +101,11 @@ export async function change(input, text) {
 }
 
 byId("reset").addEventListener("click", async () => {
-  const text = "All settings return to the values of the configuration file. The camera stays off if it is off.";
-  if (!(await confirmed("Back to the file?", text, "Back to the file"))) return;
+  const text = "This restores all settings, zones and lines of the configuration file. A camera that is off stays off.";
+  if (!(await confirmed("Restore from the file?", text, "Restore"))) return;
   try {
     await send("POST", "/requests/reset_settings");
-    say("The settings are those of the file again");
+    say("Settings, zones and lines restored");
   } catch (refusal) {
     say(refusal.text);
   }

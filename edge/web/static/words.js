@@ -5,15 +5,15 @@ export const UNKNOWN = "unknown";
 const RULES = { presence: "Presence", zone: "Zone", line: "Line", fall: "Fall", gesture: "Gesture" };
 
 const PHASES = {
-  "presence.arrived": "Someone is here",
-  "presence.left": "The room is empty",
+  "presence.arrived": "A person arrived",
+  "presence.left": "Presence ended",
   "zone.entered": "entered {zone}",
   "zone.loitering": "stays in {zone}",
   "zone.left": "left {zone}",
   "line.crossed_in": "crossed {zone}: in",
   "line.crossed_out": "crossed {zone}: out",
   "fall.suspected": "Fall suspected",
-  "fall.dismissed": "Not a fall",
+  "fall.dismissed": "Fall dismissed",
   "fall.confirmed": "Fall confirmed",
   "fall.still_down": "Still on the floor",
   "fall.cleared": "Fall cleared",
@@ -21,7 +21,7 @@ const PHASES = {
   "gesture.right_hand_raised": "raises the right hand",
   "gesture.both_hands_raised": "raises both hands",
   "gesture.waving": "waves",
-  "gesture.ended": "lowers the hand",
+  "gesture.ended": "Gesture ended",
 };
 
 const LEVELS = { "fall.confirmed": "bad", "fall.still_down": "bad", "fall.suspected": "hint", "fall.cleared": "good" };
@@ -67,7 +67,7 @@ export const people = (count) => (count === 1 ? "1 person" : `${count} people`);
 /** Why the view shows nothing, or "" if it does. */
 export function cover({ live, since, refusal, health, info }) {
   if (!live && refusal) return refusal;
-  if (!live) return since ? `No news since ${clock(since)}` : "Connecting to the sensor";
+  if (!live) return since ? `No data since ${clock(since)}` : "Connecting to the sensor";
   if (info?.problem) return info.problem;
   switch (health?.camera) {
     case "off":
