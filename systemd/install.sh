@@ -202,7 +202,7 @@ configure_page() {
         write_file 600 "$WEB_PASSWORD" <<<"$new_password"
     fi
     if [[ $dry ]]; then
-        say "would set in $CONFIG, unless it is so already: web.enabled = true, web.host = \"0.0.0.0\""
+        say "would set in $CONFIG, unless set already: web.enabled = true, web.host = \"0.0.0.0\""
         say "would print the address of the page, the fingerprint of its certificate, and a new password"
     else
         lines=$("$PREFIX/bin/python" -I -m edge.config.switch_page "$CONFIG") || fail "the page could not be switched on (see above)"

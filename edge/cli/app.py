@@ -30,7 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="A headless human pose sensor: camera frames in, keypoints out over MQTT. Pictures never leave the device.",
+    help="A headless human pose sensor: camera frames in, keypoints out over MQTT. Pictures stay on "
+    "the device unless you allow the page to show them.",
     epilog="Exit codes: 0 success, 1 a failure that a restart may fix, 2 invalid command line, 78 invalid "
     "configuration or model.",
 )

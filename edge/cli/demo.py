@@ -98,7 +98,7 @@ def _header(mqtt: Mqtt, source: str) -> list[Text]:
     where = f"{mqtt.host}:{mqtt.port}"
     return [
         Text.assemble(("edge-pose demo", "bold"), f": {redact_url(source)} → PoseNet → mqtt://{where}"),
-        Text(f"Listen along: mosquitto_sub -h {mqtt.host} -p {mqtt.port} -t '{mqtt.base_topic}/#' -v", "dim"),
+        Text(f"Messages: mosquitto_sub -h {mqtt.host} -p {mqtt.port} -t '{mqtt.base_topic}/#' -v", "dim"),
         Text(f"Events: {_this_command()} watch --events --host {where}", "dim"),
     ]
 

@@ -40,7 +40,7 @@ def settings_of(mqtt: Mqtt, device_id: str, source: str, page_port: int) -> dict
         "home_assistant.enabled": "false",
         "web.enabled": "true",
         "web.port": str(page_port),
-        # A camera may show people who did not agree to that.
+        # A camera may show people without their consent.
         "privacy.allow_pictures": "true" if painted else "false",
     } | (TOUR_SETTINGS if source == TOUR else {})
 

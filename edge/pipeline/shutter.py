@@ -1,4 +1,4 @@
-"""Show pictures on the page, for two minutes at a time. Only this file ever keeps pixels of a frame."""
+"""Show pictures on the page, for two minutes at a time. Only this module copies frames for viewers."""
 
 import logging
 import secrets
@@ -30,7 +30,7 @@ class _Picture:
 
 
 class Shutter:
-    """Copies pictures while they are watched, and drops them when they are not.
+    """Copies pictures while a viewer watches them, and drops them otherwise.
 
     The inference thread calls `see`, the main thread `tick`, `show` and `switch`, the thread of the page the rest.
     """
@@ -62,7 +62,7 @@ class Shutter:
             return self._is_watched()
 
     def open(self) -> str:
-        """A token for WATCHED_S of pictures, which begin once `show` was called. Raises RequestError."""
+        """A token for WATCHED_S of pictures, which begin with the next call of `show`. Raises RequestError."""
         token = secrets.token_urlsafe(16)
         with self._lock:
             if not self._on:
@@ -134,7 +134,7 @@ class Shutter:
 
     def _check(self, token: str) -> None:
         if self._monotonic() >= self._ends_s.get(token, float("-inf")):
-            raise RequestError("pictures", "the two minutes are over", "press the button again")
+            raise RequestError("pictures", "the two minutes are over", "press Show picture again")
 
     def _is_watched(self) -> bool:
         now_s = self._monotonic()

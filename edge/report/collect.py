@@ -217,7 +217,7 @@ class Collector:
             at_s, seconds = at_s + part_s, seconds - part_s
 
     def _lost(self, reason: str) -> None:
-        """Frames do not follow for a while."""
+        """No frame follows for a while."""
         run = self._run
         if run is None:
             return

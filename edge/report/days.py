@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-# Clocks outside are wrong, and Python's dates do not reach much farther.
+# A clock outside this range is wrong, and the range of Python's dates is limited.
 EARLIEST_S, LATEST_S = 86_400.0, 4_102_444_800.0  # 1970-01-02, 2100-01-01
 
 

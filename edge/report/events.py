@@ -10,7 +10,7 @@ from edge.report.skeletons import strip
 from edge.report.strips import MOST_STRIPS
 from edge.report.words import TYPES, clock, clock_on, counted, duration, listed, number_of, reasons, title_of
 
-MOST_ROWS = 300  # of a table; a longer one helps no reader
+MOST_ROWS = 300  # of a table
 PHASES = {
     "suspected": "Suspected",
     "confirmed": "Confirmed",
@@ -53,7 +53,7 @@ def _fall(one: Occurrence, day: Day, zone: tzinfo | None, key: str) -> Html:
     return el(
         "article",
         head,
-        figure or el("p", "No frames from its beginning were recorded.", class_="note"),
+        figure or el("p", "The frames from its beginning were not recorded.", class_="note"),
         el("ol", phases, class_="phases"),
         id=key,
         class_="fall confirmed" if confirmed else "fall",
@@ -61,12 +61,12 @@ def _fall(one: Occurrence, day: Day, zone: tzinfo | None, key: str) -> Html:
 
 
 def _in_words(one: Occurrence) -> str:
-    who = number_of(one.last.person).capitalize() or "A person"
+    subject = number_of(one.last.person).capitalize() or "A person"
     if not is_confirmed(one):
-        return f"{who} seemed to fall, but the rule did not confirm it."
+        return f"{subject} seemed to fall, but the rule did not confirm it."
     if "cleared" in one.types:
-        return f"{who} fell; the event ended after {duration(one.last.duration_s)}."
-    return f"{who} fell; the recording does not show the end of it."
+        return f"{subject} fell; the event ended after {duration(one.last.duration_s)}."
+    return f"{subject} fell; the recording ends before the event."
 
 
 def others(day: Day, zone: tzinfo | None) -> Html | None:

@@ -40,7 +40,7 @@ class Heat:
         return float(np.lib.stride_tricks.sliding_window_view(padded, (SPOT, SPOT)).sum(axis=(2, 3)).max())
 
     def map(self) -> Grid:
-        """The grid for the eye, from 0 to 1: walking takes seconds and sitting takes hours, and both must show."""
+        """The grid for drawing, from 0 to 1. Contrast is compressed, so that seconds and hours are both visible."""
         smooth = _blurred(self.grid**CONTRAST)
         result: Grid = smooth / (smooth.max() or 1.0)
         return result

@@ -174,18 +174,18 @@ def _footer(report: Report) -> Html:
         flaws.append(el("li", f"and {report.more_flaws} more"))
     return el(
         "footer",
-        el("section", el("h2", "What is wrong with the files"), el("ul", flaws), class_="flaws") if flaws else None,
-        el("h2", "About this page"),
+        el("section", el("h2", "Problems in the files"), el("ul", flaws), class_="flaws") if flaws else None,
+        el("h2", "About this report"),
         el(
             "p",
-            "It was made from keypoints; no picture was ever recorded. It shows how people moved, so keep it as safe "
+            "It was made from keypoints; recordings contain no pictures. It shows how people moved, so keep it as safe "
             "as the recordings. People have numbers, not names: a number follows a person while they are detected, "
             "and the same person may get several.",
         ),
         el(
             "p",
-            "edge-pose is not a medical device. It misses some falls and reports some that were none. A gap says "
-            "nothing about what happened meanwhile.",
+            "edge-pose is not a medical device. It misses some falls, and reports some that did not happen. Nothing is "
+            "known about the time of a gap.",
         ),
         el("p", f"Made by edge-pose {__version__}.", class_="note"),
     )

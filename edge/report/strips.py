@@ -28,7 +28,7 @@ PLANS = {
     "zone": SHORT,
 }
 ENDS = {"dismissed", "cleared"}
-MOST_STRIPS = {"fall": 60, "gesture": 36, "line": 36, "zone": 36}  # strips per rule in a day, against huge pages
+MOST_STRIPS = {"fall": 60, "gesture": 36, "line": 36, "zone": 36}  # strips per rule in a day, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ class Strips:
             one.with_end = False
 
     def lost(self) -> None:
-        """No frame follows for a while: the strips end here, but those that wait for the end of their event."""
+        """No frame follows for a while: all strips end here, except those that wait for the end of their event."""
         self._recent.clear()
         self._open = {key: one for key, one in self._open.items() if one.with_end}
         for one in self._open.values():
             one.waiting.clear()
 
     def forget(self) -> None:
-        """Another run of the service follows, whose clock has nothing to do with the one before."""
+        """Another run of the service follows, with a different monotonic clock."""
         self._recent.clear()
         self._open = {}
 

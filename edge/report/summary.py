@@ -117,7 +117,7 @@ def _postures_tile(figures: DayFigures) -> Html:
 
 def _falls_sentence(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
     if figures.falls is None:
-        return "Falls were not watched."
+        return "The fall rule was off."
     falls = figures.falls
     dismissed = falls.suspected - falls.confirmed
     if not falls.suspected:

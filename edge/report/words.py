@@ -14,7 +14,7 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 # Why no frames followed, for the reasons of docs/rules.md.
 GAPS = {
     "": "not recorded",
-    "camera stalled": "the camera delivered no pictures",
+    "camera stalled": "the camera delivered no frames",
     "nothing can be seen": "nothing could be seen: covered lens, or dark room",
     "switched off": "the camera was switched off",
     "stopped": "the sensor was stopped",
@@ -31,7 +31,7 @@ TYPES = {
 
 
 def duration(seconds: float) -> str:
-    """A length of time with two units at most, such as "5 h 12 min", "42 s" or "0.8 s", which is not broken."""
+    """A length of time with two units at most, such as "5 h 12 min", "42 s" or "0.8 s", without line breaks."""
     if seconds < 9.95:
         text = f"{seconds:.1f} s" if seconds else "0 s"
     elif seconds < 59.5:
@@ -57,7 +57,7 @@ def clock_on(wall_s: float, zone: tzinfo | None, day: str) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage. Little is not nothing, and almost all is not all."""
+    """A percentage: "< 1 %" if it is small but not 0, "> 99 %" if it is large but not 100."""
     if whole <= 0 or part <= 0:
         text = "0 %"
     elif 100 * part < whole:

@@ -60,4 +60,4 @@ class Calls:
 
 
 def _stopping() -> RequestError:
-    return RequestError("", "the sensor stops", "try again when it is online")
+    return RequestError("", "the sensor is stopping", "try again when it is online")

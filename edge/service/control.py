@@ -95,7 +95,7 @@ class Control:
         self._settings.save()
         self._answer_finished()
         for one in self._unfinished:
-            self._answer(one.name, refused(one.transaction, "the sensor stops; try again when it is online"))
+            self._answer(one.name, refused(one.transaction, "the sensor is stopping; try again when it is online"))
         self._unfinished.clear()
 
     def _invalid(self, command: Command) -> str:

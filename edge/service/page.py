@@ -84,7 +84,7 @@ class PageSensor:
 
     def _checked_shutter(self) -> Shutter:
         if self.shutter is None:
-            remedy = "set it in the configuration, and restart the service"
+            remedy = "set privacy.allow_pictures = true in the configuration file, and restart the service"
             raise RequestError("privacy.allow_pictures", "pictures are not allowed", remedy)
         return self.shutter
 

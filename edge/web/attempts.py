@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FREE = 5  # wrong passwords from one address that cost no time
+FREE = 5  # wrong passwords from one address without a wait
 PAUSE_S = 3.0  # between two further ones
 FORGET_S = 900.0  # after the last wrong one
 MAX_ADDRESSES = 1024
@@ -26,11 +26,11 @@ class Attempts:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._failures: OrderedDict[str, _Failures] = OrderedDict()  # oldest first
-        self._total = float(TOTAL)  # failures that are left
+        self._total = float(TOTAL)  # wrong passwords left without a wait
         self._refilled_s = monotonic()
 
     def wait_s(self, address: str) -> float:
-        """Seconds until a password from this address is looked at; 0 means now."""
+        """Seconds until a password from this address is checked; 0 means now."""
         now_s = self._monotonic()
         self._total = min(self._total + (now_s - self._refilled_s) / TOTAL_REFILL_S, float(TOTAL))
         self._refilled_s = now_s

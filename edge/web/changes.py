@@ -65,7 +65,7 @@ class PicturesHandler(Handler):
     def post(self) -> None:
         pictures = self.site.feed.latest("pictures")
         if not (isinstance(pictures, Pictures) and pictures.allowed):
-            remedy = "set it in the configuration, and restart the service"
+            remedy = "set privacy.allow_pictures = true in the configuration file, and restart the service"
             raise RefusedError(403, "pictures are not allowed", remedy, "privacy.allow_pictures")
         try:
             token = self.site.sensor.open_pictures()

@@ -56,14 +56,14 @@ def _frames(health: Health) -> Iterator[Metric]:
     for outcome, count in outcomes.items():
         family.add_metric([outcome], count)
     yield family
-    yield _gauge("frames_per_second", "Frames looked at per second, recently, including idle ones.", health.fps)
+    yield _gauge("frames_per_second", "Frames looked at per second over the last 5 s, including idle ones.", health.fps)
     yield _gauge("last_frame_age_seconds", "Time since the last frame.", health.last_frame_age_s)
     yield _gauge("idle", "Whether only frames in which something changes go to a network.", health.idle)
 
 
 def _camera(health: Health) -> Iterator[Metric]:
     states = {state: state == health.camera for state in get_args(Camera)}
-    yield _gauges("camera", "Condition of the camera: 1 for the present one.", "state", states)
+    yield _gauges("camera", "State of the camera: 1 for the current state.", "state", states)
     yield _gauge("pictures_watched", "Whether the page shows the picture of the camera now.", health.pictures)
     yield _counter("camera_reopened", "Times that the camera was reopened after a failure.", health.camera_reopened)
 

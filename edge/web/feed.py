@@ -66,7 +66,7 @@ class Feed:
             self._put("event", message.payload)
         elif topic.startswith(self._setting):
             if topic == self._enabled and message.payload == b"OFF":
-                self.newest = None  # before viewers read that: nothing of people may follow
+                self.newest = None  # before viewers get this message: no data about people may follow it
             self._settings[topic.removeprefix(self._setting)] = message.payload.decode(errors="replace")
             self._put("settings", dict(self._settings))
 

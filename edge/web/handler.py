@@ -1,4 +1,4 @@
-"""What every answer of the page has in common: who may ask, headers, errors."""
+"""What every answer of the page has in common: access checks, headers and errors."""
 
 import asyncio
 import math
@@ -33,7 +33,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Content-Type": "text/plain; charset=utf-8",
 }
-PATIENCE_S = 10.0  # for the main thread to do what is asked
+PATIENCE_S = 10.0  # for the main thread to carry out a request
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 

@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 MAX_VIEWERS = 20
 FRAME_S = 1 / 15  # between two messages with keypoints, on average
-CONNECTION_S = 1.0  # between two looks at the connection to the broker
+CONNECTION_S = 1.0  # between two checks of the connection to the broker
 AIM_S = 2.0  # between two verdicts
 
 
 class Hub:
-    """Without viewers, it only takes a reading for the history now and then. All in one event loop."""
+    """Without viewers, it only takes readings for the history. Everything runs in one event loop."""
 
     def __init__(self, feed: Feed, sensor: Sensor, readings: Readings) -> None:
         self._feed = feed

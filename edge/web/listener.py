@@ -44,9 +44,9 @@ class _Connection:
 
 
 class Listener:
-    """Hands requests to an application. With TLS, those without it come too, because they are redirected.
+    """Hands requests to an application. With TLS, requests without it are accepted, too, to redirect them.
 
-    If there are too many connections, the oldest one is closed that is not in `watched`: idle ones can neither keep
+    If there are too many connections, the oldest one outside `watched` is closed, so idle connections can neither keep
     others out nor end the streams of viewers.
     """
 

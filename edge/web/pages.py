@@ -21,7 +21,7 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-MESSAGE = b"<!--message-->"  # in login.html: where the reason for a refusal goes
+MESSAGE = b"<!--message-->"  # in login.html: the place of an error message
 LOGOUT = b'<form id="logout"'  # in index.html: hidden if there is no password
 # A link from another site does not bring the cookie (SameSite=Strict), but opening the page again does.
 AGAIN = b'<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>edge-pose</title>\n'
@@ -51,7 +51,7 @@ class _FileHandler(PlainHandler):
 
 
 class FileHandler(_FileHandler):
-    """Answers with files of the package; no name leads elsewhere."""
+    """Answers with files of the package, and no others."""
 
     public = True
 
@@ -62,7 +62,7 @@ class FileHandler(_FileHandler):
 
 
 class HomeHandler(_FileHandler):
-    """The page, or the way to the login."""
+    """The page, or a redirect to the login."""
 
     def get(self) -> None:
         without_password = {LOGOUT: LOGOUT + b" hidden"} if self.site.sessions is None else None

@@ -1,4 +1,4 @@
-"""Ask the sensor how it is doing, and judge the answer."""
+"""Ask the sensor for its health, and judge the answer."""
 
 import asyncio
 import time

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class WebServer:
-    """Serves the page from `start` to `close`. If it cannot be opened, it logs one warning and tries again."""
+    """Serves the page from `start` to `close`. If it cannot be opened, it logs one warning and keeps trying."""
 
     def __init__(  # noqa: PLR0913 - the parts of the page
         self, web: Web, *, feed: Feed, sensor: Sensor, device_id: str, render: Render, first_retry_s: float = 1.0

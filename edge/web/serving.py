@@ -27,7 +27,7 @@ LONGEST_RETRY_S = 60.0
 
 
 async def serve(plan: Plan, ended: asyncio.Event) -> None:
-    """Serve the page until `ended` is set. While it cannot be opened, try again; that is logged once."""
+    """Serve the page until `ended` is set. If it cannot be opened, keep trying; the failure is logged once."""
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of each client that breaks off
     retry_s, warned = plan.first_retry_s, False
     while not ended.is_set():
@@ -35,7 +35,7 @@ async def serve(plan: Plan, ended: asyncio.Event) -> None:
             await _serve_once(plan, ended)
         except EdgeError as exc:
             if not warned:
-                log.warning("the page cannot be opened, and is tried again: %s", exc)
+                log.warning("the page cannot be opened yet, and the sensor keeps trying: %s", exc)
             warned = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(retry_s):

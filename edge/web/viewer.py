@@ -12,7 +12,7 @@ def server_sent(name: str, data: bytes) -> bytes:
 
 
 class Viewer:
-    """The newest message of each name, and the last events: a viewer who reads slowly skips the others."""
+    """The newest message of each name, and the last events: a viewer that reads slowly skips the others."""
 
     def __init__(self) -> None:
         self.closed = False

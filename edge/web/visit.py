@@ -49,7 +49,7 @@ def urls(web: Web) -> list[str]:
 
 
 def visit(web: Web) -> Visit:
-    """Ask the page on this machine whether it is well. Never raises."""
+    """Ask the page on this machine for its health. Never raises."""
     host = _EVERY_ADDRESS.get(web.host, web.host)
     certificate = b""
     try:

@@ -236,7 +236,7 @@ def test_a_fall_from_before_the_recording_is_counted_and_has_no_strip(tmp_path: 
     assert figures.falls is not None
     assert figures.falls.confirmed == 1
     assert figures.falls.longest_s == pytest.approx(101, abs=2)
-    assert "No frames from its beginning" in page(report)
+    assert "The frames from its beginning" in page(report)
 
 
 def test_no_order_of_lines_stops_a_report(tmp_path: Path) -> None:

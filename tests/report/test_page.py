@@ -114,7 +114,7 @@ def test_gaps_are_drawn_and_explained(report: Report) -> None:
     assert len(list(background.iter(f"{SPACE}b"))) >= 1
     (gaps,) = found(tree, "gaps")
     assert "1 min" in text_of(gaps)
-    assert "delivered no pictures" in text_of(gaps)
+    assert "delivered no frames" in text_of(gaps)
 
 
 def test_drawings_have_texts_or_tables_beside_them(report: Report) -> None:

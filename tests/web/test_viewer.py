@@ -1,4 +1,4 @@
-"""What waits for a viewer who reads slowly."""
+"""What waits for a viewer that reads slowly."""
 
 import asyncio
 

@@ -34,7 +34,7 @@ def report(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")] = False,
 ) -> None:
-    """Turn recordings into one HTML page: who was where, when, and every fall as a strip of skeletons."""
+    """Turn recordings into one HTML page: presence, places, postures, and each fall as a strip of skeletons."""
     if out is not None:
         check_writable(out, "--out")
     log_problems()
