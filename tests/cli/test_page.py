@@ -73,7 +73,7 @@ def test_it_says_why_the_page_does_not_answer(certificates: Path) -> None:
     assert (found.problem, found.status, found.text) == ("", 503, "the camera is silent")
 
 
-def test_a_page_for_everybody_needs_a_password(tmp_path: Path) -> None:
+def test_a_page_beyond_loopback_needs_a_password(tmp_path: Path) -> None:
     file = tmp_path / "edge-pose.toml"
     file.write_text('[web]\nenabled = true\nhost = "0.0.0.0"\n')
     ran = run_edge("page", "--config", str(file))

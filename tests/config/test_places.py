@@ -72,5 +72,5 @@ def test_defaults_are_left_out_of_the_toml() -> None:
     assert tomllib.loads(places_toml(config.zones, config.lines)) == PLACES
 
 
-def test_no_places_are_no_toml() -> None:
+def test_without_places_the_toml_is_empty() -> None:
     assert places_toml((), ()) == ""

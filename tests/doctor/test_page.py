@@ -34,7 +34,7 @@ def test_a_page_that_is_off_is_one_line_that_says_how_to_switch_it_on(root: Path
     assert "web.enabled = true" in result.text
 
 
-def test_a_page_that_is_well_has_no_fixes(root: Path, password: str, certificates: Path) -> None:
+def test_a_healthy_page_has_no_fixes(root: Path, password: str, certificates: Path) -> None:
     with server(certificates=certificates) as port:
         found = examine(root, host=EVERYWHERE, port=port, password_file=password)
     assert list(found) == ["page password", "page", "page certificate", "page health"]
@@ -69,7 +69,7 @@ def test_an_expired_certificate_is_a_warning(root: Path, password: str, tmp_path
     assert "expired" in found["page certificate"].text
 
 
-def test_a_sensor_that_is_not_well_is_a_warning_with_its_reason(root: Path) -> None:
+def test_an_unhealthy_sensor_is_a_warning_with_its_reason(root: Path) -> None:
     with server(503, b"the broker is away\n") as port:
         found = examine(root, port=port)
     assert list(found) == ["page password", "page", "page health"]
@@ -77,7 +77,7 @@ def test_a_sensor_that_is_not_well_is_a_warning_with_its_reason(root: Path) -> N
     assert found["page health"].text == "the broker is away"
 
 
-def test_a_port_that_nothing_or_another_program_has_is_a_warning(root: Path) -> None:
+def test_a_port_without_the_page_is_a_warning(root: Path) -> None:
     found = examine(root, port=free_port())
     assert (found["page"].level, "journalctl" in found["page"].fix) == ("warning", True)
     with server(404) as port:

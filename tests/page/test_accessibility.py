@@ -60,7 +60,7 @@ def fill(sensor: StandIn, page: Page) -> None:
 
 @SCHEMES
 @SIZES
-def test_the_page_has_no_fault(
+def test_axe_finds_no_fault_on_the_page(
     stand_in: Callable[..., StandIn], page: Page, axe: str, size: tuple[int, int], dark: bool
 ) -> None:
     page.look(size, dark=dark)
@@ -81,7 +81,7 @@ def test_the_page_has_no_fault(
 
 @SCHEMES
 @SIZES
-def test_the_login_has_no_fault(
+def test_axe_finds_no_fault_on_the_login(
     stand_in: Callable[..., StandIn], page: Page, axe: str, size: tuple[int, int], dark: bool
 ) -> None:
     page.look(size, dark=dark)
@@ -91,7 +91,7 @@ def test_the_login_has_no_fault(
 
 
 @SIZES
-def test_what_is_pressed_is_large_enough_for_a_finger(
+def test_buttons_are_large_enough_for_a_finger(
     stand_in: Callable[..., StandIn], page: Page, size: tuple[int, int]
 ) -> None:
     page.look(size)

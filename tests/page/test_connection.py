@@ -141,7 +141,7 @@ def test_a_page_in_the_background_leaves_the_sensor_alone(sensor: StandIn, page:
     page.await_text("#link", "Live")
 
 
-def test_two_hours_of_frames_leave_nothing_behind(page: Page) -> None:
+def test_memory_does_not_grow_over_two_hours_of_frames(page: Page) -> None:
     with flood() as (source, url):
         page.open(url)
         source.send(TWO_HOURS // 20)

@@ -63,13 +63,13 @@ def test_a_watched_frame_is_shown(scene: Scene) -> None:
     assert len(scene.copies) == 1, "it is encoded once for all viewers"
 
 
-def test_no_frame_from_before_is_shown(scene: Scene) -> None:
+def test_no_frame_from_before_the_press_is_shown(scene: Scene) -> None:
     scene.frame()
     token = scene.watch()
     assert scene.shutter.picture(token, -1) is None
 
 
-def test_no_frame_is_copied_before_it_was_published_that_pictures_are_watched(scene: Scene) -> None:
+def test_no_frame_is_copied_before_health_says_that_pictures_are_watched(scene: Scene) -> None:
     token = scene.shutter.open()
     assert scene.shutter.watched
     scene.frame()

@@ -24,7 +24,7 @@ def test_midnight_belongs_to_the_day_that_begins() -> None:
     assert day.start_s == datetime(2026, 12, 1, 23, tzinfo=UTC).timestamp()
 
 
-def test_a_zone_is_named_with_its_offset() -> None:
+def test_a_time_zone_is_named_with_its_offset() -> None:
     winter, summer = (datetime(2026, month, 1, tzinfo=UTC).timestamp() for month in (1, 7))
     assert zone_name(winter, BERLIN) == "CET, UTC+01:00"
     assert zone_name(summer, BERLIN) == "CEST, UTC+02:00"

@@ -147,7 +147,7 @@ def test_a_clock_that_is_set_is_neither_a_gap_nor_time(tmp_path: Path, jump_s: f
     assert figures.visits == 1
 
 
-def test_small_corrections_of_the_clock_are_nothing(tmp_path: Path) -> None:
+def test_small_corrections_of_the_clock_are_ignored(tmp_path: Path) -> None:
     script = Script(at("10:00:00"))
     for _ in range(20):
         script.frames(1, STANDS, step_s=0.1)

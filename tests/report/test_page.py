@@ -64,7 +64,7 @@ def test_the_page_is_well_formed_html_and_xml(report: Report) -> None:
     assert tree_of(report).tag == f"{SPACE}html"
 
 
-def test_the_page_needs_nothing_else(report: Report) -> None:
+def test_the_page_loads_nothing_else(report: Report) -> None:
     text = page(report).replace('xmlns="http://www.w3.org/1999/xhtml"', "")
     assert "http:" not in text
     assert not re.search(r"https:|//[a-z]|url\(|@import|<script|<link|<img|<iframe|\bsrc=|\bon[a-z]+=", text)
@@ -159,12 +159,12 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     assert "<b>.jsonl, line" in shown
 
 
-def test_an_empty_recording_has_an_honest_page(tmp_path: Path) -> None:
+def test_an_empty_recording_gives_a_page_that_says_so(tmp_path: Path) -> None:
     report, _ = report_of(tmp_path, Script(NOON_S))
     assert "nothing to show" in text_of(next(found(tree_of(report), "empty")))
 
 
-def test_an_empty_room_has_an_honest_page(tmp_path: Path) -> None:
+def test_an_empty_room_gives_a_page_that_says_so(tmp_path: Path) -> None:
     script = Script(NOON_S)
     script.empty(600)
     tree = tree_of(report_of(tmp_path, script)[0])

@@ -49,7 +49,7 @@ def event(number: int) -> Message:
     return Message(TOPICS.event("fall"), b'{"id": %d}' % number)
 
 
-def test_a_stream_is_not_kept_by_anything_on_the_way(viewer: Stream) -> None:
+def test_proxies_neither_store_nor_buffer_a_stream(viewer: Stream) -> None:
     assert viewer.status == 200
     assert viewer.headers["Content-Type"] == "text/event-stream"
     assert viewer.headers["Cache-Control"] == "no-store"

@@ -145,7 +145,7 @@ def test_exactly_one_condition_of_the_camera_is_1() -> None:
         assert [state for state, value in states.items() if value] == [(camera,)]
 
 
-def test_a_viewer_of_the_picture_is_seen() -> None:
+def test_a_viewer_of_the_picture_is_reported() -> None:
     assert rendered(Metrics(TOPICS), pictures=True)["edge_pose_pictures_watched"] == {(): 1}
     assert rendered(Metrics(TOPICS), pictures=False)["edge_pose_pictures_watched"] == {(): 0}
 

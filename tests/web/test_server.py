@@ -71,7 +71,9 @@ def test_an_address_of_another_machine_does_not_stop_the_sensor(
             until(lambda: any(host in warning for warning in warnings(caplog)))  # noqa: B023 - called at once
 
 
-def test_a_certificate_may_appear_later(certificates: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_certificate_that_appears_later_is_used(
+    certificates: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sensor, port = FakeSensor(), free_port()
     files = {"cert_file": str(tmp_path / "page.crt"), "key_file": str(certificates / "server.key")}
     with started(sensor, port=port, **files):

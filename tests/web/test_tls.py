@@ -111,7 +111,7 @@ def test_files_of_the_owner_that_cannot_be_used_are_named(certificates: Path, tm
     assert refused.value.problem
 
 
-def test_a_browser_that_trusts_the_certificate_is_content(remote: Page, cert: Path) -> None:
+def test_a_browser_that_trusts_the_certificate_accepts_it(remote: Page, cert: Path) -> None:
     context = ssl.create_default_context(cadata=cert.read_text().partition("-----BEGIN PR")[0])
     with (
         socket.create_connection((LOOPBACK, remote.port)) as plain,
