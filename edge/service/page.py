@@ -24,6 +24,8 @@ from edge.web.feed import Feed
 from edge.web.metrics import Metrics
 from edge.web.seams import Pictures, Places
 
+# So often pictures may be switched on, and then once more per SHOWS_REFILL_S, since each time is published and logged.
+SHOWS, SHOWS_REFILL_S = 20, 3.0
 LONGEST_CLOSE_S = 0.3  # of the time in which all parts must close
 T = TypeVar("T")
 
@@ -38,7 +40,8 @@ class PageSensor:
     publisher: Publisher
     read_health: Callable[[], Health]
     shutter: Shutter | None
-    allowance: Allowance = field(default_factory=lambda: Allowance(BURST, REFILL_S, time.monotonic()))
+    changes: Allowance = field(default_factory=lambda: Allowance(BURST, REFILL_S, time.monotonic()))
+    shows: Allowance = field(default_factory=lambda: Allowance(SHOWS, SHOWS_REFILL_S, time.monotonic()))
 
     @property
     def connected(self) -> bool:
@@ -63,7 +66,10 @@ class PageSensor:
         return {name: limits_of(name) for name in SETTINGS if not is_switch(name)}
 
     def open_pictures(self) -> str:
-        return self._checked_shutter().open()
+        shutter = self._checked_shutter()
+        if not self.shows.take(time.monotonic()):
+            raise RequestError("pictures", "pictures were switched on too often", "try again in a few seconds")
+        return shutter.open()
 
     def close_pictures(self, token: str) -> None:
         if self.shutter:
@@ -76,7 +82,7 @@ class PageSensor:
         """Do this between two frames, unless there are more changes than over MQTT."""
 
         def do() -> T:
-            if not self.allowance.take(time.monotonic()):
+            if not self.changes.take(time.monotonic()):
                 raise RequestError("", "there are too many changes", "send fewer than ten per second")
             return work()
 

@@ -17,6 +17,7 @@ MAX_BODY = 64 * 1024  # bytes
 MAX_HEADERS = 16 * 1024
 READ_AHEAD = 2 * MAX_BODY
 SEND_BUFFER = 64 * 1024  # bytes in the kernel for a client that does not read; Linux doubles it
+LOST_MS = 60_000  # for a client to acknowledge what it was sent: one that has left the Wi-Fi frees its place
 IDLE_S = 20.0  # for the headers of a request, which includes the pause before it
 BODY_S = 10.0
 TLS_HANDSHAKE = b"\x16"  # what a client that speaks TLS sends first
@@ -96,6 +97,7 @@ class Listener:
         client = connection.client
         try:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
             is_tls = self._tls is not None and await _first_byte(client) == TLS_HANDSHAKE
             connection.stream = self._encrypted(client) if is_tls else IOStream(client, **_BUFFERS)
         except OSError:  # also TimeoutError

@@ -9,7 +9,7 @@ from edge.web.seams import Sensor
 
 FRESH_S = 1.0  # an answer of this age is used again, so that requests from outside cannot slow down the frames
 PATIENCE_S = 3.0  # for the main thread to answer between two frames
-RECENT_S = 10.0  # age of the last frame while frames come
+RECENT_S = 30.0  # age of the last frame while frames come; the slowest camera delivers one in ten seconds
 
 _NOT_OK = {
     "starting": "the camera has not delivered a frame yet",

@@ -15,7 +15,7 @@ from edge.errors import ConfigError, EdgeError, RequestError
 from edge.mqtt.topics import Topics
 from edge.service.control import BURST
 from edge.service.opening import page_url
-from edge.service.page import Page, PageSensor
+from edge.service.page import SHOWS, Page, PageSensor
 from edge.service.places import SavedPlaces
 from edge.service.settings import Overrides, Settings
 from edge.web.seams import Pictures, Places
@@ -107,6 +107,15 @@ def test_without_the_key_there_is_no_shutter(house: House) -> None:
             attempt()
         assert exc.value.key == "privacy.allow_pictures"
     house.sensor.close_pictures("token")
+
+
+def test_pictures_are_switched_on_only_so_often(tmp_path: Path) -> None:
+    house = House(tmp_path, msgspec.convert({"privacy": {"allow_pictures": True}}, Config))
+    for _ in range(SHOWS):
+        house.sensor.close_pictures(house.sensor.open_pictures())
+    with pytest.raises(RequestError) as exc:
+        house.sensor.open_pictures()
+    assert exc.value.key == "pictures"
 
 
 def test_with_the_key_the_page_says_when_pictures_are_watched(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from tornado.iostream import IOStream
 
 from edge.web import listener
 from edge.web.listener import MAX_BODY, MAX_CONNECTIONS, MAX_HEADERS
 from tests.support.waiting import until
 from tests.web.live import stream
-from tests.web.opened import PASSWORD, Page
+from tests.web.opened import PASSWORD, Page, opened
 
 CHANGES = [
     ("POST", "/settings/fall"), ("POST", "/requests/clear_fall"), ("PUT", "/places"), ("DELETE", "/places"),
@@ -192,6 +193,21 @@ def test_idle_connections_neither_keep_others_out_nor_end_a_stream(crowd: Page) 
     assert crowd.log_in(PASSWORD).status == 303
     assert crowd.sensor.feed.viewers == 1
     crowd.sensor.connected = True
+
+
+def test_a_client_that_left_the_network_is_cut_off_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a phone that comes and goes would take the place of a viewer for a quarter of an hour each time."""
+    limits_ms: list[int] = []
+
+    class Noted(IOStream):
+        def __init__(self, client: socket.socket, **buffers: int) -> None:
+            limits_ms.append(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+            super().__init__(client, **buffers)
+
+    monkeypatch.setattr(listener, "IOStream", Noted)
+    with opened() as page:
+        assert page.ask("GET", "/healthz").status == 200
+    assert set(limits_ms) == {listener.LOST_MS}
 
 
 def test_the_number_of_connections_is_limited(page: Page) -> None:
