@@ -198,7 +198,7 @@ class Fallback:
         detail = f"{self._setting}; on the CPU: {reason}"
         if detail != self.selected.state.detail:
             if isinstance(error, AbsentError) and not self._failures:  # as on most machines
-                log.info("the network runs on the CPU; a Coral would be used, and none is attached")
+                log.info("no Coral is attached, so the network runs on the CPU")
             elif not self._closed.is_set():  # closing fails the inference that is under way
                 log.warning("the CPU is used: %s", reason)
             now = self.selected.state

@@ -24,7 +24,8 @@ from edge.web.feed import Feed
 from edge.web.metrics import Metrics
 from edge.web.seams import Pictures, Places
 
-# So often pictures may be switched on, and then once more per SHOWS_REFILL_S, since each time is published and logged.
+# Pictures may be switched on this often at once, and then once per SHOWS_REFILL_S, since each time is published and
+# logged.
 SHOWS, SHOWS_REFILL_S = 20, 3.0
 LONGEST_CLOSE_S = 0.3  # of the time in which all parts must close
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from edge.service.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-# Problem and remedy, by the condition of the camera.
+# Problem and remedy, by the state of the camera.
 UNKNOWN: dict[messages.Camera, tuple[str, str]] = {
     "starting": ("the camera has delivered no frame yet", "try again in a few seconds"),
     "off": ("the camera is switched off", "switch it on with set/enabled"),

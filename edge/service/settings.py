@@ -19,7 +19,7 @@ from edge.system.state_dir import set_aside, write_state
 log = logging.getLogger(__name__)
 
 SAVE_S = 1.0
-# A burst of so many changes of zones and lines is saved, and then one more per PLACES_REFILL_S.
+# So many changes of zones and lines are saved at once, and then one per PLACES_REFILL_S.
 PLACES_BURST, PLACES_REFILL_S = 10, 2.0
 
 

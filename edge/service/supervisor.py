@@ -23,10 +23,10 @@ from edge.types import CameraMode
 
 STATUS_INTERVAL_S = 2.0
 ROOM_POLL_S = 0.005
-# What is published at once when it changes: the condition of the camera, and whether the sensor is idle, and pictures
+# What is published at once when it changes: the state of the camera, whether the sensor is idle, and whether pictures
 # are watched.
 _Reported: TypeAlias = tuple[messages.Camera, bool, bool]
-# Why open events end, by the condition of the camera.
+# Why open events end, by the state of the camera.
 NO_PICTURE = {"stalled": "camera stalled", "blind": "nothing can be seen", "off": "switched off"}
 
 
@@ -96,7 +96,7 @@ class Supervisor:
 
     @property
     def camera(self) -> messages.Camera:
-        """The condition of the camera. Unless it is "ok", the state of the room is unknown."""
+        """The state of the camera. Unless it is "ok", the state of the room is unknown."""
         return self._condition()[0]
 
     def publish(self, update: Update) -> None:
@@ -234,7 +234,7 @@ class Supervisor:
         return *self._condition(), self._shutter is not None and self._shutter.watched
 
     def _condition(self) -> tuple[messages.Camera, bool]:
-        """The condition of the camera, and whether the sensor is idle."""
+        """The state of the camera, and whether the sensor is idle."""
         if self._source.off:
             self._off_at = self._meter.processed
             return "off", False

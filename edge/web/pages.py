@@ -123,7 +123,7 @@ class LogoutHandler(PlainHandler):
 
 
 class HealthzHandler(PlainHandler):
-    """Says whether frames go all the way through."""
+    """Says whether the sensor works, from the camera to the broker."""
 
     public = True
 

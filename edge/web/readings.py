@@ -47,7 +47,7 @@ class Readings:
 
 
 def problem_of(health: Health | None, *, connected: bool) -> str:
-    """Why frames do not go all the way through to the broker; empty if they do."""
+    """Why the sensor does not work, from the camera to the broker; empty if it does."""
     if health is None:
         return "the sensor does not answer"
     if health.camera != "ok":

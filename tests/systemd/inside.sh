@@ -272,7 +272,7 @@ check "it prints the address, and the fingerprint of the service's certificate" 
 check "only the service can read the private key" eval '[[ $(stat -c "%U %a" /var/lib/edge-pose/*.page.pem) == "edge-pose 600" ]]'
 check "the page asks for the password" eval '[[ $(fetch /) == 200*password* && $(fetch /metrics) == 401* && $(fetch /metrics wrong) == 401* ]]'
 check "the metrics can be read with it" eval '[[ $(fetch /metrics "$(cat $page_password)") == 200*edge_pose_frames_total* ]]'
-check "frames go all the way through" until_true eval '[[ $(fetch /healthz) == "200 ok"* ]]'
+check "the sensor works from camera to broker" until_true eval '[[ $(fetch /healthz) == "200 ok"* ]]'
 check "the doctor finds the page in order" page_is ok
 pid=$(unit MainPID)
 before=$(everything)

@@ -138,7 +138,7 @@ def test_unknown_values_are_absent() -> None:
     assert not [name for name in unknown if name.encode() in text]
 
 
-def test_exactly_one_condition_of_the_camera_is_1() -> None:
+def test_exactly_one_state_of_the_camera_is_1() -> None:
     for camera in ("starting", "ok", "stalled", "blind", "off"):
         states = rendered(Metrics(TOPICS), camera=camera)["edge_pose_camera"]
         assert len(states) == 5
