@@ -6,6 +6,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.page.browser import PHONE, Page
+from tests.page.conftest import NETWORK
 from tests.page.stand_in import StandIn
 from tests.support.waiting import until
 
@@ -198,11 +199,23 @@ def test_zones_are_copied_as_toml(page: Page) -> None:
     assert "[[lines]]" in copied
 
 
-def test_changes_of_others_do_not_disturb_the_editor(sensor: StandIn, page: Page) -> None:
+def test_changes_of_others_do_not_disturb_the_editor_but_are_named(sensor: StandIn, page: Page) -> None:
     page.press("#edit")
     page.drag((0.2, 0.8), (0.5, 0.5))
+    assert not page.sees("#places-error")
     sensor.sensor.use_places((), ()).result()
-    until(lambda: sensor.sensor.config.zones == ())
+    page.await_text("#places-error", "have changed since you began")
     page.await_text("#places", "bed")
     page.press("#save")
     until(lambda: "bed" in zones(sensor))
+    until(lambda: not page.sees("#places-error"))
+
+
+def test_a_new_connection_is_no_change_of_others(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted += [NETWORK % ("", "")]
+    page.press("#edit")
+    sensor.stop()
+    page.await_text("#link", "No data since")
+    sensor.start()
+    page.await_text("#link", "Live")
+    assert not page.sees("#places-error")

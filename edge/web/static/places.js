@@ -36,6 +36,11 @@ export class Places {
   update(places) {
     this.saved = places;
     this.known = true;
+    const now = JSON.stringify({ zones: places.zones, lines: places.lines });
+    const { draft } = this.editor ?? {};
+    if (draft && now !== draft.original && now !== JSON.stringify(draft.places)) {
+      this.#error("The zones or lines in use have changed since you began. Save replaces them.");
+    }
     this.show();
   }
 
