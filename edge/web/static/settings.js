@@ -14,7 +14,7 @@ const KNOWN = {
   min_confidence: ["Minimum confidence", "Hides keypoints below it", ""],
   fall_confirm_s: ["Confirm a fall after", "Time on the floor", "s"],
   presence_leave_s: ["Empty after", "Time without a person", "s"],
-  max_rate_hz: ["Keypoints over MQTT", "At most; 0 means every frame", "/s"],
+  max_rate_hz: ["Keypoints over MQTT", "At most; 0 = every frame", "/s"],
 };
 const SAVE_MS = 700;
 
