@@ -66,7 +66,7 @@ def _in_words(one: Occurrence) -> str:
         return f"{subject} seemed to fall, but the rule did not confirm it."
     if "cleared" in one.types:
         return f"{subject} fell; the event ended after {duration(one.last.duration_s)}."
-    return f"{subject} fell; the recording ends before the event."
+    return f"{subject} fell; the recording ends before the event does."
 
 
 def others(day: Day, zone: tzinfo | None) -> Html | None:
