@@ -52,7 +52,7 @@ def kept_secret(path: Path) -> bytes:
     """The secret in a file of the state directory. If the file cannot be used, a new secret replaces it."""
     try:
         secret = bytes.fromhex(msgspec.json.decode(path.read_bytes(), type=_Saved).secret)
-    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         secret = b""
     if len(secret) >= hashlib.sha256().digest_size:
         return secret

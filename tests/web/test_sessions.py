@@ -83,7 +83,11 @@ def test_the_secret_is_kept_in_a_file_that_only_the_service_reads(tmp_path: Path
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"secret": ""}', b'{"secret": "zz"}', b'{"secret": "00ff"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"secret": ""}', b'{"secret": "zz"}', b'{"secret": "00ff"}', b"\xff", b'{"x": ' + b"[" * 200_000],
+    ids=range(7),
+)
 def test_a_damaged_secret_is_replaced(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "hall.page_secret.json"
     file.write_bytes(content)
