@@ -118,6 +118,18 @@ INK = """
     return count;"""
 
 
+def test_an_idle_sensor_which_analyses_few_frames_is_shown_as_live(sensor: StandIn, page: Page) -> None:
+    on_the_bed = 128, 287.5
+    sensor.say("health", contents.health(idle=True))
+    drawn(page, sensor.show())
+    page.run("""
+        const now = performance.now.bind(performance);
+        performance.now = () => now() + 4000;
+        document.getElementById("canvas").getContext("2d").reset();""")
+    until(lambda: colour(page, *on_the_bed) != [0, 0, 0])  # it is drawn again every second
+    assert is_near(colour(page, *on_the_bed), (150, 190, 255))
+
+
 def test_skeletons_turn_grey_when_no_new_ones_come(sensor: StandIn, page: Page) -> None:
     drawn(page, sensor.show(person(1, at=(250, 100))))
     assert page.run(INK) > 300

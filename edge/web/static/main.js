@@ -50,8 +50,8 @@ function nearest(sequence) {
 
 /** How long keypoints may be old and still be shown as now, in ms. */
 function patience() {
-  const fps = sensor.health?.fps;
-  return Math.max(2000, fps > 0 ? 3000 / fps : 0);
+  const { fps, idle } = sensor.health ?? {}; // an idle sensor analyses a frame every three seconds at least
+  return Math.max(idle ? 6000 : 2000, fps > 0 ? 3000 / fps : 0);
 }
 
 function labels() {
