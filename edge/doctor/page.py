@@ -15,6 +15,7 @@ from edge.doctor.result import Result, from_error
 from edge.errors import ConfigError
 from edge.web.visit import Visit, expires_s, urls, visit
 
+SHORT_PASSWORD = 8  # characters
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -52,6 +53,9 @@ def _password(root: Path, web: Web) -> Result:
         return Result("page password", "warning", f"other users can read {file}", f"sudo chmod 600 {file}")
     if not given:
         return Result("page password", "warning", f"{file} is empty", "write the password of the page into it")
+    if len(given) < SHORT_PASSWORD:
+        short = f"the one in {file} has fewer than {SHORT_PASSWORD} characters"
+        return Result("page password", "warning", short, "choose a longer one, and restart the service")
     return Result("page password", "ok", f"in {file}")
 
 

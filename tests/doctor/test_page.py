@@ -107,6 +107,13 @@ def test_a_password_that_others_can_read_is_a_warning(root: Path, password: str)
     assert found["page password"].fix == f"sudo chmod 600 {password}"
 
 
+def test_a_short_password_is_a_warning(root: Path, password: str) -> None:
+    Path(password).write_text("1234567\n")
+    found = examine(root, port=free_port(), password_file=password)
+    assert found["page password"].level == "warning"
+    assert "1234567" not in found["page password"].text
+
+
 def test_the_password_of_the_service_is_found(root: Path) -> None:
     assert "none" in examine(root, port=free_port())["page password"].text
     (root / "etc/edge-pose").mkdir()

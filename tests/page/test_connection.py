@@ -8,7 +8,7 @@ import pytest
 
 from edge.web.hub import MAX_VIEWERS
 from tests.page import contents
-from tests.page.browser import Page
+from tests.page.browser import PHONE, Page
 from tests.page.canned import FPS, flood
 from tests.page.conftest import NETWORK
 from tests.page.stand_in import StandIn
@@ -94,6 +94,21 @@ def test_after_a_sleep_nothing_old_is_shown_as_live(page: Page) -> None:
         page.await_text("#link", "No data since")
         source.send(FPS)
         page.await_text("#link", "Live")
+
+
+def test_the_bar_fits_on_a_phone_without_news(sensor: StandIn, page: Page, accepted: list[str]) -> None:
+    accepted += LOST
+    page.look(PHONE)
+    sensor.say("info", contents.info(overrides={"enabled": False}))
+    until(lambda: page.sees(".setting.changed #setting-enabled"))
+    name = page.find("#device")
+    assert page.run("return arguments[0].scrollWidth <= arguments[0].clientWidth", name)
+    sensor.stop()
+    page.await_text("#link", "No data since")
+    switch = page.find("#setting-enabled").rect
+    assert switch["x"] + switch["width"] <= PHONE[0]
+    link = page.find("#link").rect
+    assert link["x"] + link["width"] <= switch["x"]
 
 
 def test_a_change_while_the_sensor_is_away_is_refused(sensor: StandIn, page: Page, accepted: list[str]) -> None:

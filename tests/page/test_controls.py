@@ -61,6 +61,12 @@ def test_a_refused_number_is_explained_beside_its_field(sensor: StandIn, page: P
     assert page.find("#setting-fall_confirm_s").get_attribute("value") == "2"
 
 
+def test_an_empty_number_is_not_sent(sensor: StandIn, page: Page) -> None:
+    page.write("#setting-fall_confirm_s", Keys.BACKSPACE)
+    page.await_text(".setting #settings-error", "Enter a number")
+    assert value(sensor, "fall_confirm_s") == "2"
+
+
 def test_changes_by_others_are_shown(sensor: StandIn, page: Page) -> None:
     sensor.sensor.set("fall", "OFF").result()
     sensor.sensor.set("presence_leave_s", "7").result()

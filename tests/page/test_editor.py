@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.page.browser import PHONE, Page
+from tests.page.browser import DESKTOP, PHONE, Page
 from tests.page.conftest import NETWORK
 from tests.page.stand_in import StandIn
 from tests.support.waiting import until
@@ -79,6 +79,44 @@ def test_a_line_is_drawn_and_turned(sensor: StandIn, page: Page) -> None:
     until(lambda: len(sensor.sensor.config.lines) == 2)
     line = sensor.sensor.config.lines[1]
     assert is_near([line.start, line.to], [(0.5, 0.3), (0.2, 0.3)])
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["mouse", "finger"])
+def test_a_line_is_drawn_in_one_go(sensor: StandIn, page: Page, size: tuple[int, int]) -> None:
+    page.look(size)
+    page.press("#edit")
+    page.press("#add-line")
+    draw = page.touch if size == PHONE else page.drag
+    draw((0.2, 0.3), (0.5, 0.3))
+    page.press("#save")
+    until(lambda: len(sensor.sensor.config.lines) == 2)
+    line = sensor.sensor.config.lines[1]
+    assert is_near([line.start, line.to], [(0.2, 0.3), (0.5, 0.3)])
+
+
+def test_a_zone_with_two_corners_is_not_thrown_away(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#add-zone")
+    page.click(*CORNERS[0])
+    page.click(*CORNERS[1])
+    page.press("#save")
+    page.await_text("#said", "three corners")
+    page.click(*CORNERS[2])
+    page.press("#save")  # closes it, too
+    until(lambda: "zone_1" in zones(sensor))
+    assert is_near(zones(sensor)["zone_1"], CORNERS[:3])
+
+
+def test_a_zone_without_a_name_is_not_saved(sensor: StandIn, page: Page) -> None:
+    page.press("#edit")
+    page.press("#places li:first-child button")
+    page.write("#place-name", Keys.BACKSPACE)
+    page.press("#add-line")  # another one is selected now
+    page.press("#save")
+    page.await_text("#place-form .error", "Enter a name")
+    page.write("#place-name", "sofa")
+    page.press("#save")
+    until(lambda: list(zones(sensor)) == ["sofa"])
 
 
 def test_corners_are_moved_inserted_and_deleted(sensor: StandIn, page: Page) -> None:

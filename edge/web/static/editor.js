@@ -7,7 +7,7 @@ const CLICK_PX = 5;
 const STEP = 0.01; // of an arrow key, as a share of the picture
 const HINTS = {
   zone: "Press on each corner. The first one again, or Enter, closes the zone.",
-  line: "Press where the line begins, then where it ends. “In” is to the right of it.",
+  line: "Drag from where the line begins to where it ends, or press on both ends. “In” is to the right of it.",
   choose: "Press a zone or line to change it, or draw a new one.",
   zoneSelected: "Drag a corner to move it, a small dot to add one, the inside to move all.",
   lineSelected: "Drag an end to move it, or the line to move all.",
@@ -72,12 +72,15 @@ export class Editor {
     this.onChange();
   }
 
-  /** Close the zone that is being drawn, if it has enough corners. */
+  /** End the zone or line that is being drawn. False if it has too few points. */
   finish() {
     const { kind, points } = this.drawing;
-    if (kind === "zone" ? points.length < 3 : points.length < 2) return;
+    const enough = points.length >= (kind === "zone" ? 3 : 2);
+    if (points.length && !enough) return false;
     this.drawing = null;
+    if (!points.length) return true;
     this.act((draft) => (kind === "zone" ? draft.addZone(points) : draft.addLine(points[0], points[1])));
+    return true;
   }
 
   #unpoint() {
@@ -109,7 +112,7 @@ export class Editor {
       const first = this.drawing.points[0];
       if (this.drawing.kind === "zone" && this.drawing.points.length >= 3 && distance(at, this.#px(first)) <= reach) return this.finish();
       this.drawing.points.push(this.#share(at));
-      this.drag = { kind: "new" };
+      this.drag = { kind: "new", from: at, reach };
     } else {
       this.#grab(at, reach);
     }
@@ -167,7 +170,7 @@ export class Editor {
       return this.onChange(true);
     }
     if (!this.drag) return;
-    if (this.drag.kind === "new") this.drawing.points[this.drawing.points.length - 1] = this.#share(at);
+    if (this.drag.kind === "new") this.#dragNew(at);
     else if (this.drag.kind === "point") this.draft.movePoint(this.draft.selected.point, this.#share([at[0] + this.drag.offset[0], at[1] + this.drag.offset[1]]));
     else if (this.drag.moved || distance(at, this.drag.from) > CLICK_PX) {
       this.drag.moved = true;
@@ -175,6 +178,13 @@ export class Editor {
       this.draft.movePlace(this.drag.start, dx / this.canvas.clientWidth, dy / this.canvas.clientHeight);
     }
     this.onChange(true);
+  }
+
+  /** Move the new corner, or pull a line out of its first end. */
+  #dragNew(at) {
+    const { kind, points } = this.drawing;
+    if (kind === "line" && points.length === 1 && distance(at, this.drag.from) > this.drag.reach) points.push(this.#share(at));
+    else points[points.length - 1] = this.#share(at);
   }
 
   #up() {

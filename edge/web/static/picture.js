@@ -27,6 +27,7 @@ export class Picture {
   update({ allowed, watched }) {
     this.allowed = allowed;
     byId("watched").hidden = !watched;
+    this.#note(""); // of a press while the sensor was away
     this.#show();
   }
 

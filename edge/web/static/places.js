@@ -1,6 +1,6 @@
 // The panel of zones and lines: the list, the form of the selected one, saving.
 
-import { confirmed, say, send } from "./ask.js";
+import { Refusal, confirmed, say, send } from "./ask.js";
 import { byId, el, fill, setText } from "./dom.js";
 import { Editor } from "./editor.js";
 import { openForm } from "./place-form.js";
@@ -65,7 +65,16 @@ export class Places {
   }
 
   async save() {
-    if (this.editor.drawing) this.editor.finish();
+    if (this.editor.drawing && !this.editor.finish()) {
+      say(this.editor.drawing.kind === "zone" ? "A zone needs three corners or more" : "A line needs two ends");
+      return;
+    }
+    const { zones, lines } = this.editor.draft.places;
+    const unnamed = [["zones", zones], ["lines", lines]].flatMap(([kind, all]) => all.flatMap((one, index) => (one.name ? [] : [`${kind}[${index + 1}].name`])));
+    if (unnamed.length) {
+      this.#refused(new Refusal({ key: unnamed[0], problem: "enter a name" }));
+      return;
+    }
     byId("save").disabled = true;
     try {
       await send("PUT", "/places", this.editor.draft.places);
@@ -116,6 +125,7 @@ export class Places {
     byId("hints").hidden = !editor;
     byId("edit").disabled = !this.known;
     byId("to-file").hidden = !this.saved.changed;
+    byId("copy").hidden = !this.saved.zones.length && !this.saved.lines.length;
     if (editor) {
       setText(byId("hint"), editor.hint);
       const { selected, place } = editor.draft;

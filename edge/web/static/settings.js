@@ -1,6 +1,6 @@
 // The settings that can be changed while the sensor runs, as over MQTT.
 
-import { confirmed, say, send } from "./ask.js";
+import { Refusal, confirmed, say, send } from "./ask.js";
 import { byId, el, fill, setText } from "./dom.js";
 import { plain } from "./words.js";
 
@@ -55,7 +55,7 @@ function makeSetting({ name, value }) {
     });
   }
   return el("div", { className: isSwitch(value) ? "setting switch" : "setting" }, label,
-    el("span", { className: "control" }, input, ...(unit ? [el("span", { className: "unit", textContent: unit })] : [])));
+    el("span", { className: "control" }, input, ...(isSwitch(value) ? [] : [el("span", { className: "unit", textContent: unit })])));
 }
 
 function updateSetting(node, { name, value, limits, changed }) {
@@ -86,6 +86,7 @@ function accept(input) {
 export async function change(input, text) {
   const error = byId("settings-error");
   try {
+    if (text === "") throw new Refusal({ problem: "enter a number" });
     await send("POST", `/settings/${input.name}`, { value: String(text).trim() });
     accept(input);
   } catch (refusal) {
