@@ -60,6 +60,24 @@ def test_a_zone_is_drawn_by_finger(sensor: StandIn, page: Page) -> None:
     assert is_near(zones(sensor)["zone_1"], CORNERS)
 
 
+def test_a_second_finger_does_not_pull_a_corner_away(sensor: StandIn, page: Page) -> None:
+    page.look(PHONE)
+    page.press("#edit")
+    page.touch((0.2, 0.8))  # selects the zone
+    fingers = [page.place(0.4, 0.6), page.place(0.8, 0.2), page.place(0.9, 0.3)]
+    first, second, second_moved = ({"x": x, "y": y} for x, y in fingers)
+    for kind, points in (
+        ("touchStart", [first | {"id": 0}]),
+        ("touchStart", [first | {"id": 0}, second | {"id": 1}]),
+        ("touchMove", [first | {"id": 0}, second_moved | {"id": 1}]),
+        ("touchEnd", []),
+    ):
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.touch((0.4, 0.6), (0.5, 0.5))
+    page.press("#save")
+    until(lambda: is_near(zones(sensor)["bed"], [(0.05, 0.6), (0.5, 0.5), (0.4, 0.95), (0.05, 0.95)]))
+
+
 def test_a_zone_is_drawn_by_keyboard(sensor: StandIn, page: Page) -> None:
     page.press("#edit")
     page.press("#add-zone")

@@ -21,12 +21,13 @@ export class Editor {
     this.draft = new Draft(places);
     this.drawing = null; // {kind, points, cursor} while a new one is drawn
     this.drag = null;
+    this.pointer = null; // the mouse or finger that drags; others are ignored meanwhile
     this.abort = new AbortController();
     const listen = (name, action) => canvas.addEventListener(name, action, { signal: this.abort.signal });
     listen("pointerdown", (event) => this.#down(event));
-    listen("pointermove", (event) => this.#move(event));
-    listen("pointerup", (event) => this.#up(event));
-    listen("pointercancel", () => this.#cancelDrag());
+    listen("pointermove", (event) => this.#isOther(event) || this.#move(event));
+    listen("pointerup", (event) => this.#isOther(event) || this.#up());
+    listen("pointercancel", (event) => this.#isOther(event) || this.#cancelDrag());
     listen("dblclick", (event) => this.#double(event));
     listen("keydown", (event) => this.#key(event));
     canvas.tabIndex = 0;
@@ -88,6 +89,10 @@ export class Editor {
     else this.drawing = null;
   }
 
+  #isOther(event) {
+    return Boolean(this.drag) && event.pointerId !== this.pointer;
+  }
+
   #at(event) {
     const box = this.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -106,6 +111,7 @@ export class Editor {
     event.preventDefault();
     this.canvas.focus({ preventScroll: true });
     this.canvas.setPointerCapture(event.pointerId);
+    this.pointer = event.pointerId;
     const at = this.#at(event);
     const reach = REACH[event.pointerType] ?? REACH.mouse;
     if (this.drawing) {
