@@ -97,8 +97,8 @@ def _when(day: Day, figures: DayFigures, zone: tzinfo | None) -> str:
     """The times of the confirmed falls; "" without any."""
     falls = of_rule(day, "fall")
     times = [clock(one.first.wall_s, zone, seconds=not _is_long(figures)) for one in falls if is_confirmed(one)]
-    some = times[:MOST_TIMES]
-    return f"at {listed(some)}{' and later' if len(times) > len(some) else ''}" if some else ""
+    some = [*times[:MOST_TIMES], *(["later"] if len(times) > MOST_TIMES else [])]
+    return f"at {listed(some)}" if some else ""
 
 
 def _postures_tile(figures: DayFigures) -> Html:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.page import contents
 from tests.page.browser import DESKTOP, PHONE, Page
 from tests.page.conftest import NETWORK
 from tests.page.stand_in import StandIn
@@ -123,6 +124,16 @@ def test_a_zone_with_two_corners_is_not_thrown_away(sensor: StandIn, page: Page)
     page.press("#save")  # closes it, too
     until(lambda: "zone_1" in zones(sensor))
     assert is_near(zones(sensor)["zone_1"], CORNERS[:3])
+
+
+def test_a_camera_that_is_off_leaves_the_view_free_for_drawing(sensor: StandIn, page: Page) -> None:
+    sensor.say("health", contents.health("off"))
+    until(lambda: page.sees("#switch-on"))
+    page.press("#edit")
+    assert not page.sees("#switch-on")
+    assert not page.sees("#cover")
+    page.press("#cancel")
+    assert page.sees("#switch-on")
 
 
 def test_a_zone_without_a_name_is_not_saved(sensor: StandIn, page: Page) -> None:

@@ -86,6 +86,15 @@ def test_the_same_recording_gives_the_same_page(tmp_path: Path) -> None:
     assert len(pages) == 1
 
 
+def test_of_many_falls_the_first_three_times_are_in_the_summary(tmp_path: Path) -> None:
+    script = Script(NOON_S)
+    for person in range(1, 5):
+        script.frames(55, falling(person, TABLE), step_s=0.1)
+        script.empty(20)
+    text = text_of(tree_of(report_of(tmp_path, script)[0]))
+    assert re.search(r"4 falls were confirmed, at [\d:]+, [\d:]+, [\d:]+ and later\.", text)
+
+
 def test_a_fall_has_a_card_with_eight_skeletons_and_their_times(report: Report) -> None:
     (card,) = found(tree_of(report), "fall")
     (strip,) = found(card, "strip")
