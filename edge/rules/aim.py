@@ -54,7 +54,7 @@ _ALL = (
     ),
     Verdict("off", "hint", "The camera is switched off.", "Switch it on at the top of the page."),
     Verdict(
-        "no_people", "hint", "No person has been detected in the last minute.",
+        "no_people", "hint", "No person is detected.",
         "Walk through the room, near the camera at first. If that changes nothing, check that the camera is the right "
         "way up, that the room is lit, and that people are in the middle of the picture.",
     ),
