@@ -20,6 +20,9 @@ class LiveHandler(PlainHandler):
     viewer: Viewer | None = None
 
     async def get(self) -> None:
+        # Another website cannot read the stream, but it could take the places of all viewers.
+        if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
+            raise RefusedError(403, "the request does not come from this page", "open the page itself")
         viewer = self.site.hub.join()
         if viewer is None:
             headers = {"Connection": "close", "Retry-After": "10"}

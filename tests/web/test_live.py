@@ -174,6 +174,10 @@ def test_the_page_is_woken_only_while_it_is_watched(page: Page) -> None:
         assert viewer.next("event") == {"id": 5}
 
 
+def test_another_website_cannot_take_the_place_of_a_viewer(page: Page) -> None:
+    assert page.ask("GET", "/live", Sec_Fetch_Site="cross-site").status == 403
+
+
 def test_too_many_viewers_are_refused_with_the_reason(page: Page) -> None:
     with ExitStack() as stack:
         for _ in range(MAX_VIEWERS):
