@@ -209,7 +209,7 @@ def test_texts_of_the_sensor_are_never_html(sensor: StandIn, page: Page) -> None
     event = contents.event(1, "zone", HOSTILE, zone=HOSTILE, reasons=[HOSTILE])
     sensor.say("event", event)
     sensor.show(person(1))
-    for selector in ("#device", "#cover", "#people", "#events", "#health"):
+    for selector in ("#device", "#cover", "#people", "#events", "#health-note"):
         page.await_text(selector, HOSTILE.partition(".")[0])  # a line may end after the dot
     assert page.run("return document.querySelectorAll('img').length") == 1  # the mark in the bar
     assert page.run("return document.title") == HOSTILE

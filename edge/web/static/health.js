@@ -28,8 +28,7 @@ function tiles(health, info, status, history) {
     { name: "Broker", value: connected === undefined ? UNKNOWN : connected ? "connected" : "away",
       level: connected === false ? "bad" : "plain",
       more: health?.messages_dropped ? `${health.messages_dropped} messages not sent` : "MQTT" },
-    { name: "Backend", value: backend === "edgetpu" ? "Edge TPU" : backend === "cpu" ? "CPU" : UNKNOWN,
-      more: breakable(health?.backend_reason ?? info?.backend?.reason ?? "") },
+    { name: "Backend", value: backend === "edgetpu" ? "Edge TPU" : backend === "cpu" ? "CPU" : UNKNOWN },
   ];
 }
 
@@ -50,6 +49,8 @@ function notes(health, info, skew) {
   if (info?.model) list.push(info.model.name);
   if (health) list.push(`Up for ${duration(health.uptime_s)}`, `${number(health.rss_mb)} MB`);
   if (info?.version) list.push(`edge-pose ${info.version}`);
+  const reason = health?.backend_reason ?? info?.backend?.reason;
+  if (reason) list.push(`Backend: ${breakable(reason)}`);
   return list;
 }
 
