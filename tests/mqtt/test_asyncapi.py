@@ -39,7 +39,9 @@ def test_the_files_under_docs_are_current(tmp_path: Path) -> None:
     """Otherwise run: edge-pose schema --write docs."""
     assert run_edge("schema", "--write", str(tmp_path)).returncode == 0
     written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*.json")}
-    assert written == {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.json")}
+    assert written == {
+        path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.json") if path.parent.name != "monitoring"
+    }
     for path in written:
         assert (ROOT / "docs" / path).read_text() == (tmp_path / path).read_text(), path
 
