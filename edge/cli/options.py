@@ -27,6 +27,15 @@ OptionalConfigFile = Annotated[
         "--config", "-c", metavar="FILE", help="Configuration file instead of the defaults.", show_default=False
     ),
 ]
+Recordings = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings, or folders with recordings.")]
+RulesConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", show_default=False,
+        help="Configuration of the rules instead of the recorded one.",
+        readable=False,  # edge.config reports an unreadable file, with exit code 78 instead of 2
+    ),
+]  # fmt: skip
 ModelName = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME|FILE", help="Model to use instead of model.name.", show_default=False),

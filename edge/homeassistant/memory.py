@@ -1,7 +1,6 @@
 """What was announced last, across restarts: entities that are gone must be deleted in Home Assistant."""
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +36,7 @@ class Memory:
         except OSError as exc:
             log.warning("cannot read %s (%s); entities that are gone stay in Home Assistant", self._path, exc.strerror)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            with suppress(OSError):
-                log.warning("%s is damaged and is now called %s", self._path, set_aside(self._path).name)
+            log.warning("%s is damaged; see %s", self._path, set_aside(self._path))
         return self._last
 
     def write(self, announced: Announced | None) -> None:

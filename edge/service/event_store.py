@@ -130,10 +130,7 @@ class EventStore:
             raise ValueError("its events are not valid")
 
     def _set_aside(self, exc: Exception) -> None:
-        try:
-            kept = set_aside(self._path)
-        except OSError:
-            kept = self._path
+        kept = set_aside(self._path)
         log.warning("%s: cannot be used (%s); open events of the last run are lost, see %s", self._path, exc, kept)
 
     def _shifted(self, file: _File) -> Saved:

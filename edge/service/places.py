@@ -79,10 +79,7 @@ class SavedPlaces:
 
     def _set_aside(self, exc: Exception) -> None:
         assert self.path is not None
-        try:
-            kept = set_aside(self.path)
-        except OSError:
-            kept = self.path
+        kept = set_aside(self.path)
         log.warning("the zones and lines that were drawn on the page cannot be used (%s); see %s", exc, kept)
 
 

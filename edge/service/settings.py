@@ -53,7 +53,7 @@ class Overrides:
         except FileNotFoundError:
             return {}, False
         except (OSError, msgspec.DecodeError, RecursionError) as exc:
-            self._set_aside(exc)
+            log.warning("the saved settings cannot be used (%s); see %s", exc, set_aside(self.path))
             return {}, False
         found: dict[str, Override] = {}
         for name, override in saved.settings.items():
@@ -71,14 +71,6 @@ class Overrides:
         """Raises OSError."""
         if self.path is not None:
             write_state(self.path, msgspec.json.format(msgspec.json.encode(_Saved(1, dict(overrides)))))
-
-    def _set_aside(self, exc: Exception) -> None:
-        assert self.path is not None
-        try:
-            kept = set_aside(self.path)
-        except OSError:
-            kept = self.path
-        log.warning("the saved settings cannot be used (%s); see %s", exc, kept)
 
 
 class Settings:

@@ -37,8 +37,11 @@ def delete_state(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file that cannot be used, so that its owner can look at it. Returns the new path. Raises OSError."""
-    return path.replace(path.with_name(f"{path.name}.damaged"))
+    """Rename a file that cannot be used, so that its owner can look at it. Returns where it is then."""
+    try:
+        return path.replace(path.with_name(f"{path.name}.damaged"))
+    except OSError:
+        return path
 
 
 def _sync(folder: Path) -> None:

@@ -67,3 +67,11 @@ def test_a_damaged_file_is_set_aside_and_replaces_an_earlier_one(tmp_path: Path)
         path.write_bytes(content)
         assert set_aside(path) == tmp_path / "hall.events.json.damaged"
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"second"]
+
+
+def test_a_damaged_file_stays_where_it_cannot_be_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "hall.events.json"
+    path.write_bytes(b"first")
+    (tmp_path / "hall.events.json.damaged").mkdir()
+    assert set_aside(path) == path
+    assert path.read_bytes() == b"first"

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from edge.cli.log import log_problems
-from edge.cli.options import check_writable
+from edge.cli.options import Recordings, RulesConfig, check_writable
 
 
 def report(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings, or folders with recordings.")],
+    files: Recordings,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -21,17 +21,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            metavar="FILE",
-            help="Configuration of the rules instead of the recorded one.",
-            show_default=False,
-            readable=False,  # edge.config reports an unreadable file, with exit code 78 instead of 2
-        ),
-    ] = None,
+    config: RulesConfig = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; a page only with --out.")] = False,
 ) -> None:
     """Turn recordings into one HTML page: presence, places, postures, and each fall as a strip of skeletons."""
